@@ -1,0 +1,53 @@
+# Everything sets itself up: `make run` and `make test` are all a fresh machine needs.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 8000
+
+.PHONY: run demo test check lint bench clean
+
+run: .venv/run .env  ## serve the site on this machine, on http://127.0.0.1:8000
+	$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py runserver $(PORT)
+
+demo: .venv/run .env  ## the same with a database of its own, full of people and sessions
+	DATABASE_URL=sqlite:///demo.sqlite3 $(BIN)/python manage.py demo
+	DATABASE_URL=sqlite:///demo.sqlite3 $(BIN)/python manage.py runserver $(PORT)
+
+test: .venv/dev  ## the suite, on SQLite or on what DATABASE_URL names
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest
+
+lint: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
+
+check: lint  ## everything that has to hold before a change goes in
+	$(BIN)/python -W error manage.py check --fail-level WARNING --settings tests.settings
+	$(BIN)/python manage.py makemigrations --check --dry-run --settings tests.settings
+	$(BIN)/pytest --cov --cov-report=term
+
+bench: .venv/dev
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv
+
+.venv:
+	$(PYTHON) -m venv .venv
+
+.venv/run: requirements.txt | .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/dev: requirements.txt requirements-dev.txt | .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+# The example with keys of its own. An existing .env is left as it is.
+.env: | .venv/run
+	$(BIN)/python -c "import re, secrets, pathlib; \
+	example = pathlib.Path('.env.example').read_text(); \
+	print(re.sub(r'(?m)^(\w*SECRET_KEY)=$$', lambda m: f'{m[1]}={secrets.token_urlsafe(48)}', example), end='')" > .env

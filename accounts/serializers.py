@@ -1,0 +1,92 @@
+"""Registration, login and password change, as JSON comes in; tokens and `me` as they go out."""
+
+from typing import Any
+
+from django.contrib.auth import password_validation
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException
+
+from .models import User
+
+
+class EmailTaken(APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = _("There is an account with this email address.")
+    default_code = "email_taken"
+
+
+class PasswordField(serializers.CharField):
+    """A password, taken as it is. Its length is bounded, since hashing is the dearest thing we do."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            write_only=True,
+            trim_whitespace=False,
+            max_length=1024,
+            style={"input_type": "password"},
+            **kwargs,
+        )
+
+
+class RegisterSerializer(serializers.Serializer[User]):
+    email = serializers.EmailField(max_length=254)
+    password = PasswordField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        _check_strength("password", attrs["password"], User(email=attrs["email"]))
+        return attrs
+
+    def create(self, validated_data: dict[str, Any]) -> User:
+        try:
+            with transaction.atomic():
+                return User.objects.create_user(**validated_data)
+        except IntegrityError as error:
+            raise EmailTaken from error
+
+
+class PasswordChangeSerializer(serializers.Serializer[User]):
+    current_password = PasswordField()
+    new_password = PasswordField()
+
+    def validate_current_password(self, password: str) -> str:
+        if not self.context["request"].user.check_password(password):
+            raise serializers.ValidationError(
+                _("This is not your current password."), code="password_wrong"
+            )
+        return password
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        _check_strength("new_password", attrs["new_password"], self.context["request"].user)
+        return attrs
+
+
+class TokensSerializer(serializers.Serializer[Any]):
+    """*tokens* of the contract, with the names of RFC 6749 §5.1."""
+
+    access_token = serializers.CharField()
+    refresh_token = serializers.CharField()
+    token_type = serializers.ChoiceField(choices=["bearer"])
+    expires_in = serializers.IntegerField(help_text="Seconds until the access token expires.")
+    session_id = serializers.UUIDField()
+
+
+class CurrentSessionSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    device = serializers.CharField()
+
+
+class MeSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    email = serializers.EmailField()
+    active_sessions = serializers.IntegerField()
+    current_session = CurrentSessionSerializer()
+
+
+def _check_strength(field: str, password: str, user: User) -> None:
+    try:
+        password_validation.validate_password(password, user)
+    except ValidationError as error:
+        raise serializers.ValidationError({field: error.messages}) from error

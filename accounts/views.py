@@ -1,0 +1,88 @@
+"""Who you are, over REST: register, login, me, logout, password."""
+
+from typing import Any
+
+from django.db import transaction
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from devices.api.authentication import SignedInRequest
+from devices.api.errors import SessionDenied
+from devices.api.serializers import SessionStartSerializer
+from devices.core import sessions, tokens
+from devices.exceptions import SessionError
+from devices.http import client_of
+
+from .serializers import (
+    MeSerializer,
+    PasswordChangeSerializer,
+    RegisterSerializer,
+    TokensSerializer,
+)
+
+
+class Entrance(APIView):
+    """A view for people who have no session yet; a stale token sent along does not stop them."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+
+class RegisterView(Entrance):
+    @transaction.atomic
+    def post(self, request: Request) -> Response:
+        serializer = RegisterSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        session = sessions.start(serializer.save(), client_of(request))
+        return Response(_tokens(session), status=status.HTTP_201_CREATED)
+
+
+class LoginView(Entrance):
+    def post(self, request: Request) -> Response:
+        serializer = SessionStartSerializer(data=request.data, context={"request": request})
+        serializer.is_valid(raise_exception=True)
+        return Response(_tokens(serializer.session))
+
+
+class MeView(APIView):
+    def get(self, request: SignedInRequest) -> Response:
+        me = {
+            "id": request.user.pk,
+            "email": request.user.get_username(),
+            "active_sessions": sessions.count_active(request.user),
+            "current_session": request.auth,
+        }
+        return Response(MeSerializer(me).data)
+
+
+class LogoutView(APIView):
+    def post(self, request: SignedInRequest) -> Response:
+        sessions.logout(request.auth)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class PasswordView(APIView):
+    def post(self, request: SignedInRequest) -> Response:
+        serializer = PasswordChangeSerializer(data=request.data, context={"request": request})
+        serializer.is_valid(raise_exception=True)
+        try:
+            sessions.change_password(
+                request.user, serializer.validated_data["new_password"], keep=request.auth
+            )
+        except SessionError as error:
+            raise SessionDenied(error) from error
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _tokens(session: Any) -> dict[str, Any]:
+    pair = tokens.issue(session)
+    answer = {
+        "access_token": pair.access,
+        "refresh_token": pair.refresh,
+        "token_type": "bearer",
+        "expires_in": pair.expires_in,
+        "session_id": session.pk,
+    }
+    return TokensSerializer(answer).data

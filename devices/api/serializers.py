@@ -1,0 +1,174 @@
+"""What comes in and goes out: SimpleJWT's token exchanges over sessions, and sessions as JSON."""
+
+import unicodedata
+from typing import Any
+
+from django.contrib.auth.models import update_last_login
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework_simplejwt import settings as jwt
+from rest_framework_simplejwt.serializers import TokenObtainSerializer
+
+from devices.core import sessions, tokens
+from devices.exceptions import SessionError, TokenNotValid
+from devices.http import client_of
+from devices.models import Activity, DeviceSession
+
+from .errors import SessionDenied
+
+# Embeddings, overrides and isolates: they turn the text around a name, not only the name.
+BIDI_CONTROLS = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+class SessionStartSerializer(TokenObtainSerializer):
+    """Credentials in, a new session out, in `self.session`."""
+
+    session: DeviceSession
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A password is taken as it is; SimpleJWT's field would strip it.
+        self.fields["password"].trim_whitespace = False
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        super().validate(attrs)
+        try:
+            self.session = sessions.start(self.user, client_of(self.context["request"]))
+        except SessionError as error:
+            raise SessionDenied(error) from error
+        if jwt.api_settings.UPDATE_LAST_LOGIN:
+            update_last_login(type(self.user), self.user)
+        return {}
+
+
+class TokenObtainPairSerializer(SessionStartSerializer):
+    """SimpleJWT's TOKEN_OBTAIN_SERIALIZER: `{access, refresh, session_id}`."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        super().validate(attrs)
+        pair = tokens.issue(self.session)
+        return {"access": pair.access, "refresh": pair.refresh, "session_id": str(self.session.pk)}
+
+
+class TokenRefreshSerializer(serializers.Serializer):
+    """SimpleJWT's TOKEN_REFRESH_SERIALIZER: moves the session on, or refuses and says why."""
+
+    refresh = serializers.CharField()
+    access = serializers.CharField(read_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            claims = tokens.read_refresh(attrs["refresh"])
+            session = sessions.rotate(claims, client_of(self.context["request"]))
+        except SessionError as error:
+            raise SessionDenied(error) from error
+        pair = tokens.issue(session)
+        return {"access": pair.access, "refresh": pair.refresh}
+
+
+class TokenVerifySerializer(serializers.Serializer):
+    """SimpleJWT's TOKEN_VERIFY_SERIALIZER. Why a token is not valid is not said (RFC 7662 §2.2)."""
+
+    token = serializers.CharField(write_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            sessions.living(tokens.read_any(attrs["token"]))
+        except SessionError as error:
+            raise SessionDenied(TokenNotValid()) from error
+        return {}
+
+
+class TokenBlacklistSerializer(serializers.Serializer):
+    """SimpleJWT's TOKEN_BLACKLIST_SERIALIZER: ends the session; the same answer for any token (RFC 7009)."""
+
+    refresh = serializers.CharField(write_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            session = sessions.living(tokens.read_refresh(attrs["refresh"]))
+        except SessionError:
+            return {}
+        sessions.logout(session)
+        return {}
+
+
+SESSION_KEYS = (
+    "id",
+    "name",
+    "device",
+    "device_type",
+    "browser",
+    "os",
+    "is_mobile",
+    "ip_address",
+    "last_ip",
+    "country",
+    "city",
+    "user_agent",
+    "login_method",
+    "created_at",
+    "last_active",
+    "expires_at",
+    "is_current",
+)
+
+
+class SessionSerializer(serializers.ModelSerializer):
+    """*session* of the contract: exactly these keys, of which only the name can be written."""
+
+    name = serializers.CharField(max_length=64, allow_blank=True)
+    is_mobile = serializers.BooleanField(read_only=True)
+    is_current = serializers.SerializerMethodField()
+
+    class Meta:
+        model = DeviceSession
+        fields: tuple[str, ...] = SESSION_KEYS
+        read_only_fields = tuple(key for key in SESSION_KEYS if key != "name")
+
+    def get_is_current(self, session: DeviceSession) -> bool:
+        current: DeviceSession = self.context["request"].auth
+        return session.pk == current.pk
+
+    def validate_name(self, name: str) -> str:
+        if any(unicodedata.category(char) == "Cc" or char in BIDI_CONTROLS for char in name):
+            raise serializers.ValidationError(
+                _("A name holds no control characters."), code="control_characters"
+            )
+        return name
+
+    def update(self, session: DeviceSession, validated_data: dict[str, Any]) -> DeviceSession:
+        try:
+            sessions.rename(session, validated_data["name"])
+        except SessionError as error:
+            raise NotFound from error
+        return session
+
+
+class PastSessionSerializer(SessionSerializer):
+    """A row of the history: *session*, and how it ended."""
+
+    status = serializers.CharField(read_only=True)
+    ended_at = serializers.DateTimeField(read_only=True, allow_null=True)
+
+    class Meta(SessionSerializer.Meta):
+        fields = (*SESSION_KEYS, "status", "ended_at", "revoke_reason")
+        read_only_fields = fields
+
+
+class ActivitySerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Activity
+        fields = ("id", "kind", "at", "ip_address", "data")
+
+
+class RevokedSerializer(serializers.Serializer):
+    revoked = serializers.IntegerField(help_text="How many sessions were signed out.")
+
+
+class ErrorSerializer(serializers.Serializer):
+    """The shape of every error that is not about fields."""
+
+    detail = serializers.CharField()
+    code = serializers.CharField()

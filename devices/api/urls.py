@@ -1,0 +1,28 @@
+"""The paths of the contract that belong to sessions; include them under `/api/`."""
+
+from rest_framework_simplejwt import views as simplejwt
+
+from .routing import endpoint
+from .views import ActivityViewSet, HistoryViewSet, SessionViewSet
+
+SESSION = r"sessions/(?P<pk>[^/]+)"
+
+urlpatterns = [
+    endpoint("token", simplejwt.TokenObtainPairView.as_view(), "token"),
+    endpoint("token/refresh", simplejwt.TokenRefreshView.as_view(), "token-refresh"),
+    endpoint("token/verify", simplejwt.TokenVerifyView.as_view(), "token-verify"),
+    endpoint("token/blacklist", simplejwt.TokenBlacklistView.as_view(), "token-blacklist"),
+    endpoint("sessions", SessionViewSet.as_view({"get": "list"}), "sessions"),
+    endpoint("sessions/history", HistoryViewSet.as_view({"get": "list"}), "session-history"),
+    endpoint(
+        "sessions/revoke-all",
+        SessionViewSet.as_view({"post": "revoke_all"}),
+        "session-revoke-all",
+    ),
+    endpoint(
+        SESSION,
+        SessionViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        "session",
+    ),
+    endpoint(f"{SESSION}/activity", ActivityViewSet.as_view({"get": "list"}), "session-activity"),
+]

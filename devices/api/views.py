@@ -1,0 +1,105 @@
+"""The sessions of the caller over REST."""
+
+import uuid
+
+from django.db.models import QuerySet
+from rest_framework import mixins, viewsets
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.response import Response
+
+from devices.core import sessions
+from devices.models import Activity, DeviceSession, DeviceSessionQuerySet, RevokeReason
+
+from .authentication import DeviceSessionAuthentication, SignedInRequest
+from .pagination import NewestActivitiesFirst, NewestSessionsFirst
+from .serializers import (
+    ActivitySerializer,
+    PastSessionSerializer,
+    RevokedSerializer,
+    SessionSerializer,
+)
+
+
+class CallersSessions(viewsets.GenericViewSet):
+    request: SignedInRequest
+    authentication_classes = (DeviceSessionAuthentication,)
+    permission_classes = (IsAuthenticated,)
+
+    def find(self, mine: DeviceSessionQuerySet) -> DeviceSession:
+        """The session of the path among the caller's. A foreign one is as unknown as any: NotFound."""
+        wanted = self.kwargs["pk"]
+        if wanted == "current":
+            return self.request.auth
+        # One spelling for one session, the canonical one.
+        try:
+            session_id = uuid.UUID(wanted)
+        except ValueError as error:
+            raise NotFound from error
+        session = mine.filter(pk=session_id).first()
+        if session is None or str(session_id) != wanted:
+            raise NotFound
+        return session
+
+
+class SessionViewSet(CallersSessions, mixins.ListModelMixin, mixins.RetrieveModelMixin):
+    """Where the caller is signed in."""
+
+    serializer_class = SessionSerializer
+    pagination_class = None
+
+    def get_queryset(self) -> DeviceSessionQuerySet:
+        mine = DeviceSession.objects.of(self.request.user)
+        return mine.active().order_by("-last_active", "-created_at")
+
+    def get_object(self) -> DeviceSession:
+        return self.find(self.get_queryset())
+
+    def partial_update(self, request: SignedInRequest, pk: str) -> Response:
+        serializer = self.get_serializer(self.get_object(), data=request.data)
+        serializer.is_valid(raise_exception=True)
+        serializer.save()
+        return Response(serializer.data)
+
+    def destroy(self, request: SignedInRequest, pk: str) -> Response:
+        session = self.get_object()
+        if session.pk == request.auth.pk:
+            sessions.logout(request.auth)
+        else:
+            sessions.revoke(session, reason=RevokeReason.USER, by=request.user)
+        return Response(status=204)
+
+    def revoke_all(self, request: SignedInRequest) -> Response:
+        keep = request.auth.pk if self._keep_current(request) else None
+        revoked = sessions.revoke_all(
+            request.user, reason=RevokeReason.USER_ALL, keep=keep, by=request.user
+        )
+        return Response(RevokedSerializer({"revoked": revoked}).data)
+
+    @staticmethod
+    def _keep_current(request: SignedInRequest) -> bool:
+        given = request.query_params.getlist("keep_current", ["true"])
+        if given not in (["true"], ["false"]):
+            raise ValidationError({"keep_current": ["Give true or false, once."]})
+        return given == ["true"]
+
+
+class HistoryViewSet(CallersSessions, mixins.ListModelMixin):
+    """All the caller's sessions, ended ones too."""
+
+    serializer_class = PastSessionSerializer
+    pagination_class = NewestSessionsFirst
+
+    def get_queryset(self) -> DeviceSessionQuerySet:
+        return DeviceSession.objects.filter(user_id=self.request.user.pk)
+
+
+class ActivityViewSet(CallersSessions, mixins.ListModelMixin):
+    """What happened in one of the caller's sessions, active or ended."""
+
+    serializer_class = ActivitySerializer
+    pagination_class = NewestActivitiesFirst
+
+    def get_queryset(self) -> QuerySet[Activity]:
+        session = self.find(DeviceSession.objects.filter(user_id=self.request.user.pk))
+        return Activity.objects.filter(session_id=session.pk, user_id=session.user_id)

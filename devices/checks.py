@@ -1,0 +1,1 @@
+"""Door at start-up: numbered checks of what would silently weaken the sessions."""

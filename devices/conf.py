@@ -1,0 +1,64 @@
+"""Settings of `devices`: one typed property each, read live from `settings.DEVICES`."""
+
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
+
+from django.conf import settings
+from rest_framework_simplejwt import settings as jwt
+
+
+class Conf:
+    def _get(self, key: str, default: Any) -> Any:
+        return getattr(settings, "DEVICES", {}).get(key, default)
+
+    @property
+    def TOUCH_INTERVAL(self) -> timedelta:
+        """Seconds between two writes of a session's last activity."""
+        return timedelta(seconds=self._get("TOUCH_INTERVAL", 60))
+
+    @property
+    def REFRESH_GRACE(self) -> timedelta:
+        """Seconds for which a rotated refresh token still gets its successor."""
+        return timedelta(seconds=self._get("REFRESH_GRACE", 20))
+
+    @property
+    def SESSION_MAX_AGE(self) -> timedelta:
+        """Days after which a session ends, however often it is refreshed."""
+        return timedelta(days=self._get("SESSION_MAX_AGE", 90))
+
+    @property
+    def MAX_SESSIONS(self) -> int | None:
+        """Sessions a user can have at once; one more ends the least recently active. None: no limit."""
+        limit: int | None = self._get("MAX_SESSIONS", 20)
+        return limit
+
+    @property
+    def INACTIVE_DAYS(self) -> timedelta:
+        """Days without activity after which a session is cleaned up."""
+        return timedelta(days=self._get("INACTIVE_DAYS", 30))
+
+    @property
+    def RETENTION_DAYS(self) -> timedelta:
+        """Days for which an ended session is kept."""
+        return timedelta(days=self._get("RETENTION_DAYS", 30))
+
+    @property
+    def TRUSTED_PROXIES(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """CIDRs of the proxies whose forwarding headers are believed."""
+        return tuple(ip_network(cidr) for cidr in self._get("TRUSTED_PROXIES", ()))
+
+    @property
+    def IDLE_LIMIT(self) -> timedelta:
+        """How long a session lives without a refresh: SimpleJWT's REFRESH_TOKEN_LIFETIME."""
+        lifetime: timedelta = jwt.api_settings.REFRESH_TOKEN_LIFETIME
+        return lifetime
+
+    @property
+    def ACCESS_LIFETIME(self) -> timedelta:
+        """How long an access token lives: SimpleJWT's ACCESS_TOKEN_LIFETIME."""
+        lifetime: timedelta = jwt.api_settings.ACCESS_TOKEN_LIFETIME
+        return lifetime
+
+
+conf = Conf()

@@ -1,0 +1,37 @@
+"""Is this session alive? Asked on every request."""
+
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+
+from devices.exceptions import SessionExpired, SessionRevoked, TokenNotValid
+from devices.models import DeviceSession, RevokeReason, auth_stamp
+
+from .tokens import Claims
+
+
+def load(claims: Claims) -> DeviceSession:
+    """The session of these claims with its user, in one query. Raises TokenNotValid."""
+    try:
+        return DeviceSession.objects.select_related("user").get(
+            pk=claims.session_id, user_id=claims.user_id
+        )
+    except (DeviceSession.DoesNotExist, ValidationError, ValueError, OverflowError) as error:
+        raise TokenNotValid from error
+
+
+def check(session: DeviceSession, now: datetime) -> None:
+    """Raises SessionRevoked or SessionExpired if the row says that it has ended."""
+    if session.revoked_at is not None:
+        raise SessionRevoked
+    if session.expires_at <= now:
+        raise SessionExpired
+
+
+def ended_by_account(session: DeviceSession) -> RevokeReason | None:
+    """What happened to the account since the login that a session cannot outlive, if anything."""
+    if not session.user.is_active:
+        return RevokeReason.DEACTIVATED
+    if session.auth_stamp != auth_stamp(session.user.password):
+        return RevokeReason.PASSWORD_CHANGED
+    return None

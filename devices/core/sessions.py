@@ -1,0 +1,321 @@
+"""The life of a session, verb by verb. The only writer of DeviceSession.
+
+Locks: what concerns all sessions of a user takes the user's row first, then session rows by id; what
+concerns one session takes its row alone, by a conditional UPDATE. See docs/architecture.md.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeGuard
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Greatest
+from django.dispatch import Signal
+from django.utils import timezone
+
+from devices import signals
+from devices.conf import conf
+from devices.exceptions import AccountNotActive, RefreshReused, SessionRevoked, TokenNotValid
+from devices.models import DeviceSession, DeviceSessionQuerySet, RevokeReason, auth_stamp
+
+from . import activity, cleanup, liveness
+from .activity import Event
+from .client import Client, label
+from .tokens import Claims
+
+
+def start(user: AbstractBaseUser, client: Client, *, method: str = "password") -> DeviceSession:
+    """Begin a session for a user who has just proved who they are.
+
+    The least recently active sessions beyond MAX_SESSIONS end. Raises AccountNotActive if the account
+    was deactivated, deleted or given another password since the proof.
+    """
+    device = label(client)
+    with transaction.atomic():
+        account = _lock(user)
+        if not _is_same(account, user):
+            raise AccountNotActive
+        now = timezone.now()
+        ended = _make_room(account, now)
+        absolute = now + conf.SESSION_MAX_AGE
+        session = DeviceSession(
+            user_id=account.pk,
+            device=device.device,
+            device_type=device.device_type,
+            browser=device.browser,
+            os=device.os,
+            user_agent=client.user_agent,
+            ip_address=client.ip_address,
+            last_ip=client.ip_address,
+            login_method=method,
+            authenticated_at=now,
+            created_at=now,
+            last_active=now,
+            expires_at=min(now + conf.IDLE_LIMIT, absolute),
+            absolute_expires_at=absolute,
+            auth_stamp=auth_stamp(account.password),
+            rotated_at=now,
+        )
+        session.save(force_insert=True)
+        started = Event(session, "session.started", {"method": method}, client.ip_address)
+        activity.record_all([*ended, started])
+        _announce(signals.session_started, session=session)
+        transaction.on_commit(cleanup.purge_some, robust=True)
+    return session
+
+
+def living(claims: Claims) -> DeviceSession:
+    """The session of these claims, with its user. Raises TokenNotValid, SessionRevoked, SessionExpired."""
+    session = liveness.load(claims)
+    liveness.check(session, timezone.now())
+    reason = liveness.ended_by_account(session)
+    if reason is not None:
+        # Written down, so that it stays ended whatever becomes of the account.
+        revoke(session, reason=reason)
+        raise SessionRevoked
+    return session
+
+
+def resume(claims: Claims, client: Client) -> DeviceSession:
+    """The living session behind an access token, as `living` has it; notes that it was active."""
+    session = living(claims)
+    now = timezone.now()
+    _touch(session, claims.generation, client, now)
+    return session
+
+
+def rotate(claims: Claims, client: Client) -> DeviceSession:
+    """Exchange a refresh token for its successor: the session, at the successor's generation.
+
+    Asking again gives the same successor while the rotation is at most REFRESH_GRACE ago or the successor
+    was never used, since then the answer may have been lost. Later it is a replay and the session ends
+    (RFC 9700 §4.14.2). Raises RefreshReused, TokenNotValid, SessionRevoked or SessionExpired.
+    """
+    session = living(claims)
+    now = timezone.now()
+    if claims.generation == session.generation:
+        if _advance(session, client, now):
+            return session
+        # Another request with the same token was faster; its successor is ours too.
+        session = living(claims)
+    if claims.generation > session.generation:
+        raise TokenNotValid
+    if _may_repeat(session, claims.generation, now):
+        return session
+    with transaction.atomic():
+        if revoke(session, reason=RevokeReason.REUSE):
+            data = {"generation": claims.generation, "current": session.generation}
+            activity.record(session, "refresh.reused", data, ip_address=client.ip_address)
+            _announce(signals.refresh_reused, session=session)
+    raise RefreshReused
+
+
+def count_active(user: AbstractBaseUser) -> int:
+    return DeviceSession.objects.of(user).active().count()
+
+
+def rename(session: DeviceSession, name: str) -> None:
+    """Give a session a name of at most 64 characters. Raises SessionRevoked if it has ended."""
+    with transaction.atomic():
+        if not _unrevoked(session).update(name=name):
+            raise SessionRevoked
+        activity.record(session, "session.renamed", {"from": session.name, "to": name})
+        session.name = name
+
+
+def revoke(
+    session: DeviceSession,
+    *,
+    reason: RevokeReason,
+    by: AbstractBaseUser | None = None,
+    note: str = "",
+) -> bool:
+    """End a session at once and for good. False if it had been revoked before: the first reason stays."""
+    revocation = _revocation(reason, by)
+    with transaction.atomic():
+        if not _unrevoked(session).update(**revocation):
+            return False
+        activity.record_all(_revoked([session], revocation, note))
+    return True
+
+
+def logout(session: DeviceSession) -> None:
+    """End a session at the wish of whoever holds it."""
+    revoke(session, reason=RevokeReason.LOGOUT, by=session.user)
+
+
+def revoke_all(
+    user: AbstractBaseUser,
+    *,
+    reason: RevokeReason,
+    keep: uuid.UUID | None = None,
+    by: AbstractBaseUser | None = None,
+    note: str = "",
+) -> int:
+    """End all active sessions of a user but the one to keep; how many these were."""
+    with transaction.atomic():
+        account = _lock(user)
+        if account is None:
+            return 0
+        active = DeviceSession.objects.of(account).active()
+        if keep is not None:
+            active = active.exclude(pk=keep)
+        events = _end(active, reason, by, note)
+        activity.record_all(events)
+        return len(events)
+
+
+def change_password(user: AbstractBaseUser, password: str, *, keep: DeviceSession) -> None:
+    """Give the user another password; all sessions but the one to keep end with the old one.
+
+    Raises AccountNotActive if the account was deactivated or got another password meanwhile.
+    """
+    with transaction.atomic():
+        account = _lock(user)
+        if not _is_same(account, user):
+            raise AccountNotActive
+        user.set_password(password)
+        # Before the save, which ends whatever is not under the new password.
+        _unrevoked(keep).update(auth_stamp=auth_stamp(user.password))
+        user.save(update_fields=["password"])
+        keep.auth_stamp = auth_stamp(user.password)
+
+
+def account_changed(user: AbstractBaseUser) -> None:
+    """End what the saved account ends: every session if inactive, else those under another password."""
+    sessions = DeviceSession.objects.filter(user_id=user.pk)
+    with transaction.atomic():
+        if user.is_active:
+            stale = sessions.exclude(auth_stamp=auth_stamp(user.password))
+            events = _end(stale, RevokeReason.PASSWORD_CHANGED)
+        else:
+            events = _end(sessions, RevokeReason.DEACTIVATED)
+        activity.record_all(events)
+
+
+def _lock(user: AbstractBaseUser) -> AbstractBaseUser | None:
+    """The user's row as it is now, locked until commit; other tables may still refer to it."""
+    return (
+        get_user_model()._default_manager.select_for_update(no_key=True).filter(pk=user.pk).first()
+    )
+
+
+def _is_same(
+    account: AbstractBaseUser | None, user: AbstractBaseUser
+) -> TypeGuard[AbstractBaseUser]:
+    """Whether the locked account is active and still under the password that was proved."""
+    return account is not None and account.is_active and account.password == user.password
+
+
+def _touch(session: DeviceSession, generation: int, client: Client, now: datetime) -> None:
+    """Note activity, at most once per TOUCH_INTERVAL, and that this generation has reached its client."""
+    due = Q(last_active__lte=now - conf.TOUCH_INTERVAL)
+    if session.last_active > now - conf.TOUCH_INTERVAL and generation <= session.generation_used:
+        return
+    touched = {"last_active": now, "last_ip": client.ip_address}
+    _unrevoked(session).filter(due | Q(generation_used__lt=generation)).update(
+        **touched, generation_used=Greatest("generation_used", generation)
+    )
+    session.last_active, session.last_ip = now, client.ip_address
+
+
+def _advance(session: DeviceSession, client: Client, now: datetime) -> bool:
+    """Move to the next generation, unless somebody was faster: compare and swap on the row."""
+    moved = {
+        "generation": session.generation + 1,
+        "generation_used": session.generation,
+        "rotated_at": now,
+        "expires_at": min(now + conf.IDLE_LIMIT, session.absolute_expires_at),
+        "last_active": now,
+        "last_ip": client.ip_address,
+    }
+    unmoved = _unrevoked(session).filter(generation=session.generation, expires_at__gt=now)
+    if not unmoved.update(**moved):
+        return False
+    _assign([session], moved)
+    return True
+
+
+def _may_repeat(session: DeviceSession, generation: int, now: datetime) -> bool:
+    """Whether this is the last rotation asked for again by a client that may have lost the answer."""
+    if generation != session.generation - 1:
+        return False
+    in_grace = now - session.rotated_at <= conf.REFRESH_GRACE
+    return in_grace or session.generation_used < session.generation
+
+
+def _make_room(account: AbstractBaseUser, now: datetime) -> list[Event]:
+    """End what a login finds in its way: sessions under an older password, and those beyond the limit."""
+    mine = DeviceSession.objects.filter(user_id=account.pk, revoked_at__isnull=True)
+    stamp = auth_stamp(account.password)
+    if conf.MAX_SESSIONS is None:
+        return _end(mine.exclude(auth_stamp=stamp), RevokeReason.PASSWORD_CHANGED)
+    active = list(mine.active(now).order_by("-last_active", "-created_at"))
+    stale = [session.pk for session in active if session.auth_stamp != stamp]
+    living = [session.pk for session in active if session.auth_stamp == stamp]
+    excess = living[max(conf.MAX_SESSIONS - 1, 0) :]
+    events = _end(mine.filter(pk__in=stale), RevokeReason.PASSWORD_CHANGED) if stale else []
+    if excess:
+        events += _end(mine.filter(pk__in=excess), RevokeReason.LIMIT)
+    return events
+
+
+def _end(
+    sessions: DeviceSessionQuerySet,
+    reason: RevokeReason,
+    by: AbstractBaseUser | None = None,
+    note: str = "",
+) -> list[Event]:
+    """Revoke those of a set that are not yet, and return what to write into their logs."""
+    rows = list(sessions.filter(revoked_at__isnull=True).select_for_update().order_by("pk"))
+    if not rows:
+        return []
+    revocation = _revocation(reason, by)
+    DeviceSession.objects.filter(
+        pk__in=[session.pk for session in rows], user_id=rows[0].user_id
+    ).update(**revocation)
+    return _revoked(rows, revocation, note)
+
+
+def _unrevoked(session: DeviceSession) -> DeviceSessionQuerySet:
+    return DeviceSession.objects.filter(
+        pk=session.pk, user_id=session.user_id, revoked_at__isnull=True
+    )
+
+
+def _revocation(reason: RevokeReason, by: AbstractBaseUser | None) -> dict[str, Any]:
+    return {
+        "revoked_at": timezone.now(),
+        "revoke_reason": reason,
+        "revoked_by_id": by.pk if by else None,
+    }
+
+
+def _revoked(
+    sessions: Sequence[DeviceSession], revocation: dict[str, Any], note: str
+) -> list[Event]:
+    """Bring the rows in hand up to date, tell strangers after commit; the lines for the log."""
+    _assign(sessions, revocation)
+    reason, by = revocation["revoke_reason"], revocation["revoked_by_id"]
+    data = {"reason": str(reason)}
+    if by is not None:
+        data["by"] = str(by)
+    if note:
+        data["note"] = note
+    for session in sessions:
+        _announce(signals.session_revoked, session=session, reason=str(reason))
+    return [Event(session, "session.revoked", data) for session in sessions]
+
+
+def _assign(sessions: Sequence[DeviceSession], values: dict[str, Any]) -> None:
+    for session in sessions:
+        for name, value in values.items():
+            setattr(session, name, value)
+
+
+def _announce(signal: Signal, **arguments: Any) -> None:
+    transaction.on_commit(lambda: signal.send_robust(sender=DeviceSession, **arguments))

@@ -1,0 +1,89 @@
+"""The JWTs of a session: what they claim, and what is believed of a claim."""
+
+import uuid
+from typing import NamedTuple
+
+from django.utils import timezone
+from rest_framework_simplejwt import settings as jwt
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token, UntypedToken
+
+from devices.conf import conf
+from devices.exceptions import TokenNotValid
+from devices.models import DeviceSession
+
+# Far above what a token of ours needs; nothing longer is worth decoding.
+MAX_LENGTH = 8192
+
+
+class Claims(NamedTuple):
+    user_id: str
+    session_id: uuid.UUID
+    generation: int
+
+
+class Pair(NamedTuple):
+    access: str
+    refresh: str
+    # Seconds until the access token expires.
+    expires_in: int
+
+
+def issue(session: DeviceSession) -> Pair:
+    """The tokens of the session's current generation.
+
+    The refresh token is made of the row alone, so that asking twice gives the same token (same `jti`,
+    `iat`, `exp`) and nothing of it has to be stored. The access token is new each time.
+    """
+    api_settings = jwt.api_settings
+    refresh = RefreshToken()
+    refresh[api_settings.USER_ID_CLAIM] = str(session.user_id)
+    refresh["session_id"] = str(session.pk)
+    refresh["generation"] = session.generation
+    refresh[api_settings.JTI_CLAIM] = uuid.uuid5(session.pk, str(session.generation)).hex
+    refresh["iat"] = int(session.rotated_at.timestamp())
+    refresh["exp"] = int(session.expires_at.timestamp())
+    access = refresh.access_token
+    now = timezone.now()
+    lifetime = min(conf.ACCESS_LIFETIME, session.expires_at - now)
+    access["exp"] = int((now + lifetime).timestamp())
+    return Pair(str(access), str(refresh), int(lifetime.total_seconds()))
+
+
+def read_access(raw: str | bytes) -> Claims:
+    return _read(AccessToken, raw)
+
+
+def read_refresh(raw: str | bytes) -> Claims:
+    return _read(RefreshToken, raw)
+
+
+def read_any(raw: str | bytes) -> Claims:
+    return _read(UntypedToken, raw)
+
+
+def _read(token_class: type[Token], raw: str | bytes) -> Claims:
+    """The claims of a token that is signed by us, in time and of this type. Raises TokenNotValid."""
+    if len(raw) > MAX_LENGTH:
+        raise TokenNotValid
+    try:
+        payload = token_class(raw).payload
+        user_id = payload[jwt.api_settings.USER_ID_CLAIM]
+        session_id = payload["session_id"]
+        generation = payload["generation"]
+    except (
+        TokenError,
+        LookupError,
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
+        # PyJWT lets odd numbers and nestings through as the interpreter's own errors.
+        raise TokenNotValid from error
+    if not (isinstance(user_id, str) and isinstance(session_id, str) and type(generation) is int):
+        raise TokenNotValid
+    try:
+        return Claims(user_id, uuid.UUID(session_id), generation)
+    except ValueError as error:
+        raise TokenNotValid from error

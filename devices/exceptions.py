@@ -1,0 +1,36 @@
+"""What can be wrong with a session, by name. Floor 0: raised by core, turned into answers by the doors."""
+
+from django.utils.translation import gettext_lazy as _
+
+
+class SessionError(Exception):
+    """The caller cannot go on with this session; `code` is part of the contract with clients."""
+
+    code = "token_not_valid"
+    message = _("Token is invalid or expired.")
+
+
+class TokenNotValid(SessionError):
+    """No such session, or the token is none of ours."""
+
+
+class SessionRevoked(SessionError):
+    code = "session_revoked"
+    message = _("This session was signed out.")
+
+
+class SessionExpired(SessionError):
+    code = "session_expired"
+    message = _("This session has expired.")
+
+
+class RefreshReused(SessionError):
+    code = "refresh_reused"
+    message = _("This refresh token was used before. The session was signed out.")
+
+
+class AccountNotActive(SessionError):
+    """The account was deactivated or its password changed between the proof and the session."""
+
+    code = "no_active_account"
+    message = _("No active account found with the given credentials")

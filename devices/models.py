@@ -1,0 +1,221 @@
+"""Floor 1: the facts. What a session and an activity are, and which sets of them there are."""
+
+import hashlib
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Self
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class DeviceType(models.TextChoices):
+    DESKTOP = "desktop", _("Desktop")
+    MOBILE = "mobile", _("Mobile")
+    TABLET = "tablet", _("Tablet")
+    TV = "tv", _("TV")
+    CONSOLE = "console", _("Console")
+    APP = "app", _("App")
+    CLI = "cli", _("Command line")
+    BOT = "bot", _("Bot")
+    UNKNOWN = "unknown", _("Unknown")
+
+
+class RevokeReason(models.TextChoices):
+    LOGOUT = "logout", _("Signed out")
+    USER = "user", _("Signed out from another device")
+    USER_ALL = "user_all", _("Signed out everywhere")
+    ADMIN = "admin", _("Revoked by staff")
+    LIMIT = "limit", _("Too many sessions")
+    SUPERSEDED = "superseded", _("Signed in again on the same device")
+    PASSWORD_CHANGED = "password_changed", _("Password changed")
+    DEACTIVATED = "deactivated", _("Account deactivated")
+    REUSE = "reuse", _("Refresh token used twice")
+    NOT_ME = "not_me", _("Reported as not me")
+
+
+class Status(models.TextChoices):
+    ACTIVE = "active", _("Active")
+    REVOKED = "revoked", _("Revoked")
+    EXPIRED = "expired", _("Expired")
+
+
+def auth_stamp(password: str) -> str:
+    """A mark of the user's password column, 32 hex digits; it changes when the password does.
+
+    It is compared on this server only and never leaves it, in no token and no answer.
+    """
+    return hashlib.sha256(password.encode()).hexdigest()[:32]
+
+
+class DeviceSessionQuerySet(models.QuerySet["DeviceSession"]):
+    def active(self, now: datetime | None = None) -> Self:
+        return self.filter(revoked_at__isnull=True, expires_at__gt=now or timezone.now())
+
+    def revoked(self) -> Self:
+        return self.filter(revoked_at__isnull=False)
+
+    def expired(self, now: datetime | None = None) -> Self:
+        return self.filter(revoked_at__isnull=True, expires_at__lte=now or timezone.now())
+
+    def of(self, user: AbstractBaseUser) -> Self:
+        """The user's sessions that began under the password the user has now."""
+        return self.filter(user_id=user.pk, auth_stamp=auth_stamp(user.password))
+
+
+class DeviceSession(models.Model):
+    """One login on one device. Written by `core.sessions` alone."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Its index is `devices_history`, which begins with the user.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="device_sessions",
+        db_index=False,
+    )
+    name = models.CharField(max_length=64, blank=True)
+
+    device = models.CharField(max_length=128)
+    device_type = models.CharField(max_length=16, choices=DeviceType, default=DeviceType.UNKNOWN)
+    browser = models.CharField(max_length=64, blank=True)
+    os = models.CharField(max_length=64, blank=True)
+    user_agent = models.CharField(max_length=512, blank=True)
+    device_key = models.CharField(max_length=64, blank=True)
+
+    ip_address = models.GenericIPAddressField(null=True, blank=True)
+    last_ip = models.GenericIPAddressField(null=True, blank=True)
+    country = models.CharField(max_length=2, blank=True)
+    city = models.CharField(max_length=128, blank=True)
+    latitude = models.FloatField(null=True, blank=True)
+    longitude = models.FloatField(null=True, blank=True)
+
+    login_method = models.CharField(max_length=32, default="password")
+    authenticated_at = models.DateTimeField()
+    mfa_at = models.DateTimeField(null=True, blank=True)
+
+    created_at = models.DateTimeField()
+    last_active = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    absolute_expires_at = models.DateTimeField()
+
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoke_reason = models.CharField(max_length=32, choices=RevokeReason, blank=True)
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+    )
+
+    auth_stamp = models.CharField(max_length=32)
+    generation = models.PositiveIntegerField(default=0)
+    generation_used = models.PositiveIntegerField(default=0)
+    rotated_at = models.DateTimeField()
+
+    objects = DeviceSessionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("device session")
+        verbose_name_plural = _("device sessions")
+        permissions = [("revoke_devicesession", _("Can revoke device sessions"))]
+        # `last_active` and `last_ip` are in none of them: a touch is a heap-only update in PostgreSQL.
+        indexes = [
+            models.Index("user", F("created_at").desc(), F("id").desc(), name="devices_history"),
+            models.Index("user", condition=Q(revoked_at__isnull=True), name="devices_unrevoked"),
+            models.Index(
+                "expires_at", condition=Q(revoked_at__isnull=True), name="devices_expiring"
+            ),
+            models.Index(
+                "revoked_at", condition=Q(revoked_at__isnull=False), name="devices_revoked"
+            ),
+            models.Index(
+                "revoked_by", condition=Q(revoked_by__isnull=False), name="devices_revoked_by"
+            ),
+            models.Index(F("created_at").desc(), F("id").desc(), name="devices_newest"),
+            models.Index("ip_address", name="devices_address"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="devices_device_type", condition=Q(device_type__in=DeviceType.values)
+            ),
+            models.CheckConstraint(
+                name="devices_revoked_with_reason",
+                condition=Q(revoked_at__isnull=True, revoke_reason="")
+                | Q(revoked_at__isnull=False, revoke_reason__in=RevokeReason.values),
+            ),
+            models.CheckConstraint(
+                name="devices_within_absolute_limit",
+                condition=Q(expires_at__lte=F("absolute_expires_at")),
+            ),
+            models.CheckConstraint(
+                name="devices_generation_used", condition=Q(generation_used__lte=F("generation"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.device
+
+    @property
+    def status(self) -> Status:
+        if self.revoked_at is not None:
+            return Status.REVOKED
+        return Status.ACTIVE if self.expires_at > timezone.now() else Status.EXPIRED
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it was revoked or ran out; None while it is active."""
+        if self.revoked_at is not None:
+            return self.revoked_at
+        return None if self.status is Status.ACTIVE else self.expires_at
+
+    @property
+    def is_mobile(self) -> bool:
+        return self.device_type in (DeviceType.MOBILE, DeviceType.TABLET)
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        # A whole-row save of a copy read earlier would write its old `revoked_at` back.
+        if not self._state.adding and update_fields is None:
+            raise TypeError(
+                "A DeviceSession is changed through devices.core.sessions; "
+                "save() of an existing one needs update_fields."
+            )
+        super().save(*args, update_fields=update_fields, **kwargs)
+
+
+class Activity(models.Model):
+    """Something that happened in a session. Written by `core.activity` alone, never changed."""
+
+    # Without a constraint: the log is kept when the session goes, with the id it had.
+    session = models.ForeignKey(
+        DeviceSession,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="activities",
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    kind = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    ip_address = models.GenericIPAddressField(null=True, blank=True)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = _("activity")
+        verbose_name_plural = _("activities")
+        indexes = [
+            models.Index("session", F("at").desc(), F("id").desc(), name="devices_act_session"),
+            models.Index("user", F("at").desc(), name="devices_act_user"),
+        ]
+
+    def __str__(self) -> str:
+        return self.kind

@@ -1,0 +1,27 @@
+"""Where everything is."""
+
+from django.contrib import admin
+from django.contrib.auth import views as auth
+from django.urls import include, path
+from django.views.generic import TemplateView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from devices.api.routing import endpoint
+
+from .views import healthz
+
+urlpatterns = [
+    path("", TemplateView.as_view(template_name="home.html"), name="home"),
+    path("devices/", include("devices.web.urls")),
+    path("accounts/login/", auth.LoginView.as_view(template_name="login.html"), name="login"),
+    path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
+    path("admin/", admin.site.urls),
+    path("healthz", healthz, name="healthz"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/", include("accounts.urls")),
+    path("api/", include("devices.api.urls")),
+    path("api/", include([endpoint("schema", SpectacularAPIView.as_view(), "schema")])),
+]
+
+handler404 = "project.views.not_found"
+handler500 = "project.views.server_error"

@@ -1,0 +1,21 @@
+"""The site's own answers: liveness, and what is not found or went wrong under `/api/`, as JSON."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process lives. It asks nobody else, so that a slow database does not restart the site."""
+    return JsonResponse({"status": "ok"})
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return JsonResponse({"detail": "Not found.", "code": "not_found"}, status=404)
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return JsonResponse({"detail": "Something went wrong.", "code": "error"}, status=500)
+    return defaults.server_error(request)

@@ -1,0 +1,47 @@
+"""What every test has at hand: people, a clock, devices that sign in."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+
+from accounts.models import User
+from tests.client import CHROME, PASSWORD, Device
+
+SignIn = Callable[..., Device]
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    def make(email: str = "alice@example.org", **fields: object) -> User:
+        return User.objects.create_user(email, PASSWORD, **fields)
+
+    return make
+
+
+@pytest.fixture
+def alice(make_user: Callable[..., User]) -> User:
+    return make_user("alice@example.org")
+
+
+@pytest.fixture
+def mallory(make_user: Callable[..., User]) -> User:
+    return make_user("mallory@example.org")
+
+
+@pytest.fixture
+def sign_in() -> SignIn:
+    """sign_in(user, agent=CHROME, ip="203.0.113.7"): a Device with a session of its own."""
+
+    def sign_in(user: User, agent: str = CHROME, ip: str = "203.0.113.7") -> Device:
+        return Device(agent, ip).sign_in(user.email)
+
+    return sign_in
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    """A clock that stands still until it is moved: `clock.shift(seconds)`."""
+    with time_machine.travel(datetime(2026, 3, 1, 12, 0, tzinfo=UTC), tick=False) as traveller:
+        yield traveller

@@ -1,0 +1,19 @@
+"""The site's settings as the suite runs it: whatever .env holds, but for the database, is kept out."""
+
+import os
+
+os.environ.update(
+    SECRET_KEY="a secret key for the tests, of no use elsewhere",
+    JWT_SECRET_KEY="a signing key for the tests, of no use elsewhere",
+    DEBUG="false",
+    ALLOWED_HOSTS="*",
+    EMAIL_URL="memorymail://",
+    TRUSTED_PROXIES="",
+    DEVICES_MAX_SESSIONS="20",
+    SECURE_SSL_REDIRECT="false",
+)
+
+from project.settings import *  # noqa: E402, F403
+
+# Hashing is slow on purpose; tests that are about it choose their own hasher.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
