@@ -2,12 +2,15 @@
 
 from typing import Any, ClassVar
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from devices.core import sessions
 
 
 class UserManager(BaseUserManager["User"]):
@@ -58,6 +61,12 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    def check_password(self, raw_password: str | None) -> bool:
+        return sessions.check_password(self, raw_password)
+
+    async def acheck_password(self, raw_password: str | None) -> bool:
+        return await sync_to_async(self.check_password)(raw_password)
 
     def clean(self) -> None:
         self.email = self.email.lower()

@@ -34,6 +34,16 @@ class Conf:
         return limit
 
     @property
+    def LOGIN_FAILURES_PER_ACCOUNT(self) -> int:
+        """Wrong passwords for one account within a minute; then it has to wait, each time twice as long."""
+        return int(self._get("LOGIN_FAILURES_PER_ACCOUNT", 10))
+
+    @property
+    def LOGIN_ATTEMPTS_PER_ADDRESS(self) -> int:
+        """Passwords, right or wrong, that one address (IPv6: one /64) may try within a minute."""
+        return int(self._get("LOGIN_ATTEMPTS_PER_ADDRESS", 100))
+
+    @property
     def INACTIVE_DAYS(self) -> timedelta:
         """Days without activity after which a session is cleaned up."""
         return timedelta(days=self._get("INACTIVE_DAYS", 30))

@@ -1,5 +1,6 @@
 """What can be wrong with a session, by name. Floor 0: raised by core, turned into answers by the doors."""
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 
@@ -34,3 +35,12 @@ class AccountNotActive(SessionError):
 
     code = "no_active_account"
     message = _("No active account found with the given credentials")
+
+
+class TooManyAttempts(ValidationError):
+    """A password was tried too often. A ValidationError, so that any login form shows it as its own."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(_("Too many attempts. Try again later."), code="throttled")
+        # Seconds until another attempt has a chance.
+        self.retry_after = retry_after

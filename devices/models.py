@@ -45,6 +45,11 @@ class Status(models.TextChoices):
     EXPIRED = "expired", _("Expired")
 
 
+# What a deactivation writes over the stamps of a user's sessions: no password has it, so they stay ended
+# although the account may be activated again.
+DEACTIVATED = ""
+
+
 def auth_stamp(password: str) -> str:
     """A mark of the user's password column, 32 hex digits; it changes when the password does.
 
@@ -115,7 +120,7 @@ class DeviceSession(models.Model):
         db_index=False,
     )
 
-    auth_stamp = models.CharField(max_length=32)
+    auth_stamp = models.CharField(max_length=32, blank=True)
     generation = models.PositiveIntegerField(default=0)
     generation_used = models.PositiveIntegerField(default=0)
     rotated_at = models.DateTimeField()
@@ -219,3 +224,25 @@ class Activity(models.Model):
 
     def __str__(self) -> str:
         return self.kind
+
+
+class LoginLimit(models.Model):
+    """How often a password was tried of late, for one account or from one address.
+
+    Written by `core.attempts` alone. `key` is a digest: what people type into a login form is not kept.
+    """
+
+    key = models.CharField(primary_key=True, max_length=64)
+    # Within the window: attempts that failed, and attempts whose outcome is not known (yet).
+    failures = models.PositiveIntegerField(default=0)
+    pending = models.PositiveIntegerField(default=0)
+    window_ends = models.DateTimeField(db_index=True)
+    # Failures since the last success, over all windows.
+    consecutive = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("login limit")
+        verbose_name_plural = _("login limits")
+
+    def __str__(self) -> str:
+        return self.key

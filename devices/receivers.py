@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from django.apps import AppConfig
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db.models.signals import post_save
+from django.db.models.signals import post_migrate, post_save
 from django.dispatch import receiver
 
-from .core import sessions
+from .core import attempts, sessions, triggers
 
 
 @receiver(post_save, sender=get_user_model(), dispatch_uid="devices.account_saved")
@@ -20,4 +21,14 @@ def account_saved(
 ) -> None:
     if created or raw or (update_fields and not update_fields & {"password", "is_active"}):
         return
+    if getattr(instance, "_password", None) is not None:
+        # Set by set_password() and not yet forgotten by save(): a new password, with a clean slate.
+        attempts.pardon(instance.get_username())
     sessions.account_changed(instance)
+
+
+@receiver(post_migrate, dispatch_uid="devices.migrated")
+def migrated(sender: AppConfig, using: str, **kwargs: Any) -> None:
+    # After every app, since a migration of the user's table can drop its triggers (SQLite remakes tables).
+    if sender.label in ("devices", get_user_model()._meta.app_label):
+        triggers.install(using)

@@ -75,6 +75,12 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     DATABASES["default"].setdefault("CONN_MAX_AGE", 600)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # A database that does not answer is soon an answer too: 503, instead of a worker that waits.
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        connect_timeout=2,
+        options="-c statement_timeout=5s -c lock_timeout=3s -c idle_in_transaction_session_timeout=30s",
+        tcp_user_timeout=2000,
+    )
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -83,6 +89,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 
 # Who may come in
 
+AUTHENTICATION_BACKENDS = ["devices.backends.LimitedModelBackend"]
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "devices"
@@ -118,7 +125,6 @@ SIMPLE_JWT = {
     "REFRESH_TOKEN_LIFETIME": timedelta(days=30),
     # Clocks of several servers are never quite the same.
     "LEEWAY": timedelta(seconds=5),
-    "UPDATE_LAST_LOGIN": True,
     "TOKEN_OBTAIN_SERIALIZER": "devices.api.serializers.TokenObtainPairSerializer",
     "TOKEN_REFRESH_SERIALIZER": "devices.api.serializers.TokenRefreshSerializer",
     "TOKEN_VERIFY_SERIALIZER": "devices.api.serializers.TokenVerifySerializer",
@@ -179,7 +185,22 @@ vars().update(EMAIL_CONFIG)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {
+        "plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        # One line per event whatever a client sends: JSON escapes every control character.
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "fmt": "%(levelname)s",
+            "rename_fields": {"levelname": "level"},
+            "timestamp": "time",
+        },
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "plain"},
+        "security": {"class": "logging.StreamHandler", "formatter": "json"},
+    },
+    "loggers": {
+        "devices.security": {"handlers": ["security"], "level": "INFO", "propagate": False},
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
 }

@@ -1,13 +1,22 @@
 """Errors as JSON: `{"detail", "code"}`, with the fields' own errors as DRF has them."""
 
+import logging
 from typing import Any
 
-from rest_framework import views
-from rest_framework.exceptions import APIException
+from django.db import InterfaceError, OperationalError
+from django.utils.translation import gettext_lazy as _
+from rest_framework import status, views
+from rest_framework.exceptions import APIException, PermissionDenied
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.exceptions import InvalidToken
 
-from devices.exceptions import SessionError
+from devices.core import audit
+from devices.core.audit import Event
+from devices.exceptions import SessionError, TokenNotValid
+from devices.http import client_of
+
+logger = logging.getLogger("devices")
 
 
 class SessionDenied(InvalidToken):
@@ -15,24 +24,44 @@ class SessionDenied(InvalidToken):
 
     def __init__(self, error: SessionError) -> None:
         super().__init__({"detail": error.message, "code": error.code})
+        self.code = error.code
+
+
+class Unavailable(APIException):
+    """The database does not answer: nobody gets in, and nothing was done."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = _("The service is not available just now. Try again.")
+    default_code = "unavailable"
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's handler, with a `code` in every answer that is not about fields."""
+    if isinstance(exc, OperationalError | InterfaceError):
+        logger.error("The database does not answer: %s", exc)
+        exc = Unavailable()
+    _report(exc, context["request"])
     if isinstance(exc, SessionDenied):
         # DRF's handler would mark the request's transaction for rollback, and with it the
         # revocation of the session that is refused here (ATOMIC_REQUESTS).
-        return Response(exc.detail, status=exc.status_code, headers=_challenge(exc))
+        header = getattr(exc, "auth_header", None)
+        headers = {"WWW-Authenticate": header} if header else None
+        return Response(exc.detail, status=exc.status_code, headers=headers)
     response = views.exception_handler(exc, context)
-    if response is None:
-        return None
-    if isinstance(response.data, dict) and "detail" in response.data:
+    if response is not None and isinstance(response.data, dict) and "detail" in response.data:
         detail = response.data["detail"]
         code = response.data.get("code") or getattr(detail, "code", "error")
         response.data = {"detail": detail, "code": code}
     return response
 
 
-def _challenge(exc: APIException) -> dict[str, str]:
-    header = getattr(exc, "auth_header", None)
-    return {"WWW-Authenticate": header} if header else {}
+def _report(exc: Exception, request: Request) -> None:
+    """Tell the security log who was refused. A session that has ended was told of where it was met."""
+    if isinstance(exc, PermissionDenied):
+        code, user_id = "permission_denied", request.user.pk
+    elif isinstance(exc, SessionDenied) and exc.code == TokenNotValid.code:
+        code, user_id = exc.code, None
+    else:
+        return
+    client = client_of(request)
+    audit.log(Event.ACCESS_REFUSED, user_id=user_id, client=client, code=code, path=request.path)

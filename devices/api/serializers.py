@@ -6,12 +6,12 @@ from typing import Any
 from django.contrib.auth.models import update_last_login
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, Throttled
 from rest_framework_simplejwt import settings as jwt
 from rest_framework_simplejwt.serializers import TokenObtainSerializer
 
 from devices.core import sessions, tokens
-from devices.exceptions import SessionError, TokenNotValid
+from devices.exceptions import SessionError, TokenNotValid, TooManyAttempts
 from devices.http import client_of
 from devices.models import Activity, DeviceSession
 
@@ -32,11 +32,13 @@ class SessionStartSerializer(TokenObtainSerializer):
         self.fields["password"].trim_whitespace = False
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        super().validate(attrs)
         try:
+            super().validate(attrs)
             self.session = sessions.start(self.user, client_of(self.context["request"]))
         except SessionError as error:
             raise SessionDenied(error) from error
+        except TooManyAttempts as error:
+            raise Throttled(wait=error.retry_after) from error
         if jwt.api_settings.UPDATE_LAST_LOGIN:
             update_last_login(type(self.user), self.user)
         return {}
@@ -74,7 +76,7 @@ class TokenVerifySerializer(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
-            sessions.living(tokens.read_any(attrs["token"]))
+            sessions.living(tokens.read_any(attrs["token"]), client_of(self.context["request"]))
         except SessionError as error:
             raise SessionDenied(TokenNotValid()) from error
         return {}
@@ -87,7 +89,8 @@ class TokenBlacklistSerializer(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
-            session = sessions.living(tokens.read_refresh(attrs["refresh"]))
+            claims = tokens.read_refresh(attrs["refresh"])
+            session = sessions.living(claims, client_of(self.context["request"]))
         except SessionError:
             return {}
         sessions.logout(session)

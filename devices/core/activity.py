@@ -8,7 +8,7 @@ from django.utils import timezone
 from devices.models import Activity, DeviceSession
 
 
-class Event(NamedTuple):
+class Entry(NamedTuple):
     session: DeviceSession
     kind: str
     data: dict[str, Any]
@@ -26,20 +26,20 @@ def record(
 
     `kind` is a dotted name of at most 64 characters ("report.exported"), `data` anything JSON holds.
     """
-    record_all([Event(session, kind, data or {}, ip_address)])
+    record_all([Entry(session, kind, data or {}, ip_address)])
 
 
-def record_all(events: Iterable[Event]) -> None:
+def record_all(entries: Iterable[Entry]) -> None:
     """Write several lines in one statement."""
     now = timezone.now()
     Activity.objects.bulk_create(
         Activity(
-            session_id=event.session.pk,
-            user_id=event.session.user_id,
-            kind=event.kind,
+            session_id=entry.session.pk,
+            user_id=entry.session.user_id,
+            kind=entry.kind,
             at=now,
-            ip_address=event.ip_address,
-            data=event.data,
+            ip_address=entry.ip_address,
+            data=entry.data,
         )
-        for event in events
+        for entry in entries
     )

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 
 from devices.exceptions import SessionExpired, SessionRevoked, TokenNotValid
-from devices.models import DeviceSession, RevokeReason, auth_stamp
+from devices.models import DEACTIVATED, DeviceSession, RevokeReason, auth_stamp
 
 from .tokens import Claims
 
@@ -30,7 +30,7 @@ def check(session: DeviceSession, now: datetime) -> None:
 
 def ended_by_account(session: DeviceSession) -> RevokeReason | None:
     """What happened to the account since the login that a session cannot outlive, if anything."""
-    if not session.user.is_active:
+    if not session.user.is_active or session.auth_stamp == DEACTIVATED:
         return RevokeReason.DEACTIVATED
     if session.auth_stamp != auth_stamp(session.user.password):
         return RevokeReason.PASSWORD_CHANGED

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeGuard
 
-from django.contrib.auth import get_user_model
+from django.contrib.auth import get_user_model, hashers
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Q
@@ -19,11 +19,18 @@ from django.utils import timezone
 
 from devices import signals
 from devices.conf import conf
-from devices.exceptions import AccountNotActive, RefreshReused, SessionRevoked, TokenNotValid
+from devices.exceptions import (
+    AccountNotActive,
+    RefreshReused,
+    SessionError,
+    SessionRevoked,
+    TokenNotValid,
+)
 from devices.models import DeviceSession, DeviceSessionQuerySet, RevokeReason, auth_stamp
 
-from . import activity, cleanup, liveness
-from .activity import Event
+from . import activity, audit, cleanup, liveness
+from .activity import Entry
+from .audit import Event
 from .client import Client, label
 from .tokens import Claims
 
@@ -61,28 +68,38 @@ def start(user: AbstractBaseUser, client: Client, *, method: str = "password") -
             rotated_at=now,
         )
         session.save(force_insert=True)
-        started = Event(session, "session.started", {"method": method}, client.ip_address)
+        started = Entry(session, "session.started", {"method": method}, client.ip_address)
         activity.record_all([*ended, started])
         _announce(signals.session_started, session=session)
+        _log(Event.SESSION_STARTED, session, client, method=method)
         transaction.on_commit(cleanup.purge_some, robust=True)
     return session
 
 
-def living(claims: Claims) -> DeviceSession:
+def living(claims: Claims, client: Client) -> DeviceSession:
     """The session of these claims, with its user. Raises TokenNotValid, SessionRevoked, SessionExpired."""
     session = liveness.load(claims)
-    liveness.check(session, timezone.now())
     reason = liveness.ended_by_account(session)
     if reason is not None:
         # Written down, so that it stays ended whatever becomes of the account.
         revoke(session, reason=reason)
-        raise SessionRevoked
+    try:
+        liveness.check(session, timezone.now())
+    except SessionError as error:
+        audit.log(
+            Event.SESSION_USED_AFTER_END,
+            user_id=session.user_id,
+            session_id=session.pk,
+            client=client,
+            code=error.code,
+        )
+        raise
     return session
 
 
 def resume(claims: Claims, client: Client) -> DeviceSession:
     """The living session behind an access token, as `living` has it; notes that it was active."""
-    session = living(claims)
+    session = living(claims, client)
     now = timezone.now()
     _touch(session, claims.generation, client, now)
     return session
@@ -95,13 +112,14 @@ def rotate(claims: Claims, client: Client) -> DeviceSession:
     was never used, since then the answer may have been lost. Later it is a replay and the session ends
     (RFC 9700 §4.14.2). Raises RefreshReused, TokenNotValid, SessionRevoked or SessionExpired.
     """
-    session = living(claims)
+    session = living(claims, client)
     now = timezone.now()
     if claims.generation == session.generation:
         if _advance(session, client, now):
+            _log(Event.REFRESH_SUCCEEDED, session, client)
             return session
         # Another request with the same token was faster; its successor is ours too.
-        session = living(claims)
+        session = living(claims, client)
     if claims.generation > session.generation:
         raise TokenNotValid
     if _may_repeat(session, claims.generation, now):
@@ -111,6 +129,7 @@ def rotate(claims: Claims, client: Client) -> DeviceSession:
             data = {"generation": claims.generation, "current": session.generation}
             activity.record(session, "refresh.reused", data, ip_address=client.ip_address)
             _announce(signals.refresh_reused, session=session)
+            _log(Event.REFRESH_REUSED, session, client)
     raise RefreshReused
 
 
@@ -164,9 +183,9 @@ def revoke_all(
         active = DeviceSession.objects.of(account).active()
         if keep is not None:
             active = active.exclude(pk=keep)
-        events = _end(active, reason, by, note)
-        activity.record_all(events)
-        return len(events)
+        entries = _end(active, reason, by, note)
+        activity.record_all(entries)
+        return len(entries)
 
 
 def change_password(user: AbstractBaseUser, password: str, *, keep: DeviceSession) -> None:
@@ -185,16 +204,40 @@ def change_password(user: AbstractBaseUser, password: str, *, keep: DeviceSessio
         keep.auth_stamp = auth_stamp(user.password)
 
 
+def check_password(user: AbstractBaseUser, password: str | None) -> bool:
+    """As the user model's own, but a password that is merely hashed anew, by a better hasher, ends nothing.
+
+    For user models: `def check_password(self, password): return sessions.check_password(self, password)`.
+    """
+
+    def rehash(password: str) -> None:
+        with transaction.atomic():
+            account = _lock(user)
+            if account is None or account.password != user.password:
+                # Hashed anew by a login beside this one, or changed.
+                if account and hashers.check_password(password, account.password):
+                    user.password = account.password
+                return
+            sessions = DeviceSession.objects.of(user)
+            hashed = hashers.make_password(password)
+            sessions.filter(revoked_at__isnull=True).update(auth_stamp=auth_stamp(hashed))
+            user.password = hashed
+            user.save(update_fields=["password"])
+
+    return hashers.check_password(password, user.password, rehash)
+
+
 def account_changed(user: AbstractBaseUser) -> None:
     """End what the saved account ends: every session if inactive, else those under another password."""
     sessions = DeviceSession.objects.filter(user_id=user.pk)
     with transaction.atomic():
+        _lock(user)
         if user.is_active:
             stale = sessions.exclude(auth_stamp=auth_stamp(user.password))
-            events = _end(stale, RevokeReason.PASSWORD_CHANGED)
+            entries = _end(stale, RevokeReason.PASSWORD_CHANGED)
         else:
-            events = _end(sessions, RevokeReason.DEACTIVATED)
-        activity.record_all(events)
+            entries = _end(sessions, RevokeReason.DEACTIVATED)
+        activity.record_all(entries)
 
 
 def _lock(user: AbstractBaseUser) -> AbstractBaseUser | None:
@@ -248,20 +291,20 @@ def _may_repeat(session: DeviceSession, generation: int, now: datetime) -> bool:
     return in_grace or session.generation_used < session.generation
 
 
-def _make_room(account: AbstractBaseUser, now: datetime) -> list[Event]:
+def _make_room(account: AbstractBaseUser, now: datetime) -> list[Entry]:
     """End what a login finds in its way: sessions under an older password, and those beyond the limit."""
-    mine = DeviceSession.objects.filter(user_id=account.pk, revoked_at__isnull=True)
+    mine = DeviceSession.objects.filter(user_id=account.pk).active(now)
     stamp = auth_stamp(account.password)
     if conf.MAX_SESSIONS is None:
         return _end(mine.exclude(auth_stamp=stamp), RevokeReason.PASSWORD_CHANGED)
-    active = list(mine.active(now).order_by("-last_active", "-created_at"))
+    active = list(mine.order_by("-last_active", "-created_at").only("pk", "auth_stamp"))
     stale = [session.pk for session in active if session.auth_stamp != stamp]
     living = [session.pk for session in active if session.auth_stamp == stamp]
     excess = living[max(conf.MAX_SESSIONS - 1, 0) :]
-    events = _end(mine.filter(pk__in=stale), RevokeReason.PASSWORD_CHANGED) if stale else []
+    entries = _end(mine.filter(pk__in=stale), RevokeReason.PASSWORD_CHANGED) if stale else []
     if excess:
-        events += _end(mine.filter(pk__in=excess), RevokeReason.LIMIT)
-    return events
+        entries += _end(mine.filter(pk__in=excess), RevokeReason.LIMIT)
+    return entries
 
 
 def _end(
@@ -269,7 +312,7 @@ def _end(
     reason: RevokeReason,
     by: AbstractBaseUser | None = None,
     note: str = "",
-) -> list[Event]:
+) -> list[Entry]:
     """Revoke those of a set that are not yet, and return what to write into their logs."""
     rows = list(sessions.filter(revoked_at__isnull=True).select_for_update().order_by("pk"))
     if not rows:
@@ -297,7 +340,7 @@ def _revocation(reason: RevokeReason, by: AbstractBaseUser | None) -> dict[str, 
 
 def _revoked(
     sessions: Sequence[DeviceSession], revocation: dict[str, Any], note: str
-) -> list[Event]:
+) -> list[Entry]:
     """Bring the rows in hand up to date, tell strangers after commit; the lines for the log."""
     _assign(sessions, revocation)
     reason, by = revocation["revoke_reason"], revocation["revoked_by_id"]
@@ -308,13 +351,22 @@ def _revoked(
         data["note"] = note
     for session in sessions:
         _announce(signals.session_revoked, session=session, reason=str(reason))
-    return [Event(session, "session.revoked", data) for session in sessions]
+        _log(Event.SESSION_REVOKED, session, None, reason=str(reason))
+    return [Entry(session, "session.revoked", data) for session in sessions]
 
 
 def _assign(sessions: Sequence[DeviceSession], values: dict[str, Any]) -> None:
     for session in sessions:
         for name, value in values.items():
             setattr(session, name, value)
+
+
+def _log(event: Event, session: DeviceSession, client: Client | None, **details: str) -> None:
+    transaction.on_commit(
+        lambda: audit.log(
+            event, user_id=session.user_id, session_id=session.pk, client=client, **details
+        )
+    )
 
 
 def _announce(signal: Signal, **arguments: Any) -> None:

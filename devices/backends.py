@@ -1,0 +1,53 @@
+"""Door for `django.contrib.auth.authenticate`: passwords, tried as often as one may."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.backends import ModelBackend
+from django.http import HttpRequest
+
+from devices.core import attempts, audit
+from devices.core.audit import Event
+from devices.core.client import Client
+from devices.exceptions import TooManyAttempts
+from devices.http import client_of
+
+
+class LimitedModelBackend(ModelBackend):
+    """Django's ModelBackend for every way in (API, admin, pages), within the limits of `core.attempts`."""
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """The user of these credentials, or None. Raises TooManyAttempts."""
+        if username is None:
+            username = kwargs.get(get_user_model().USERNAME_FIELD)
+        if username is None or password is None:
+            return None
+        client = client_of(request) if request is not None else Client()
+        user = self._find(username)
+        try:
+            attempt = attempts.begin(username, client)
+        except TooManyAttempts:
+            audit.log(Event.LOGIN_BLOCKED, user_id=user and user.pk, client=client)
+            raise
+        if user is None:
+            # As dear as checking, so that time does not tell whether there is such a user.
+            get_user_model()().set_password(password)
+        elif user.check_password(password) and self.user_can_authenticate(user):
+            attempt.succeeded()
+            audit.log(Event.LOGIN_SUCCEEDED, user_id=user.pk, client=client)
+            return user
+        attempt.failed()
+        audit.log(Event.LOGIN_FAILED, user_id=user and user.pk, client=client)
+        return None
+
+    def _find(self, username: str) -> Any:
+        try:
+            return get_user_model()._default_manager.get_by_natural_key(username)
+        except get_user_model().DoesNotExist:
+            return None

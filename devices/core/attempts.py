@@ -1,0 +1,168 @@
+"""How often a password may be tried, for one account and from one address.
+
+Every attempt is counted before its password is hashed, by one conditional UPDATE: parallel attempts in any
+number of workers get no more than the limit between them.
+"""
+
+import hashlib
+import ipaddress
+import math
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth import get_user_model
+from django.db.models import Case, F, PositiveIntegerField, Q, Value, When
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Greatest
+from django.utils import timezone
+
+from devices.conf import conf
+from devices.exceptions import TooManyAttempts
+from devices.models import DeviceSession, LoginLimit, RevokeReason
+
+from .client import Client
+
+WINDOW = timedelta(minutes=1)
+LONGEST_WINDOW = timedelta(hours=1)
+# NIST SP 800-63B-4 §3.2.2: no more than 100 consecutive failures on one account.
+MAX_CONSECUTIVE = 100
+
+# How long an attempt waits for others that are being decided just now, before it is refused for them.
+PATIENCE = 5.0
+PAUSE = 0.05
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A counted attempt, to be told how it ended. One never told counts until its window ends."""
+
+    account: str
+    # The account's own, or that of a known device of its owner.
+    key: str
+
+    def succeeded(self) -> None:
+        _settle(self.key, failures=_count(0), consecutive=_count(0))
+        if self.key != self.account:
+            LoginLimit.objects.filter(key=self.account).update(consecutive=0)
+
+    def failed(self) -> None:
+        one = _count(1)
+        _settle(self.key, failures=F("failures") + one, consecutive=F("consecutive") + one)
+
+
+def begin(username: str, client: Client) -> Attempt:
+    """Count an attempt at an account. Raises TooManyAttempts if none is left; then nothing may be tried.
+
+    Where the account was signed in before, it has attempts of its own, so that a stranger who uses up
+    those of everybody else does not lock the owner out.
+    """
+    if client.ip_address:
+        address = _key("address", _network(client.ip_address))
+        if not _reserve(address, conf.LOGIN_ATTEMPTS_PER_ADDRESS):
+            raise _refusal(address)
+    account = _key("account", username.casefold())
+    if _reserve_patiently(account):
+        return Attempt(account, account)
+    if client.ip_address and _is_known(username, client.ip_address):
+        known = _key("known", username.casefold(), client.ip_address)
+        if _reserve_patiently(known):
+            return Attempt(account, known)
+    raise _refusal(account)
+
+
+def pardon(username: str) -> None:
+    """Forget the failures at an account, whose password is a new one."""
+    LoginLimit.objects.filter(key=_key("account", username.casefold())).delete()
+
+
+def forget() -> int:
+    """Delete what limits nobody any more; how many rows that was."""
+    now = timezone.now()
+    idle = Q(window_ends__lt=now - LONGEST_WINDOW, consecutive=0)
+    return LoginLimit.objects.filter(idle | Q(window_ends__lt=now - conf.RETENTION_DAYS)).delete()[
+        0
+    ]
+
+
+def _reserve_patiently(key: str) -> bool:
+    """Count one more attempt at an account; where only undecided ones are in the way, wait for them."""
+    limit = conf.LOGIN_FAILURES_PER_ACCOUNT
+    decided = Q(failures__gte=limit) | Q(consecutive__gte=MAX_CONSECUTIVE)
+    deadline = time.monotonic() + PATIENCE
+    while not _reserve(key, limit):
+        if time.monotonic() > deadline or LoginLimit.objects.filter(decided, key=key).exists():
+            return False
+        time.sleep(PAUSE)
+    return True
+
+
+def _reserve(key: str, limit: int) -> bool:
+    """Count one more attempt, if the limit has room for it."""
+    now = timezone.now()
+    over = Q(window_ends__lte=now)
+    row = LoginLimit.objects.filter(
+        over | Q(failures__lt=limit - F("pending")), key=key, consecutive__lt=MAX_CONSECUTIVE
+    )
+    counted = {
+        "failures": Case(When(over, then=_count(0)), default=F("failures")),
+        "pending": Case(When(over, then=_count(1)), default=F("pending") + _count(1)),
+        "window_ends": Case(When(over, then=_window_end(now, limit)), default=F("window_ends")),
+    }
+    if row.update(**counted):
+        return True
+    if LoginLimit.objects.filter(key=key).exists():
+        return False
+    # The first attempt of all. Whoever comes second with it finds the row and counts on that.
+    LoginLimit.objects.bulk_create([LoginLimit(key=key, window_ends=now)], ignore_conflicts=True)
+    return bool(row.update(**counted))
+
+
+def _settle(key: str, **counts: Combinable) -> None:
+    LoginLimit.objects.filter(key=key).update(
+        pending=Greatest(F("pending") - _count(1), _count(0)), **counts
+    )
+
+
+def _window_end(now: datetime, limit: int) -> Case:
+    """When a window beginning now ends: later the more failures there were since the last success."""
+    lengths = [WINDOW * 2**full for full in range(6)]
+    return Case(
+        *(
+            When(consecutive__lt=limit * (full + 1), then=Value(now + length))
+            for full, length in enumerate(lengths)
+        ),
+        default=Value(now + LONGEST_WINDOW),
+    )
+
+
+def _is_known(username: str, address: str) -> bool:
+    """Whether the account was signed in from this address, by somebody its owner did not disown."""
+    name = get_user_model().USERNAME_FIELD
+    here = Q(ip_address=address) | Q(last_ip=address)
+    disowned = Q(revoke_reason__in=(RevokeReason.REUSE, RevokeReason.NOT_ME))
+    return (
+        DeviceSession.objects.filter(here, **{f"user__{name}__iexact": username})
+        .exclude(disowned)
+        .exists()
+    )
+
+
+def _refusal(key: str) -> TooManyAttempts:
+    row = LoginLimit.objects.filter(key=key).first()
+    wait = row.window_ends - timezone.now() if row else WINDOW
+    return TooManyAttempts(retry_after=max(math.ceil(wait.total_seconds()), 1))
+
+
+def _network(address: str) -> str:
+    """What counts as one address: an IPv6 customer has a whole /64 to choose from."""
+    ip = ipaddress.ip_address(address)
+    return str(ip if ip.version == 4 else ipaddress.ip_network((ip, 64), strict=False))
+
+
+def _count(number: int) -> Value:
+    return Value(number, output_field=PositiveIntegerField())
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
