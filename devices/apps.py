@@ -12,6 +12,7 @@ class DevicesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        import_module("devices.checks")
         import_module("devices.receivers")
         if apps.is_installed("drf_spectacular"):
             import_module("devices.api.schema")

@@ -111,9 +111,7 @@ def _reserve(key: str, limit: int) -> bool:
     }
     if row.update(**counted):
         return True
-    if LoginLimit.objects.filter(key=key).exists():
-        return False
-    # The first attempt of all. Whoever comes second with it finds the row and counts on that.
+    # No room, or no row yet. The first two to come may both make it; then both count on the one there is.
     LoginLimit.objects.bulk_create([LoginLimit(key=key, window_ends=now)], ignore_conflicts=True)
     return bool(row.update(**counted))
 

@@ -1,0 +1,110 @@
+"""Every numbered check: silent on the site's own settings, and loud when what it is for is broken."""
+
+from datetime import timedelta
+
+import pytest
+from django.conf import settings as project
+from django.db import connections
+from django.test import override_settings
+from django.urls import path
+from rest_framework_simplejwt.views import TokenObtainPairView
+
+from devices.checks import check_settings
+
+urlpatterns = [path("token", TokenObtainPairView.as_view())]
+
+
+def ids() -> set[str]:
+    return {message.id.removeprefix("devices.") for message in check_settings()}
+
+
+def test_the_site_passes_its_own_checks():
+    assert check_settings() == []
+
+
+def jwt(**changes):
+    return {"SIMPLE_JWT": {**project.SIMPLE_JWT, **changes}}
+
+
+def drf(**changes):
+    return {"REST_FRAMEWORK": {**project.REST_FRAMEWORK, **changes}}
+
+
+STOCK = "rest_framework_simplejwt.serializers"
+
+
+@pytest.mark.parametrize(
+    ("expected", "changes"),
+    [
+        ("E001", drf(DEFAULT_AUTHENTICATION_CLASSES=[])),
+        (
+            "E001",
+            drf(
+                DEFAULT_AUTHENTICATION_CLASSES=[
+                    "rest_framework_simplejwt.authentication.JWTAuthentication"
+                ]
+            ),
+        ),
+        ("E002", jwt(TOKEN_OBTAIN_SERIALIZER=f"{STOCK}.TokenObtainPairSerializer")),
+        ("E002", jwt(TOKEN_REFRESH_SERIALIZER=f"{STOCK}.TokenRefreshSerializer")),
+        ("E002", jwt(TOKEN_VERIFY_SERIALIZER=f"{STOCK}.TokenVerifySerializer")),
+        ("E002", jwt(TOKEN_BLACKLIST_SERIALIZER=f"{STOCK}.TokenBlacklistSerializer")),
+        (
+            "W003",
+            {"AUTHENTICATION_BACKENDS": ["django.contrib.auth.backends.ModelBackend"]},
+        ),
+        ("E004", jwt(BLACKLIST_AFTER_ROTATION=True)),
+        ("E005", jwt(SIGNING_KEY="k" * 31)),
+        ("W006", jwt(SIGNING_KEY=project.SECRET_KEY)),
+        ("W007", jwt(AUDIENCE=None)),
+        ("W008", jwt(ISSUER=None)),
+        ("E009", jwt(USER_ID_FIELD="email")),
+        ("E010", jwt(LEEWAY="x")),
+        ("E010", jwt(LEEWAY=-1)),
+        ("E010", jwt(LEEWAY=timedelta(minutes=5))),
+        ("W011", {"DEVICES": {"TOUCH_INTERVALL": 60}}),
+        ("E012", {"DEVICES": {"SESSION_MAX_AGE": None}}),
+        ("E012", {"DEVICES": {"SESSION_MAX_AGE": 0}}),
+        ("E013", {"DEVICES": {"MAX_SESSIONS": 0}}),
+        ("E013", {"DEVICES": {"TOUCH_INTERVAL": "60"}}),
+        ("E013", {"DEVICES": {"REFRESH_GRACE": None}}),
+        ("E014", {"DEVICES": {"TRUSTED_PROXIES": "10.0.0.0/8"}}),
+        ("E014", {"DEVICES": {"TRUSTED_PROXIES": ["10.0.0.1/8"]}}),
+        (
+            "W015",
+            {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"), "DEVICES": {}},
+        ),
+    ],
+)
+def test_A47_what_weakens_the_sessions_is_said(expected, changes):
+    with override_settings(**changes):
+        messages = check_settings()
+        assert ids() == {expected}
+        assert all(message.hint for message in messages)
+
+
+def test_none_is_no_limit_of_sessions_and_passes():
+    with override_settings(DEVICES={"MAX_SESSIONS": None}):
+        assert ids() == set()
+
+
+@pytest.fixture
+def atomic_requests(monkeypatch):
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+
+
+@pytest.mark.usefixtures("atomic_requests")
+def test_atomic_requests_are_fine_with_our_handler_and_our_urls():
+    assert ids() == set()
+
+
+@pytest.mark.usefixtures("atomic_requests")
+def test_A46_a_foreign_exception_handler_would_roll_revocations_back():
+    with override_settings(**drf(EXCEPTION_HANDLER="rest_framework.views.exception_handler")):
+        assert ids() == {"E016"}
+
+
+@pytest.mark.usefixtures("atomic_requests")
+@override_settings(ROOT_URLCONF=__name__)
+def test_A46_an_atomic_token_view_would_not_count_failures():
+    assert ids() == {"E017"}

@@ -1,0 +1,191 @@
+"""Guessing passwords: limited for each account and each address, on every way in, and exactly."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.db import connection
+from django.test import Client
+
+from accounts.models import User
+from devices.models import LoginLimit
+from tests.client import PASSWORD, Device
+
+HOME, ELSEWHERE = "203.0.113.7", "198.51.100.66"
+
+
+class CountingHasher(MD5PasswordHasher):
+    """Knows how often a password was really hashed to be compared."""
+
+    verified = 0
+    lock = threading.Lock()
+
+    def verify(self, password, encoded):
+        with self.lock:
+            type(self).verified += 1
+        return super().verify(password, encoded)
+
+
+@pytest.fixture
+def hasher(settings):
+    settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
+    CountingHasher.verified = 0
+    return CountingHasher
+
+
+def guess(email="alice@example.org", ip=ELSEWHERE, password="wrong", path="/api/login"):
+    return Device(ip=ip).post(path, {"email": email, "password": password})
+
+
+def guess_in_admin(email, ip=ELSEWHERE, password="wrong"):
+    page = Client(REMOTE_ADDR=ip).post("/admin/login/", {"username": email, "password": password})
+    return page.content.decode()
+
+
+def test_A30_after_ten_failures_not_even_the_right_password_is_looked_at(alice, hasher, clock):
+    assert [guess().status_code for _ in range(10)] == [401] * 10
+    hasher.verified = 0
+    refused = guess(password=PASSWORD)
+    assert refused.status_code == 429
+    assert refused.json()["code"] == "throttled"
+    assert 0 < int(refused["Retry-After"]) <= 60
+    assert hasher.verified == 0
+    clock.shift(61)
+    assert guess(password=PASSWORD).status_code == 200
+
+
+def test_A30_every_way_in_counts_on_the_same_account(alice, hasher, clock):
+    for _ in range(4):
+        assert guess().status_code == 401
+        assert guess(path="/api/token").status_code == 401
+    guess_in_admin(alice.email)
+    assert "Too many attempts" not in guess_in_admin(alice.email)
+    assert hasher.verified == 10
+    for path in ("/api/login", "/api/token"):
+        assert guess(path=path, password=PASSWORD).status_code == 429
+    assert "Too many attempts" in guess_in_admin(alice.email)
+    assert hasher.verified == 10
+
+
+def test_the_spelling_of_an_account_gives_no_more_attempts(alice, clock):
+    for spelling in ["alice@example.org", "ALICE@EXAMPLE.ORG", "Alice@Example.Org"] * 4:
+        last = guess(spelling)
+    assert last.status_code == 429
+
+
+def test_each_further_window_of_failures_is_twice_as_long(alice, clock):
+    waits = []
+    for _ in range(4):
+        while (answer := guess()).status_code == 401:
+            pass
+        waits.append(int(answer["Retry-After"]))
+        clock.shift(waits[-1] + 1)
+    assert waits == [60, 120, 240, 480]
+
+
+def test_S22_after_a_hundred_failures_in_a_row_strangers_are_refused_for_good(alice, clock):
+    failures = 0
+    for _ in range(40):
+        answer = guess()
+        failures += answer.status_code == 401
+        if answer.status_code == 429:
+            clock.shift(3601)
+    while failures < 100:
+        failures += guess().status_code == 401
+        clock.shift(3601)
+    clock.shift(7 * 24 * 3600)
+    assert guess(password=PASSWORD).status_code == 429
+    alice.set_password("another horse, another battery")
+    alice.save()
+    assert guess(password="another horse, another battery").status_code == 200
+
+
+def test_A33_a_stranger_does_not_lock_the_owner_out(alice, sign_in, clock):
+    phone = sign_in(alice, ip=HOME)
+    while guess().status_code == 401:
+        pass
+    assert phone.rotate().is_in()
+    assert guess(ip=HOME, password=PASSWORD).status_code == 200
+    # And the owner's success does not hand new guesses to the stranger.
+    assert guess().status_code == 429
+
+
+def test_A32_signing_in_to_another_account_resets_nothing(alice, mallory, sign_in, clock):
+    for _ in range(10):
+        guess()
+        sign_in(mallory, ip=ELSEWHERE)
+    assert guess(password=PASSWORD).status_code == 429
+
+
+def test_A31_one_address_may_not_try_a_password_on_everybody(alice, hasher, clock, settings):
+    settings.DEVICES = {**settings.DEVICES, "LOGIN_ATTEMPTS_PER_ADDRESS": 20}
+    answers = [guess(f"user{n}@example.org").status_code for n in range(30)]
+    assert answers == [401] * 20 + [429] * 10
+    assert guess(password=PASSWORD, ip=HOME).status_code == 200
+
+
+def test_an_ipv6_customer_is_one_address(alice, clock, settings):
+    settings.DEVICES = {**settings.DEVICES, "LOGIN_ATTEMPTS_PER_ADDRESS": 5}
+    answers = [guess(f"u{n}@example.org", ip=f"2001:db8::{n}").status_code for n in range(1, 8)]
+    assert answers == [401] * 5 + [429] * 2
+    assert guess("u9@example.org", ip="2001:db8:0:1::1").status_code == 401
+
+
+@pytest.mark.parametrize("email", ["alice@example.org", "nobody@example.org", "idle@example.org"])
+def test_A34_the_answer_does_not_tell_whether_there_is_such_an_account(alice, make_user, email):
+    make_user("idle@example.org", is_active=False)
+    password = PASSWORD if email.startswith("idle") else "wrong"
+    for path in ("/api/login", "/api/token"):
+        answer = guess(email, password=password, path=path)
+        assert answer.status_code == 401
+        assert answer.content == (
+            b'{"detail":"No active account found with the given credentials",'
+            b'"code":"no_active_account"}'
+        )
+
+
+def test_what_was_typed_is_not_kept(alice, clock):
+    guess("secret-typed-into-the-wrong-field")
+    assert not LoginLimit.objects.filter(key__contains="secret").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("at_once", [60])
+def test_A30_guesses_at_once_get_no_more_than_the_limit_between_them(hasher, at_once):
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL: SQLite takes one writer at a time and proves nothing")
+    User.objects.create_user("alice@example.org", PASSWORD)
+    gate = threading.Barrier(20)
+
+    def volley(n):
+        try:
+            gate.wait()
+            return [guess(ip=f"198.51.100.{n}").status_code for _ in range(at_once // 20)]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = sum(pool.map(volley, range(20)), [])
+    assert sorted(set(answers)) == [401, 429]
+    assert hasher.verified == answers.count(401) == 10
+    assert [guess().status_code for _ in range(140)] == [429] * 140
+    assert hasher.verified == 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_right_passwords_at_once_all_get_in(hasher):
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL: SQLite takes one writer at a time and proves nothing")
+    User.objects.create_user("alice@example.org", PASSWORD)
+    gate = threading.Barrier(20)
+
+    def log_in(_):
+        try:
+            gate.wait()
+            return guess(password=PASSWORD, ip=HOME).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(20) as pool:
+        assert list(pool.map(log_in, range(20))) == [200] * 20
