@@ -5,6 +5,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from django.conf import settings
+from django.utils.module_loading import import_string
 from rest_framework_simplejwt import settings as jwt
 
 
@@ -57,6 +58,22 @@ class Conf:
     def TRUSTED_PROXIES(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """CIDRs of the proxies whose forwarding headers are believed."""
         return tuple(ip_network(cidr) for cidr in self._get("TRUSTED_PROXIES", ()))
+
+    @property
+    def TRUSTED_PROXY_HEADER(self) -> str | None:
+        """The header these proxies write. None: X-Forwarded-For or Forwarded; both have to agree."""
+        header: str | None = self._get("TRUSTED_PROXY_HEADER", None)
+        return header
+
+    @property
+    def GEO_BACKEND(self) -> str:
+        """Dotted path of what finds the place of an address."""
+        return str(self._get("GEO_BACKEND", "devices.core.geo.Iptocc"))
+
+    @property
+    def LABEL_RULES(self) -> tuple[Any, ...]:
+        """The host project's own rules for naming devices, tried in this order; given by dotted paths."""
+        return tuple(import_string(path) for path in self._get("LABEL_RULES", ()))
 
     @property
     def IDLE_LIMIT(self) -> timedelta:

@@ -86,10 +86,10 @@ class DeviceSession(models.Model):
     )
     name = models.CharField(max_length=64, blank=True)
 
-    device = models.CharField(max_length=128)
+    device = models.CharField(max_length=64)
     device_type = models.CharField(max_length=16, choices=DeviceType, default=DeviceType.UNKNOWN)
-    browser = models.CharField(max_length=64, blank=True)
-    os = models.CharField(max_length=64, blank=True)
+    browser = models.CharField(max_length=32, blank=True)
+    os = models.CharField(max_length=32, blank=True)
     user_agent = models.CharField(max_length=512, blank=True)
     device_key = models.CharField(max_length=64, blank=True)
 
@@ -183,7 +183,8 @@ class DeviceSession(models.Model):
 
     @property
     def is_mobile(self) -> bool:
-        return self.device_type in (DeviceType.MOBILE, DeviceType.TABLET)
+        """Whether this is a phone. A tablet is none: people look for the one or for the other."""
+        return self.device_type == DeviceType.MOBILE
 
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         # A whole-row save of a copy read earlier would write its old `revoked_at` back.

@@ -135,6 +135,9 @@ DEVICES = {
     "MAX_SESSIONS": env.int("DEVICES_MAX_SESSIONS", default=20) or None,
     "TRUSTED_PROXIES": env.tuple("TRUSTED_PROXIES", default=()),
 }
+# A city database of MaxMind or DB-IP; without one the country is known, from data the package brings along.
+if GEOIP_PATH := env.str("GEOIP_PATH", default=""):
+    DEVICES["GEO_BACKEND"] = "devices.core.geo.GeoIP2"
 
 # Parsed user agents are not worth a cache that anybody can fill and so empty for everybody else.
 USER_AGENTS_CACHE = None

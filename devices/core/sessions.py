@@ -28,7 +28,7 @@ from devices.exceptions import (
 )
 from devices.models import DeviceSession, DeviceSessionQuerySet, RevokeReason, auth_stamp
 
-from . import activity, audit, cleanup, liveness
+from . import activity, audit, cleanup, geo, liveness
 from .activity import Entry
 from .audit import Event
 from .client import Client, label
@@ -41,7 +41,8 @@ def start(user: AbstractBaseUser, client: Client, *, method: str = "password") -
     The least recently active sessions beyond MAX_SESSIONS end. Raises AccountNotActive if the account
     was deactivated, deleted or given another password since the proof.
     """
-    device = label(client)
+    device = label(client, conf.LABEL_RULES)
+    place = geo.locate(client.ip_address)
     with transaction.atomic():
         account = _lock(user)
         if not _is_same(account, user):
@@ -58,6 +59,10 @@ def start(user: AbstractBaseUser, client: Client, *, method: str = "password") -
             user_agent=client.user_agent,
             ip_address=client.ip_address,
             last_ip=client.ip_address,
+            country=place.country,
+            city=place.city,
+            latitude=place.latitude,
+            longitude=place.longitude,
             login_method=method,
             authenticated_at=now,
             created_at=now,

@@ -1,0 +1,253 @@
+"""The tables of what programs and systems call themselves, and of what is no program at all.
+
+Each is read once into folded spellings (`fold`), so that "UCBrowser", "UC Browser" and "uc-browser"
+are one. New apps and browsers are added here.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+_PUNCTUATION = re.compile(r"[\W_]+")
+
+
+@lru_cache(maxsize=4096)  # the twenty words of a user agent are nearly always the same ones
+def fold(name: str) -> str:
+    """Reduce a name to its lower-case letters and digits."""
+    return _PUNCTUATION.sub("", name.lower())
+
+
+def folded(text: str) -> frozenset[str]:
+    """Read a comma-separated list into the set of its folded names."""
+    return frozenset(fold(name) for name in text.split(","))
+
+
+def _table(text: str) -> dict[str, str]:
+    """Read lines of `Shown name: spelling, spelling` into folded spelling -> shown name."""
+    names: dict[str, str] = {}
+    for line in text.strip().splitlines():
+        shown, _, spellings = line.partition(": ")
+        for spelling in (shown, *spellings.split(",")):
+            if key := fold(spelling):
+                names[key] = shown
+    return names
+
+
+# Distributions are all "Linux": a browser names its distribution in one release, not in the next.
+OPERATING_SYSTEMS: Final = _table("""
+Windows: Windows NT, Win32, Windows CE, Windows 95, Windows 98, Windows ME, Windows XP, Windows \
+RT
+Windows Mobile
+Windows Phone: Windows Phone OS
+macOS: Mac OS X, Mac OS, Macintosh, OS X, OSX
+iOS: iPhone OS
+iPadOS
+tvOS: ATV OS X, Apple TV
+watchOS: WatchOS
+Android: Fire OS, FireHbbTV, Android TV, GoogleTV, Chromecast Android, Wear OS
+ChromeOS: Chrome OS, Chromium OS, CrOS
+Linux: Ubuntu, Kubuntu, Xubuntu, Lubuntu, Debian, Fedora, Red Hat, CentOS, Gentoo, SUSE, \
+openSUSE, Arch Linux, Linux Mint, Mint, Mandriva, Mageia, Slackware, PCLinuxOS, Puppy, \
+VectorLinux, Raspbian, Chromecast Linux, Sony
+HarmonyOS: OpenHarmony
+KaiOS
+BlackBerry OS: BlackBerry Tablet OS, BlackBerry
+Symbian OS: Symbian, Symbian^3, Symbian^3 Anna, Symbian^3 Belle
+Series 40: Nokia Series 40
+Tizen
+webOS: Web0S, webOS TV
+Roku OS: Roku
+Solaris: SunOS
+OS/2
+PlayStation: Orbis OS
+""")
+
+# What a browser, an app or a tool calls itself in its user agent, its brands or its package.
+PRODUCTS: Final = _table("""
+1Password
+360 Browser: 360SE, 360EE, QihooBrowser, com.qihoo, 360 Aphone Browser, 360 Alitephone Browser, \
+360 Secure Browser
+AdBlock Browser: ABB
+aiohttp: Python aiohttp
+Alexa: AlexaService, AlexaMediaPlayer
+Aloha Browser
+Android Browser: Android
+Apache HTTP Client: Apache-HttpClient, Apache-HttpAsyncClient, Jakarta Commons-HttpClient
+Apple Podcasts: Podcasts, Podcasty, Podcastok, Подкасты, Подкасти, البودكاست, พ็อดคาสท์, 팟캐스트, \
+ポッドキャスト, 播客
+Avast Secure Browser: AvastSecureBrowser, Avast
+AVG Secure Browser: AVG
+Avira Secure Browser: Avira
+axios
+Baidu App: baiduboxapp, BaiduHD, com.baidu.searchbox
+Baidu Browser: bdbrowser, bdbrowser_i18n, BIDUBrowser, Baidu Explorer
+BlackBerry Browser: BlackBerry, BlackBerry WebKit
+Brave
+CCleaner Browser: CCleaner
+CFNetwork: AppleCoreMedia
+Chrome: Google Chrome, Chrome Mobile, Chrome Mobile iOS, Chrome Mobile WebView, Android WebView, \
+Chrome Frame, CriOS
+CM Browser: ACHEETAHI
+Coc Coc: coc_coc_browser, coccocbrowser
+curl: libcurl, PycURL
+DingTalk: com.alibaba.android.rimet, com.laiwang.DingTalk
+Discord
+Dolfin: Jasmine
+DuckDuckGo: DuckDuckGo Mobile, Ddg, ddg_android
+Ecosia: Ecosia Android, Ecosia iOS
+Edge: Microsoft Edge, com.microsoft.emmx, Edge Mobile, Edg, EdgA, EdgiOS, EdgW, Edge WebView, \
+Microsoft Edge WebView2
+Electron
+Facebook Messenger: Messenger, Orca-Android, com.facebook.orca, com.facebook.mlite, \
+MessengerForiOS, MessengerLiteForiOS
+Facebook: FBAN, FB_IAB, FB4A, FBIOS, com.facebook.katana, com.facebook.lite
+ffmpeg: Lavf
+Firefox: Firefox Mobile, Firefox iOS, FxiOS, Firefox Alpha, Firefox Beta, Focus, Klar, Rocket, \
+Minefield, Gran Paradiso, GranParadiso, Bon Echo, BonEcho, Lorentz, Iceweasel, IceCat, Namoroka, \
+Shiretoko, Fennec, org.mozilla.firefox, org.mozilla.focus, org.mozilla.klar, org.mozilla.rocket
+Free Download Manager: FDM
+GNOME Web: Epiphany
+Go-http-client: Go HTTP Client, Go package http
+Google App: GSA, Google, Google Search, Google Go, com.google.android.googlequicksearchbox, \
+com.google.android.apps.searchlite
+Google News: GNews
+gRPC-Java: grpc-java, grpc-java-okhttp
+Guzzle: GuzzleHttp
+HeyTap Browser: HeyTapBrowser
+HTTPie
+httplib2: Python-httplib2
+Huawei Browser
+Insomnia
+Instagram
+Internet Explorer: IE, IE Mobile, IE Large Screen, MSIE, IEMobile
+Java: Java-http-client
+KakaoTalk
+LG Browser
+LINE
+LinkedIn: LinkedInApp
+Meizu Browser: MZBrowser
+Meta Quest Browser: Oculus Browser
+Mi Browser: MiuiBrowser, com.mi.globalbrowser
+Microsoft Bing: com.microsoft.bing, BingSapphire, BingSearch, bingipadclient, BingWeb, Sapphire
+Microsoft Excel: Microsoft Office Excel
+Microsoft OneNote: Microsoft Office OneNote
+Microsoft Outlook: Outlook, Microsoft Office Outlook, Outlook-iOS, Outlook-Android
+Microsoft PowerPoint: Microsoft Office PowerPoint
+Microsoft Teams: Teams, TeamsMobile-Android, TeamsMobile-iOS
+Microsoft Word: Microsoft Office Word
+Naver: NAVER
+NetFront: NetFront NX
+Node Fetch: node-fetch
+Nokia Browser: NokiaBrowser, Nokia OSS Browser, Nokia Services (WAP) Browser, Ovi Browser
+Norton Private Browser: Norton, Norton Secure Browser
+Notion
+Obigo: Teleca Browser, TelecaBrowser
+Odnoklassniki: OKAndroid, OKiOS
+OkHttp: okhttp3, network-okhttp3
+Openwave: UP.Browser, Open Wave
+Opera GX
+Opera Mini: Opera Mini Android, Opera Mini iOS
+Opera Touch
+Opera: Opera Mobile, Opera Tablet, Opera Next, OPR, OPT, OPX, OPiOS, OperaMobile
+Perl LWP: libwww-perl, LWP::Simple
+PHP
+Pinterest
+PlayStation Browser: NetFront NX PlayStation
+Postman: PostmanRuntime
+Presearch
+Puffin: com.cloudmosa
+Python Requests: python-requests
+Python urllib: Python-urllib, Python-urllib3, Python-urllib2
+QQ
+QQ Browser: com.tencent.mtt, MQQBrowser, QQ Browser Mobile, QQ Browser Mini, QQBrowser, \
+QQBrowserLite
+Quark
+REST Client for Ruby: rest-client
+Resty: go-resty
+Safari: Mobile Safari, Mobile Safari UI/WKWebView, WebKit Nightly
+Samsung Internet: SamsungBrowser, com.sec.android.app.sbrowser
+Seznam Browser: SznProhlizec, Seznam prohlížeč
+Signal: Signal-Android, Signal-iOS, Signal-Desktop
+Silk: Amazon Silk
+Skype
+Slack: Slack_SSB, Slack Desktop Client, com.tinyspeck.chatlyio
+Snapchat
+Sogou Browser: SogouMSE, SogouMobileBrowser, Sogou Explorer, SE 2.X, MetaSr
+Sogou Search: SogouSearch
+Sonos
+Spotify
+superagent: node-superagent
+Telegram: Telegram-Android
+Threads: Barcelona
+Thunderbird
+TikTok: com.zhiliaoapp.musically, com.ss.android.ugc.trill, musical_ly, BytedanceWebview, trill, \
+TikTok Lite
+Tor Browser: org.torproject.torbrowser
+UC Browser: UCBrowser, UCWEB, UCMobile, com.UCMobile, com.uc.browser
+uTorrent: BTWebClient
+Viasat Browser: Sparrow Browser
+Viber
+Vivaldi
+vivo Browser: VivoBrowser
+WeChat: MicroMessenger, com.tencent.mm, WeChat Browser
+Wget: GNU Wget
+Whale: Naver Whale
+WhatsApp: whatsapp-app, WhatsApp Desktop
+Windows HTTP: WinHTTP
+X: Twitter, Twitter for iPhone, Twitter Android
+XML-RPC: Python-xmlrpc
+Yahoo Mail: YahooMobileMail
+Yahoo Messenger: YahooMobileMessenger
+Yahoo! Japan: YJApp-ANDROID, YJApp-IOS, jp.co.yahoo.android.yjtop
+Yandex Browser: Yandex, YaBrowser, Yowser, YaApp_Android, YaSearchBrowser, YaSearchApp, \
+YandexSearch
+YouTube
+Zoom: ZoomWebKit, zoom.us
+""")
+
+# Families that tell the engine or the network stack and leave open which program it is.
+ENGINES: Final = folded(
+    """Android, Apple Mail, Apple Watch App, CFNetwork, Chrome, Chrome Mobile, Chrome Mobile iOS,
+    Chrome Mobile WebView, Crosswalk, curl, Electron, HbbTV, HTTPClient, Java, libcurl, Mobile
+    Safari, Mobile Safari UI/WKWebView, NetCast Smart TV, NetFront, OkHttp, Other, Python
+    Requests, Qt Web Engine, Safari, Samsung Internet, SmartTV WebBrowser, WebKit Nightly,
+    WMPlayer"""
+)
+
+# Products that engines, webviews, network stacks and systems add; none of them names the program.
+PLUMBING: Final = folded(
+    """ABI, AFNetworking, Alamofire, Android, AppleNews, AppleWebKit, AppVersion, Build, CE-HTML,
+    CentOS, CFNetwork, Chr0me, Chrome, Chromium, CLDC, compatible, Configuration, cordova,
+    CPython, CriOS, CrKey, CrMo, Cronet, Crosswalk, Dalvik, Darwin, Debian, Electron,
+    ExoPlayer, ExoPlayerLib, Fedora, Firefox, FVC, Gecko, Gentoo, GnuTLS, gzip, HbbTV,
+    Html5Plus, iOS, iPad, iPadOS, iPhone, iPod, Java, KAIOS, KHTML, Kubuntu, Language,
+    libcurl, libidn, like, Linux, Macintosh, MIDP, Mint, MMS, MMWEBID, MMWEBSDK, Mobile,
+    Model, Mozilla, NetType, Node, NSS, OMI, OpenSSL, Opera, PHP, Presto, Process, Profile,
+    Python, QtWebEngine, Red Hat, Release, Ruby, Safari, SamsungBrowser, Slackware, SmartTV,
+    SmartTvA, statusBarHeightDp, SUSE, SVN, SWV, T5, T7, TBS, Trident, U2, Ubuntu, UNTRUSTED,
+    UPnP, UWS, Version, VIDAA, VizioOS, ViziOS, WebKit, WebView, WebViewApp, WeChatLib,
+    Windows, XWEB, zlib"""
+)
+
+# Programs without a screen, that talk HTTP for somebody.
+TOOLS: Final = folded(
+    """aiohttp, Apache HTTP Client, axios, Bruno, Bun, curl, Faraday, Go-http-client, got,
+    Guzzle, HTTPie, httplib2, httpx, Insomnia, Java, libcurl, Mechanize, Node Fetch, Perl LWP,
+    PHP, Postman, PowerShell, Python, Python Requests, Python urllib, reqwest, REST Client for
+    Ruby, RestSharp, Resty, Ruby, superagent, undici, Wget, WinHTTP"""
+)
+
+# Stacks that an app talks through when it does not name itself.
+STACKS: Final = folded(
+    "Alamofire, Android Browser, Apache HTTP Client, CFNetwork, Dalvik, Dart, Darwin, OkHttp"
+)
+
+# Mainboards of Chromebooks: an Android app on one states its board as the model.
+CHROMEBOOKS: Final = folded(
+    """asuka, atlas, asurada, auron, banon, bob, brask, brox, brya, caroline, cave, celes,
+    cherry, chell, clapper, coral, corsola, cyan, dedede, drallion, edgar, elm, endeavour,
+    eve, expresso, fizz, geralt, grunt, guybrush, hana, hatch, jacuzzi, kalista, kefka, kevin,
+    kukui, lars, nami, nautilus, nissa, nocturne, octopus, poppy, puff, pyro, rammus, rauru,
+    reef, reks, relm, rex, samus, sarien, scarlet, sentry, setzer, skyrim, snappy, soraka,
+    staryu, strongbad, terra, trogdor, ultima, veyron, volteer, wizpig, zork"""
+)
