@@ -43,6 +43,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "project.middleware.DatabaseAway",
 ]
 
 ROOT_URLCONF = "project.urls"
@@ -75,11 +76,12 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     DATABASES["default"].setdefault("CONN_MAX_AGE", 600)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    # A database that does not answer is soon an answer too: 503, instead of a worker that waits.
+    # No answer is soon an answer, too: 503 instead of a worker that waits. Not for commands, see manage.py.
+    timeout = env.str("DB_STATEMENT_TIMEOUT", default="5s")
     DATABASES["default"].setdefault("OPTIONS", {}).update(
         connect_timeout=2,
-        options="-c statement_timeout=5s -c lock_timeout=3s -c idle_in_transaction_session_timeout=30s",
         tcp_user_timeout=2000,
+        options=f"-c statement_timeout={timeout} -c lock_timeout={timeout}",
     )
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -1,0 +1,30 @@
+"""What every answer of the site goes through."""
+
+import logging
+from collections.abc import Callable
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+logger = logging.getLogger("project")
+
+
+class DatabaseAway:
+    """503 while the database does not answer, for what is not the API's own to say: pages, the admin."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, OperationalError | InterfaceError):
+            return None
+        logger.error("The database does not answer: %s", exception)
+        if request.path.startswith("/api/"):
+            detail = "The service is not available just now. Try again."
+            return JsonResponse({"detail": detail, "code": "unavailable"}, status=503)
+        return HttpResponse(
+            "Not available just now. Try again.", status=503, content_type="text/plain"
+        )
