@@ -7,7 +7,12 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers, status
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, Throttled
+
+from devices.api.fields import TextField
+from devices.core import attempts
+from devices.exceptions import TooManyAttempts
+from devices.http import client_of
 
 from .models import User
 
@@ -18,7 +23,14 @@ class EmailTaken(APIException):
     default_code = "email_taken"
 
 
-class PasswordField(serializers.CharField):
+class EmailField(TextField, serializers.EmailField):
+    """An address as the account has it, in lower case."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(data).lower()
+
+
+class PasswordField(TextField):
     """A password, taken as it is. Its length is bounded, since hashing is the dearest thing we do."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -32,7 +44,7 @@ class PasswordField(serializers.CharField):
 
 
 class RegisterSerializer(serializers.Serializer[User]):
-    email = serializers.EmailField(max_length=254)
+    email = EmailField(max_length=254)
     password = PasswordField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -52,10 +64,18 @@ class PasswordChangeSerializer(serializers.Serializer[User]):
     new_password = PasswordField()
 
     def validate_current_password(self, password: str) -> str:
-        if not self.context["request"].user.check_password(password):
+        request = self.context["request"]
+        # Whoever found a device unlocked may try no more passwords than a stranger at the login.
+        try:
+            attempt = attempts.begin(request.user.get_username(), client_of(request))
+        except TooManyAttempts as error:
+            raise Throttled(wait=error.retry_after) from error
+        if not request.user.check_password(password):
+            attempt.failed()
             raise serializers.ValidationError(
                 _("This is not your current password."), code="password_wrong"
             )
+        attempt.succeeded()
         return password
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -23,5 +23,6 @@ urlpatterns = [
     path("api/", include([endpoint("schema", SpectacularAPIView.as_view(), "schema")])),
 ]
 
+handler400 = "project.views.bad_request"
 handler404 = "project.views.not_found"
 handler500 = "project.views.server_error"

@@ -51,3 +51,11 @@ class Device(APIClient):
 
     def is_in(self) -> bool:
         return self.get("/api/me").status_code == 200
+
+
+def refusal(answer: Any) -> tuple[int, str]:
+    """Status and code of an error, whose body is exactly `{"detail", "code"}` and is never stored."""
+    body = answer.json()
+    assert set(body) == {"detail", "code"}, body
+    assert "no-store" in answer.headers["Cache-Control"]
+    return answer.status_code, body["code"]

@@ -7,6 +7,9 @@ import pytest
 import time_machine
 
 from accounts.models import User
+from devices.core import sessions
+from devices.core.client import Client
+from devices.models import DeviceSession
 from tests.client import CHROME, PASSWORD, Device
 
 SignIn = Callable[..., Device]
@@ -34,10 +37,25 @@ def mallory(make_user: Callable[..., User]) -> User:
 def sign_in() -> SignIn:
     """sign_in(user, agent=CHROME, ip="203.0.113.7"): a Device with a session of its own."""
 
-    def sign_in(user: User, agent: str = CHROME, ip: str = "203.0.113.7") -> Device:
-        return Device(agent, ip).sign_in(user.email)
+    def sign_in(
+        user: User, agent: str = CHROME, ip: str = "203.0.113.7", password: str = PASSWORD
+    ) -> Device:
+        return Device(agent, ip).sign_in(user.email, password)
 
     return sign_in
+
+
+@pytest.fixture
+def bystanders() -> Callable[[User, int], None]:
+    """bystanders(user, n): n further sessions, begun as any other and then copied, since logins take time."""
+
+    def bystanders(user: User, n: int) -> None:
+        session = sessions.start(user, Client("192.0.2.1", CHROME))
+        fields = [field for field in DeviceSession._meta.concrete_fields if not field.primary_key]
+        values = {field.attname: getattr(session, field.attname) for field in fields}
+        DeviceSession.objects.bulk_create(DeviceSession(**values) for _ in range(n - 1))
+
+    return bystanders
 
 
 @pytest.fixture

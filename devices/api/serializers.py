@@ -4,6 +4,7 @@ import unicodedata
 from typing import Any
 
 from django.contrib.auth.models import update_last_login
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, Throttled
@@ -16,7 +17,15 @@ from devices.http import client_of
 from devices.models import Activity, DeviceSession
 
 from .errors import SessionDenied
+from .fields import TextField, TimeField
 
+TIMES_IN_UTC = {
+    **serializers.ModelSerializer.serializer_field_mapping,
+    models.DateTimeField: TimeField,
+}
+
+# Control characters, line and paragraph separators.
+CONTROLS = {"Cc", "Zl", "Zp"}
 # Embeddings, overrides and isolates: they turn the text around a name, not only the name.
 BIDI_CONTROLS = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -28,8 +37,9 @@ class SessionStartSerializer(TokenObtainSerializer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields[self.username_field] = TextField(write_only=True)
         # A password is taken as it is; SimpleJWT's field would strip it.
-        self.fields["password"].trim_whitespace = False
+        self.fields["password"] = TextField(write_only=True, trim_whitespace=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -56,8 +66,8 @@ class TokenObtainPairSerializer(SessionStartSerializer):
 class TokenRefreshSerializer(serializers.Serializer):
     """SimpleJWT's TOKEN_REFRESH_SERIALIZER: moves the session on, or refuses and says why."""
 
-    refresh = serializers.CharField()
-    access = serializers.CharField(read_only=True)
+    refresh = TextField()
+    access = TextField(read_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -72,11 +82,11 @@ class TokenRefreshSerializer(serializers.Serializer):
 class TokenVerifySerializer(serializers.Serializer):
     """SimpleJWT's TOKEN_VERIFY_SERIALIZER. Why a token is not valid is not said (RFC 7662 §2.2)."""
 
-    token = serializers.CharField(write_only=True)
+    token = TextField(write_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
-            sessions.living(tokens.read_any(attrs["token"]), client_of(self.context["request"]))
+            sessions.living(tokens.read_either(attrs["token"]), client_of(self.context["request"]))
         except SessionError as error:
             raise SessionDenied(TokenNotValid()) from error
         return {}
@@ -85,7 +95,7 @@ class TokenVerifySerializer(serializers.Serializer):
 class TokenBlacklistSerializer(serializers.Serializer):
     """SimpleJWT's TOKEN_BLACKLIST_SERIALIZER: ends the session; the same answer for any token (RFC 7009)."""
 
-    refresh = serializers.CharField(write_only=True)
+    refresh = TextField(write_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -121,7 +131,9 @@ SESSION_KEYS = (
 class SessionSerializer(serializers.ModelSerializer):
     """*session* of the contract: exactly these keys, of which only the name can be written."""
 
-    name = serializers.CharField(max_length=64, allow_blank=True)
+    serializer_field_mapping = TIMES_IN_UTC
+
+    name = TextField(max_length=64, allow_blank=True)
     is_mobile = serializers.BooleanField(read_only=True)
     is_current = serializers.SerializerMethodField()
 
@@ -135,7 +147,7 @@ class SessionSerializer(serializers.ModelSerializer):
         return session.pk == current.pk
 
     def validate_name(self, name: str) -> str:
-        if any(unicodedata.category(char) == "Cc" or char in BIDI_CONTROLS for char in name):
+        if any(unicodedata.category(char) in CONTROLS or char in BIDI_CONTROLS for char in name):
             raise serializers.ValidationError(
                 _("A name holds no control characters."), code="control_characters"
             )
@@ -153,7 +165,7 @@ class PastSessionSerializer(SessionSerializer):
     """A row of the history: *session*, and how it ended."""
 
     status = serializers.CharField(read_only=True)
-    ended_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    ended_at = TimeField(read_only=True, allow_null=True)
 
     class Meta(SessionSerializer.Meta):
         fields = (*SESSION_KEYS, "status", "ended_at", "revoke_reason")
@@ -161,6 +173,8 @@ class PastSessionSerializer(SessionSerializer):
 
 
 class ActivitySerializer(serializers.ModelSerializer):
+    serializer_field_mapping = TIMES_IN_UTC
+
     class Meta:
         model = Activity
         fields = ("id", "kind", "at", "ip_address", "data")

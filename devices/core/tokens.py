@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.utils import timezone
 from rest_framework_simplejwt import settings as jwt
 from rest_framework_simplejwt.exceptions import TokenError
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token, UntypedToken
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from devices.conf import conf
 from devices.exceptions import TokenNotValid
@@ -58,8 +58,12 @@ def read_refresh(raw: str | bytes) -> Claims:
     return _read(RefreshToken, raw)
 
 
-def read_any(raw: str | bytes) -> Claims:
-    return _read(UntypedToken, raw)
+def read_either(raw: str | bytes) -> Claims:
+    """The claims of an access or a refresh token."""
+    try:
+        return read_access(raw)
+    except TokenNotValid:
+        return read_refresh(raw)
 
 
 def _read(token_class: type[Token], raw: str | bytes) -> Claims:
@@ -71,17 +75,24 @@ def _read(token_class: type[Token], raw: str | bytes) -> Claims:
         user_id = payload[jwt.api_settings.USER_ID_CLAIM]
         session_id = payload["session_id"]
         generation = payload["generation"]
+        audience = payload.get("aud")
     except (
         TokenError,
         LookupError,
         ValueError,
         TypeError,
         ArithmeticError,
+        OSError,
         RecursionError,
     ) as error:
         # PyJWT lets odd numbers and nestings through as the interpreter's own errors.
         raise TokenNotValid from error
-    if not (isinstance(user_id, str) and isinstance(session_id, str) and type(generation) is int):
+    if not (isinstance(user_id, str) and isinstance(session_id, str)):
+        raise TokenNotValid
+    if type(generation) is not int or generation < 0:
+        raise TokenNotValid
+    # PyJWT's `strict_aud`, which SimpleJWT does not pass on: a token for several services is none of ours.
+    if isinstance(jwt.api_settings.AUDIENCE, str) and audience != jwt.api_settings.AUDIENCE:
         raise TokenNotValid
     try:
         return Claims(user_id, uuid.UUID(session_id), generation)

@@ -1,0 +1,21 @@
+"""The fields of our JSON: text that was sent as text, times in UTC whatever the host's time zone."""
+
+from datetime import UTC
+from typing import Any
+
+from rest_framework import ISO_8601, serializers
+from rest_framework.fields import empty
+
+
+class TextField(serializers.CharField):
+    """DRF's own takes numbers for text, so that 1 and "1" would be one password."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        if not (data is empty or data is None or isinstance(data, str)):
+            self.fail("invalid")
+        return super().run_validation(data)
+
+
+class TimeField(serializers.DateTimeField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format=ISO_8601, default_timezone=UTC, **kwargs)
