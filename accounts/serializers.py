@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, Throttled
 
-from devices.api.fields import TextField
+from devices.api.fields import TextField, no_controls
 from devices.core import attempts
 from devices.exceptions import TooManyAttempts
 from devices.http import client_of
@@ -44,7 +44,7 @@ class PasswordField(TextField):
 
 
 class RegisterSerializer(serializers.Serializer[User]):
-    email = EmailField(max_length=254)
+    email = EmailField(max_length=254, validators=[no_controls])
     password = PasswordField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
