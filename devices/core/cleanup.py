@@ -1,8 +1,9 @@
 """Deleting what is over: sessions that nobody came back to, and ended ones past their retention."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -14,42 +15,16 @@ from devices.models import DeviceSession, DeviceSessionQuerySet
 PER_LOGIN = 5
 
 
-def _revoked(now: datetime, inactive: timedelta) -> DeviceSessionQuerySet:
-    return DeviceSession.objects.filter(revoked_at__lt=now - conf.RETENTION_DAYS).order_by(
-        "revoked_at"
-    )
+class Pass(NamedTuple):
+    """Sessions to delete, all in one range of one index: an OR over two indexes would use neither."""
 
-
-def _expired(now: datetime, inactive: timedelta) -> DeviceSessionQuerySet:
-    return DeviceSession.objects.filter(
-        revoked_at__isnull=True, expires_at__lt=now - conf.RETENTION_DAYS
-    ).order_by("expires_at")
-
-
-def _inactive(now: datetime, inactive: timedelta) -> DeviceSessionQuerySet:
-    # `last_active` has no index. But a refresh moves both, so whoever was last active before a moment
-    # expires at most an idle limit after it, and `expires_at` has one.
-    since = now - inactive
-    return DeviceSession.objects.filter(
-        revoked_at__isnull=True, expires_at__lt=since + conf.IDLE_LIMIT, last_active__lt=since
-    ).order_by("expires_at")
-
-
-# One statement for each index; an OR over two indexes would use neither.
-PASSES: tuple[Callable[[datetime, timedelta], DeviceSessionQuerySet], ...] = (
-    _revoked,
-    _expired,
-    _inactive,
-)
+    column: str
+    due: DeviceSessionQuerySet
 
 
 def count(inactive: timedelta | None = None) -> int:
     """How many sessions `purge` would delete."""
-    now, inactive = timezone.now(), conf.INACTIVE_DAYS if inactive is None else inactive
-    due = DeviceSession.objects.none()
-    for rows in PASSES:
-        due = due.union(rows(now, inactive).order_by().values("pk"))
-    return due.count()
+    return sum(due.count() for _, due in _passes(inactive))
 
 
 def purge(inactive: timedelta | None = None, *, batch_size: int = 1000) -> Iterator[int]:
@@ -58,21 +33,53 @@ def purge(inactive: timedelta | None = None, *, batch_size: int = 1000) -> Itera
     It may be stopped at any batch and started again, also twice at once: rows that somebody else holds
     are left to them.
     """
-    now, inactive = timezone.now(), conf.INACTIVE_DAYS if inactive is None else inactive
-    for rows in PASSES:
-        while deleted := _delete(rows(now, inactive)[:batch_size]):
-            yield deleted
+    for column, due in _passes(inactive):
+        ahead = due
+        while batch := _delete(Pass(column, ahead), batch_size):
+            yield len(batch)
+            # Not from the start again: that way lie the rows just deleted, and those that were not due.
+            ahead = due.filter(**{f"{column}__gte": batch[-1]})
 
 
 def purge_some() -> None:
-    """Delete a few due sessions; one pass is drawn, so that it costs a login two statements at most."""
-    rows = random.choice(PASSES)
-    _delete(rows(timezone.now(), conf.INACTIVE_DAYS)[:PER_LOGIN])
+    """Delete a few ended sessions past their retention; a login pays two statements for it at most."""
+    ended = _ended(timezone.now() - conf.RETENTION_DAYS)
+    _delete(random.choice(ended), PER_LOGIN)
 
 
-def _delete(rows: DeviceSessionQuerySet) -> int:
+def _passes(inactive: timedelta | None) -> tuple[Pass, ...]:
+    now = timezone.now()
+    kept_from = now - conf.RETENTION_DAYS
+    since = now - (conf.INACTIVE_DAYS if inactive is None else inactive)
+    return *_ended(kept_from), _inactive(since, kept_from)
+
+
+def _ended(kept_from: datetime) -> tuple[Pass, Pass]:
+    unrevoked = DeviceSession.objects.filter(revoked_at__isnull=True)
+    return (
+        Pass("revoked_at", DeviceSession.objects.filter(revoked_at__lt=kept_from)),
+        Pass("expires_at", unrevoked.filter(expires_at__lt=kept_from)),
+    )
+
+
+def _inactive(since: datetime, kept_from: datetime) -> Pass:
+    """Sessions last active before `since` that `_ended` does not have."""
+    # `last_active` has no index. But a refresh moves both, so whoever was last active before a moment
+    # expires at most an idle limit after it, and `expires_at` has one.
+    unrevoked = DeviceSession.objects.filter(revoked_at__isnull=True)
+    return Pass(
+        "expires_at",
+        unrevoked.filter(
+            expires_at__gte=kept_from, expires_at__lt=since + conf.IDLE_LIMIT, last_active__lt=since
+        ),
+    )
+
+
+def _delete(sessions: Pass, limit: int) -> list[datetime]:
+    """Delete the first so many rows of a pass that nobody holds; where each stood in its index."""
+    column, due = sessions
     with transaction.atomic():
-        ids = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
-        if not ids:
-            return 0
-        return DeviceSession.objects.filter(pk__in=ids).delete()[0]
+        rows = due.order_by(column).select_for_update(skip_locked=True)
+        batch = list(rows.values_list("pk", column)[:limit])
+        DeviceSession.objects.filter(pk__in=[pk for pk, _ in batch]).delete()
+        return [at for _, at in batch]

@@ -1,0 +1,171 @@
+"""What is deleted, when, and in which steps."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from devices.core import cleanup, sessions
+from devices.core.client import Client
+from devices.models import Activity, DeviceSession, RevokeReason
+
+DAY = 24 * 3600
+needs_postgres = pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="row locks need PostgreSQL (DATABASE_URL)"
+)
+
+
+@pytest.fixture
+def start(alice):
+    return lambda: sessions.start(alice, Client())
+
+
+@pytest.fixture
+def crowd(start, clock):
+    """Sessions of every kind of ending, six of which are due; the three that are still in use."""
+    for _ in range(2):
+        sessions.revoke(start(), reason=RevokeReason.USER)
+    [start() for _ in range(3)]  # never used again: expired for longer than the retention
+    clock.shift(45 * DAY)
+    start()  # never used again: expired, but not for so long
+    clock.shift(32 * DAY)
+    for _ in range(4):
+        sessions.revoke(start(), reason=RevokeReason.USER)
+    return [start() for _ in range(3)]
+
+
+def purge(**options):
+    return sum(cleanup.purge(**options))
+
+
+def test_a_revoked_session_is_kept_for_the_retention_and_no_longer(start, clock, settings):
+    settings.DEVICES = {"RETENTION_DAYS": 10}
+    sessions.revoke(start(), reason=RevokeReason.LOGOUT)
+    clock.shift(10 * DAY)
+    assert purge() == 0
+    clock.shift(1)
+    assert purge() == 1
+
+
+def test_an_expired_session_is_kept_for_the_retention_and_no_longer(start, clock, settings):
+    settings.DEVICES = {"RETENTION_DAYS": 10, "INACTIVE_DAYS": 1000}
+    start()
+    clock.shift(30 * DAY + 10 * DAY)
+    assert purge() == 0
+    clock.shift(1)
+    assert purge() == 1
+
+
+def test_a_session_that_nobody_came_back_to_goes_although_it_has_not_expired(start, clock):
+    start()
+    clock.shift(7 * DAY)
+    assert purge(inactive=timedelta(days=7)) == 0
+    clock.shift(1)
+    assert purge(inactive=timedelta(days=7)) == 1
+
+
+def test_a_session_in_use_survives_whatever_its_age(alice, sign_in, clock):
+    device = sign_in(alice)
+    for _ in range(14):  # close to SESSION_MAX_AGE, so that it expires soon
+        clock.shift(6 * DAY)
+        device.rotate()
+    assert purge(inactive=timedelta(days=7)) == 0
+    assert device.is_in()
+
+
+def test_the_log_of_a_deleted_session_stays(start, clock):
+    session = start()
+    clock.shift(365 * DAY)
+    assert purge() == 1
+    assert Activity.objects.filter(session_id=session.pk, kind="session.started").exists()
+
+
+@pytest.mark.parametrize("inactive", [None, timedelta(days=1), timedelta(days=3650)])
+def test_the_count_is_what_a_purge_deletes(crowd, inactive):
+    before = DeviceSession.objects.count()
+    foretold = cleanup.count(inactive)
+    assert purge(inactive=inactive, batch_size=2) == foretold
+    assert DeviceSession.objects.count() == before - foretold
+    assert cleanup.count(inactive) == 0
+
+
+def test_what_is_due_goes_and_the_rest_stays(crowd):
+    assert purge() == 6
+    left = DeviceSession.objects.all()
+    assert set(left.active()) == set(crowd)
+    assert left.revoked().count() == 4
+
+
+def test_a_purge_that_is_stopped_goes_on_where_it_was(crowd):
+    batches = cleanup.purge(batch_size=1)
+    assert [next(batches), next(batches)] == [1, 1]
+    batches.close()
+    assert cleanup.count() == 4
+    assert list(cleanup.purge(batch_size=2)) == [2, 1, 1]
+
+
+def test_rows_of_one_instant_are_all_found_across_batches(start, clock):
+    [start() for _ in range(7)]  # the clock stands still
+    clock.shift(365 * DAY)
+    assert list(cleanup.purge(batch_size=3)) == [3, 3, 1]
+
+
+def test_each_pass_walks_along_its_own_index(db):
+    with CaptureQueriesContext(connection) as queries:
+        assert purge() == 0
+    looks = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":  # an empty table it would read as a whole
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        explain = connection.ops.explain_query_prefix()
+        plans = []
+        for look in looks:
+            cursor.execute(f"{explain} {look}")
+            plans.append("\n".join(str(row) for row in cursor.fetchall()))
+    indexes = ["devices_revoked", "devices_expiring", "devices_expiring"]
+    for plan, index in zip(plans, indexes, strict=True):
+        assert index in plan
+        assert "Sort" not in plan and "TEMP B-TREE" not in plan
+
+
+def test_a_login_deletes_a_few_ended_sessions_in_at_most_two_statements(
+    alice, start, clock, django_capture_on_commit_callbacks, django_assert_max_num_queries
+):
+    for _ in range(10):
+        sessions.revoke(start(), reason=RevokeReason.LOGOUT)
+    [start() for _ in range(10)]
+    clock.shift(365 * DAY)
+    with django_assert_max_num_queries(4):  # with BEGIN and COMMIT
+        cleanup.purge_some()
+    assert DeviceSession.objects.count() == 20 - cleanup.PER_LOGIN
+    with django_capture_on_commit_callbacks(execute=True):
+        start()
+    assert DeviceSession.objects.count() == 20 + 1 - 2 * cleanup.PER_LOGIN
+
+
+@needs_postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_somebody_holds_is_left_to_them(start, clock):
+    held, _ = start(), start()
+    clock.shift(365 * DAY)
+    holding, done = threading.Event(), threading.Event()
+
+    def hold():
+        try:
+            with transaction.atomic():
+                DeviceSession.objects.select_for_update().get(pk=held.pk)
+                holding.set()
+                done.wait(10)
+        finally:
+            connection.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert holding.wait(10)
+    assert purge() == 1
+    done.set()
+    holder.join()
+    assert list(DeviceSession.objects.all()) == [held]
+    assert purge() == 1
