@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from devices.conf import conf
@@ -14,17 +15,23 @@ from devices.models import DeviceSession, DeviceSessionQuerySet
 # Deleted by the way at a login, so that a site without a scheduler does not grow for ever.
 PER_LOGIN = 5
 
+# No statement looks at more rows than this, however few of them are due.
+STRETCH = 100_000
+
 
 class Pass(NamedTuple):
-    """Sessions to delete, all in one range of one index: an OR over two indexes would use neither."""
+    """A way along one index, and what to delete on it: an OR over two indexes would use neither."""
 
     column: str
-    due: DeviceSessionQuerySet
+    rows: DeviceSessionQuerySet
+    due: Q = Q()
 
 
 def count(inactive: timedelta | None = None) -> int:
     """How many sessions `purge` would delete."""
-    return sum(due.count() for _, due in _passes(inactive))
+    return sum(
+        stretch.filter(way.due).count() for way in _passes(inactive) for stretch in _stretches(way)
+    )
 
 
 def purge(inactive: timedelta | None = None, *, batch_size: int = 1000) -> Iterator[int]:
@@ -33,12 +40,13 @@ def purge(inactive: timedelta | None = None, *, batch_size: int = 1000) -> Itera
     It may be stopped at any batch and started again, also twice at once: rows that somebody else holds
     are left to them.
     """
-    for column, due in _passes(inactive):
-        ahead = due
-        while batch := _delete(Pass(column, ahead), batch_size):
-            yield len(batch)
-            # Not from the start again: that way lie the rows just deleted, and those that were not due.
-            ahead = due.filter(**{f"{column}__gte": batch[-1]})
+    for way in _passes(inactive):
+        for stretch in _stretches(way):
+            ahead = stretch
+            while batch := _delete(way._replace(rows=ahead), batch_size):
+                yield len(batch)
+                # Not from the start again: that way lie the rows just deleted.
+                ahead = stretch.filter(**{f"{way.column}__gte": batch[-1]})
 
 
 def purge_some() -> None:
@@ -48,6 +56,7 @@ def purge_some() -> None:
 
 
 def _passes(inactive: timedelta | None) -> tuple[Pass, ...]:
+    """The ways to go. No session is due on two of them."""
     now = timezone.now()
     kept_from = now - conf.RETENTION_DAYS
     since = now - (conf.INACTIVE_DAYS if inactive is None else inactive)
@@ -63,23 +72,29 @@ def _ended(kept_from: datetime) -> tuple[Pass, Pass]:
 
 
 def _inactive(since: datetime, kept_from: datetime) -> Pass:
-    """Sessions last active before `since` that `_ended` does not have."""
     # `last_active` has no index. But a refresh moves both, so whoever was last active before a moment
     # expires at most an idle limit after it, and `expires_at` has one.
     unrevoked = DeviceSession.objects.filter(revoked_at__isnull=True)
-    return Pass(
-        "expires_at",
-        unrevoked.filter(
-            expires_at__gte=kept_from, expires_at__lt=since + conf.IDLE_LIMIT, last_active__lt=since
-        ),
-    )
+    near = unrevoked.filter(expires_at__gte=kept_from, expires_at__lt=since + conf.IDLE_LIMIT)
+    return Pass("expires_at", near, due=Q(last_active__lt=since))
 
 
-def _delete(sessions: Pass, limit: int) -> list[datetime]:
-    """Delete the first so many rows of a pass that nobody holds; where each stood in its index."""
-    column, due = sessions
+def _stretches(way: Pass) -> Iterator[DeviceSessionQuerySet]:
+    rest, start = way.rows, None
+    while True:
+        edges = rest.order_by(way.column).values_list(way.column, flat=True)
+        edge = next(iter(edges[STRETCH : STRETCH + 1]), None)
+        if edge in (None, start):
+            yield rest
+            return
+        yield rest.filter(**{f"{way.column}__lt": edge})
+        rest, start = way.rows.filter(**{f"{way.column}__gte": edge}), edge
+
+
+def _delete(way: Pass, limit: int) -> list[datetime]:
+    """Delete the first so many due rows that nobody holds; where each of them stood in the index."""
     with transaction.atomic():
-        rows = due.order_by(column).select_for_update(skip_locked=True)
-        batch = list(rows.values_list("pk", column)[:limit])
+        due = way.rows.filter(way.due).order_by(way.column).select_for_update(skip_locked=True)
+        batch = list(due.values_list("pk", way.column)[:limit])
         DeviceSession.objects.filter(pk__in=[pk for pk, _ in batch]).delete()
         return [at for _, at in batch]

@@ -83,7 +83,9 @@ def test_the_log_of_a_deleted_session_stays(start, clock):
 
 
 @pytest.mark.parametrize("inactive", [None, timedelta(days=1), timedelta(days=3650)])
-def test_the_count_is_what_a_purge_deletes(crowd, inactive):
+@pytest.mark.parametrize("stretch", [1, 2, 5, 100_000])
+def test_the_count_is_what_a_purge_deletes(crowd, inactive, stretch, monkeypatch):
+    monkeypatch.setattr(cleanup, "STRETCH", stretch)
     before = DeviceSession.objects.count()
     foretold = cleanup.count(inactive)
     assert purge(inactive=inactive, batch_size=2) == foretold
@@ -106,15 +108,18 @@ def test_a_purge_that_is_stopped_goes_on_where_it_was(crowd):
     assert list(cleanup.purge(batch_size=2)) == [2, 1, 1]
 
 
-def test_rows_of_one_instant_are_all_found_across_batches(start, clock):
+@pytest.mark.parametrize("stretch", [2, 7, 100_000])
+def test_rows_of_one_instant_are_all_found(start, clock, stretch, monkeypatch):
     [start() for _ in range(7)]  # the clock stands still
     clock.shift(365 * DAY)
+    monkeypatch.setattr(cleanup, "STRETCH", stretch)
     assert list(cleanup.purge(batch_size=3)) == [3, 3, 1]
 
 
 def test_each_pass_walks_along_its_own_index(db):
     with CaptureQueriesContext(connection) as queries:
         assert purge() == 0
+    # Each pass looks for the end of its stretch, then for what is due in it.
     looks = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":  # an empty table it would read as a whole
@@ -124,10 +129,23 @@ def test_each_pass_walks_along_its_own_index(db):
         for look in looks:
             cursor.execute(f"{explain} {look}")
             plans.append("\n".join(str(row) for row in cursor.fetchall()))
-    indexes = ["devices_revoked", "devices_expiring", "devices_expiring"]
+    indexes = ["devices_revoked"] * 2 + ["devices_expiring"] * 4
     for plan, index in zip(plans, indexes, strict=True):
         assert index in plan
         assert "Sort" not in plan and "TEMP B-TREE" not in plan
+
+
+def test_no_statement_looks_at_more_than_a_stretch_however_few_are_due(
+    start, clock, settings, monkeypatch
+):
+    monkeypatch.setattr(cleanup, "STRETCH", 3)
+    settings.DEVICES = {"SESSION_MAX_AGE": 10}  # they expire soon, however lately they were used
+    for _ in range(7):
+        start()
+        clock.shift(1)
+    (inactive,) = cleanup._passes(timedelta(days=1))[2:]
+    assert [stretch.count() for stretch in cleanup._stretches(inactive)] == [3, 3, 1]
+    assert inactive.rows.filter(inactive.due).count() == 0
 
 
 def test_a_login_deletes_a_few_ended_sessions_in_at_most_two_statements(
