@@ -146,7 +146,20 @@ USER_AGENTS_CACHE = None
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "devices",
-    "DESCRIPTION": "Where you are signed in, and how to end it.",
+    "DESCRIPTION": """Where you are signed in, and how to end it.
+
+Sign in for an access and a refresh token; send the access token as `Authorization: Bearer …`. Both belong
+to a session, and are refused from the next request on when it ends.
+
+Every error is `{"detail": "…", "code": "…"}`; what is wrong with the fields of a request is
+`{"field": ["…"]}`. Each endpoint names its codes; any of them may also answer 405 `method_not_allowed`,
+and 503 `unavailable` while the database does not answer. Times are ISO 8601 in UTC. Paths answer with a
+trailing slash too.""",
+    "TAGS": [
+        {"name": "account", "description": "Who you are"},
+        {"name": "tokens", "description": "SimpleJWT's endpoints, over sessions"},
+        {"name": "sessions", "description": "Where you are signed in"},
+    ],
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
@@ -154,7 +167,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/",
+    "PREPROCESSING_HOOKS": ["devices.api.openapi.without_trailing_slash"],
+    "SORT_OPERATIONS": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_SPLIT_PATCH": False,
 }
 
 # How it is shown

@@ -1,1 +1,275 @@
-"""The OpenAPI description of the views, told apart from them."""
+"""The OpenAPI description of the views, told apart from them. Only where drf-spectacular is installed."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, inline_serializer
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+
+from devices.exceptions import RefreshReused, SessionExpired, SessionRevoked, TokenNotValid
+from devices.models import RevokeReason, Status
+
+from .errors import SessionDenied
+from .openapi import BEARER, CREDENTIALS, Body, describe, operation
+from .serializers import (
+    ActivitySerializer,
+    PastSessionSerializer,
+    RevokedSerializer,
+    SessionSerializer,
+    SessionStartSerializer,
+    TokenBlacklistSerializer,
+    TokenRefreshSerializer,
+    TokenVerifySerializer,
+)
+
+SESSION_ID = "0b8f3c1e-5d0a-4f6e-9c55-2f6f0d3f7a11"
+ACCESS = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIn0.c2lnbmF0dXJl"
+REFRESH = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCJ9.c2lnbmF0dXJl"
+CREDENTIALS_EXAMPLE = {
+    get_user_model().USERNAME_FIELD: "alice@example.org",
+    "password": "correct horse battery 9",
+}
+SESSION = {
+    "id": SESSION_ID,
+    "name": "My phone",
+    "device": "Safari on iOS",
+    "device_type": "mobile",
+    "browser": "Safari",
+    "os": "iOS",
+    "is_mobile": True,
+    "ip_address": "198.51.100.4",
+    "last_ip": "203.0.113.7",
+    "country": "DE",
+    "city": "Berlin",
+    "user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 14_0 like Mac OS X)",
+    "login_method": "password",
+    "created_at": "2026-03-01T12:00:00Z",
+    "last_active": "2026-03-04T08:30:00Z",
+    "expires_at": "2026-04-03T08:30:00Z",
+    "is_current": False,
+}
+ENDED = {
+    **SESSION,
+    "status": "revoked",
+    "ended_at": "2026-03-04T09:00:00Z",
+    "revoke_reason": "user",
+}
+ACTIVITY = {
+    "id": 42,
+    "kind": "session.renamed",
+    "at": "2026-03-02T07:15:00Z",
+    "ip_address": "203.0.113.7",
+    "data": {"from": "", "to": "My phone"},
+}
+
+
+class BearerScheme(OpenApiAuthenticationExtension):
+    target_class = "devices.api.authentication.DeviceSessionAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "The access token of a living session. It is refused as soon as the session ends.",
+        }
+
+
+class DescribedSession(OpenApiSerializerExtension):
+    target_class = "devices.api.serializers.SessionSerializer"
+    match_subclasses = True
+    described: dict[str, dict[str, Any]] = {
+        "name": {"description": "Given by the user; empty until then."},
+        "device": {"description": "What people know the device by."},
+        "ip_address": {"description": "Where the session began."},
+        "last_ip": {"description": "Where it was last active."},
+        "country": {"description": "ISO 3166-1 code; empty if not known."},
+        "city": {"description": "Empty if not known."},
+        "user_agent": {"description": "What the client called itself, its first 512 characters."},
+        "login_method": {"description": "How the user proved who they are."},
+        "last_active": {"description": "Moves at most once a minute."},
+        "expires_at": {"description": "When it ends unless it is refreshed before."},
+        "is_current": {"description": "Whether it is the session of this very request."},
+        "status": {"enum": Status.values},
+        "ended_at": {"description": "When it was revoked or expired; null while it is active."},
+        "revoke_reason": {
+            "enum": ["", *RevokeReason.values],
+            "description": "Empty unless it was revoked.",
+        },
+    }
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        mapped: dict[str, Any] = auto_schema._map_serializer(
+            self.target, direction, bypass_extensions=True
+        )
+        for key, schema in mapped["properties"].items():
+            schema.update(self.described.get(key, {}))
+        return mapped
+
+
+TOKEN_PAIR = inline_serializer(
+    "TokenPair",
+    {
+        "access": serializers.CharField(),
+        "refresh": serializers.CharField(),
+        "session_id": serializers.UUIDField(),
+    },
+)
+NOTHING = {"type": "object", "maxProperties": 0}
+
+describe(
+    "rest_framework_simplejwt.views.TokenObtainPairView",
+    "tokens",
+    post=operation(
+        "obtainTokens",
+        "Sign in, in SimpleJWT's shape",
+        "Begins a session on the calling device. The same as `/api/login` with other names.",
+        takes=Body(SessionStartSerializer, CREDENTIALS_EXAMPLE),
+        gives=Body(TOKEN_PAIR, {"access": ACCESS, "refresh": REFRESH, "session_id": SESSION_ID}),
+        refuses=CREDENTIALS,
+        invalid={"password": ["This field is required."]},
+    ),
+)
+
+describe(
+    "rest_framework_simplejwt.views.TokenRefreshView",
+    "tokens",
+    post=operation(
+        "refreshTokens",
+        "Exchange a refresh token for the next pair",
+        "Moves the session's idle limit on. Each refresh token is good for one exchange, but asking again "
+        "shortly after, or before its successor was ever used, gives the same successor: a lost answer "
+        "costs nothing. Any later use of it ends the session, since somebody has a copy.",
+        takes=Body(TokenRefreshSerializer, {"refresh": REFRESH}),
+        gives=Body(TokenRefreshSerializer, {"access": ACCESS, "refresh": REFRESH}),
+        refuses=[
+            SessionDenied(error())
+            for error in (TokenNotValid, SessionRevoked, SessionExpired, RefreshReused)
+        ],
+        invalid={"refresh": ["This field is required."]},
+    ),
+)
+
+describe(
+    "rest_framework_simplejwt.views.TokenVerifyView",
+    "tokens",
+    post=operation(
+        "verifyToken",
+        "Ask whether a token is good",
+        "For an access or a refresh token. Why one is not good is not said.",
+        takes=Body(TokenVerifySerializer, {"token": ACCESS}),
+        gives=Body(NOTHING, {}),
+        refuses=[SessionDenied(TokenNotValid())],
+        invalid={"token": ["This field is required."]},
+    ),
+)
+
+describe(
+    "rest_framework_simplejwt.views.TokenBlacklistView",
+    "tokens",
+    post=operation(
+        "blacklistToken",
+        "End the session of a refresh token",
+        "Its access tokens end with it. The answer is the same for a token that is none (RFC 7009).",
+        takes=Body(TokenBlacklistSerializer, {"refresh": REFRESH}),
+        gives=Body(NOTHING, {}),
+        invalid={"refresh": ["This field is required."]},
+    ),
+)
+
+WHICH = OpenApiParameter(
+    "id",
+    str,
+    OpenApiParameter.PATH,
+    description="The id of one of your sessions, or `current`.",
+    examples=[
+        OpenApiExample("This session", "current"),
+        OpenApiExample("Another one", SESSION_ID),
+    ],
+)
+UNKNOWN = (*BEARER, NotFound())
+
+describe(
+    "devices.api.views.SessionViewSet",
+    "sessions",
+    list=operation(
+        "listSessions",
+        "Where you are signed in",
+        "Your active sessions, the most recently active first.",
+        gives=Body(SessionSerializer(many=True), SESSION),
+        refuses=BEARER,
+    ),
+    retrieve=operation(
+        "getSession",
+        "One of your sessions",
+        "A session of somebody else, an ended one and one that never was are all the same 404.",
+        gives=Body(SessionSerializer, SESSION),
+        refuses=UNKNOWN,
+        parameters=[WHICH],
+    ),
+    partial_update=operation(
+        "renameSession",
+        "Name a session",
+        "Nothing but the name can be written; an empty one takes it away.",
+        takes=Body(SessionSerializer, {"name": "My phone"}),
+        gives=Body(SessionSerializer, SESSION),
+        refuses=UNKNOWN,
+        invalid={"name": ["Ensure this field has no more than 64 characters."]},
+        parameters=[WHICH],
+    ),
+    destroy=operation(
+        "revokeSession",
+        "Sign out a device",
+        "Its access and refresh tokens are refused from the next request on. Revoking the current session is "
+        "a logout.",
+        status=204,
+        refuses=UNKNOWN,
+        parameters=[WHICH],
+    ),
+    revoke_all=operation(
+        "revokeAllSessions",
+        "Sign out everywhere",
+        "Ends all your sessions, or all but the current one.",
+        gives=Body(RevokedSerializer, {"revoked": 2}),
+        refuses=BEARER,
+        invalid={"keep_current": ["Give true or false, once."]},
+        parameters=[
+            OpenApiParameter(
+                "keep_current",
+                bool,
+                default=True,
+                description="Whether the current session goes on. Nothing but `true` or `false`.",
+            )
+        ],
+    ),
+)
+
+describe(
+    "devices.api.views.HistoryViewSet",
+    "sessions",
+    list=operation(
+        "listHistory",
+        "Where you have been signed in",
+        "All your sessions that are still kept, ended ones too, the newest first, in pages.",
+        gives=Body(PastSessionSerializer(many=True), ENDED),
+        refuses=UNKNOWN,
+    ),
+)
+
+describe(
+    "devices.api.views.ActivityViewSet",
+    "sessions",
+    list=operation(
+        "listActivity",
+        "What happened in a session",
+        "The log of one of your sessions, active or ended, the newest first, in pages. Kinds begin with "
+        "`session.`, `refresh.`, `login.` or `device.`, or with what the site itself records.",
+        gives=Body(ActivitySerializer(many=True), ACTIVITY),
+        refuses=UNKNOWN,
+        parameters=[WHICH],
+    ),
+)

@@ -1,0 +1,98 @@
+"""The OpenAPI description of the account's views, told apart from them."""
+
+from devices.api.openapi import BEARER, CREDENTIALS, Body, describe, operation
+from devices.api.schema import ACCESS, CREDENTIALS_EXAMPLE, REFRESH, SESSION_ID
+from devices.api.serializers import SessionStartSerializer
+
+from .serializers import (
+    EmailTaken,
+    MeSerializer,
+    PasswordChangeSerializer,
+    RegisterSerializer,
+    TokensSerializer,
+)
+
+TOKENS = {
+    "access_token": ACCESS,
+    "refresh_token": REFRESH,
+    "token_type": "bearer",
+    "expires_in": 300,
+    "session_id": SESSION_ID,
+}
+
+describe(
+    "accounts.views.RegisterView",
+    "account",
+    post=operation(
+        "register",
+        "Create an account",
+        "Creates an account and begins its first session, on the calling device. An address is the same in "
+        "whichever case it is written.",
+        takes=Body(RegisterSerializer, CREDENTIALS_EXAMPLE),
+        gives=Body(TokensSerializer, TOKENS),
+        status=201,
+        refuses=[EmailTaken()],
+        invalid={"password": ["This password is too common."]},
+    ),
+)
+
+describe(
+    "accounts.views.LoginView",
+    "account",
+    post=operation(
+        "login",
+        "Sign in",
+        "Begins a session on the calling device, named after its user agent. Beyond the limit of sessions "
+        "the least recently active one ends.",
+        takes=Body(SessionStartSerializer, CREDENTIALS_EXAMPLE),
+        gives=Body(TokensSerializer, TOKENS),
+        refuses=CREDENTIALS,
+        invalid={"email": ["This field is required."]},
+    ),
+)
+
+describe(
+    "accounts.views.MeView",
+    "account",
+    get=operation(
+        "me",
+        "Who you are",
+        "The account, and which of its sessions asks.",
+        gives=Body(
+            MeSerializer,
+            {
+                "id": 1,
+                "email": "alice@example.org",
+                "active_sessions": 2,
+                "current_session": {"id": SESSION_ID, "device": "Safari on iOS"},
+            },
+        ),
+        refuses=BEARER,
+    ),
+)
+
+describe(
+    "accounts.views.LogoutView",
+    "account",
+    post=operation("logout", "Sign out", "Ends the current session.", status=204, refuses=BEARER),
+)
+
+describe(
+    "accounts.views.PasswordView",
+    "account",
+    post=operation(
+        "changePassword",
+        "Change your password",
+        "All your other sessions end.",
+        takes=Body(
+            PasswordChangeSerializer,
+            {
+                "current_password": "correct horse battery 9",
+                "new_password": "an even better horse 10",
+            },
+        ),
+        status=204,
+        refuses=BEARER,
+        invalid={"current_password": ["This is not your current password."]},
+    ),
+)
