@@ -10,13 +10,16 @@ run: .venv/run .env  ## serve the site on this machine, on http://127.0.0.1:8000
 	$(BIN)/python manage.py migrate --verbosity 0
 	$(BIN)/python manage.py runserver $(PORT)
 
-demo: .venv/run .env  ## the same with a database of its own, full of people and sessions
-	DATABASE_URL=sqlite:///demo.sqlite3 $(BIN)/python manage.py demo
-	DATABASE_URL=sqlite:///demo.sqlite3 $(BIN)/python manage.py runserver $(PORT)
+demo: export DATABASE_URL = sqlite:///demo.sqlite3
+demo: .venv/run .env  ## the same over a database of its own, made anew, full of people and sessions
+	rm -f demo.sqlite3*
+	$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py demo
+	$(BIN)/python manage.py runserver $(PORT)
 
 test: .venv/dev  ## the suite, on SQLite or on what DATABASE_URL names
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest
+	$(BIN)/pytest $(PYTEST)
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .
@@ -27,7 +30,8 @@ lint: .venv/dev
 check: lint  ## everything that has to hold before a change goes in
 	$(BIN)/python -W error manage.py check --fail-level WARNING --settings tests.settings
 	$(BIN)/python manage.py makemigrations --check --dry-run --settings tests.settings
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null --settings tests.settings
+	$(MAKE) test PYTEST="--cov --cov-report=term"
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks
