@@ -4,11 +4,11 @@ from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
 from django.views.generic import TemplateView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 
 from devices.api.routing import endpoint
 
-from .views import healthz
+from .views import DocsView, healthz
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="home.html"), name="home"),
@@ -17,7 +17,7 @@ urlpatterns = [
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
-    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    endpoint("docs", DocsView.as_view(), "docs"),
     path("api/", include("accounts.urls")),
     path("api/", include("devices.api.urls")),
     path("api/", include([endpoint("schema", SpectacularAPIView.as_view(), "schema")])),

@@ -2,6 +2,16 @@
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
+from drf_spectacular.views import SpectacularSwaggerSplitView
+from rest_framework.authentication import SessionAuthentication
+
+
+class DocsView(SpectacularSwaggerSplitView):
+    """The API to try out, within the site's own page, and with no script in it (CSP)."""
+
+    template_name = "docs.html"
+    # Only for the name at the top of the page; the calls made from it send the token they are given.
+    authentication_classes = (SessionAuthentication,)
 
 
 def healthz(request: HttpRequest) -> HttpResponse:

@@ -120,7 +120,7 @@ def _person(email: str) -> User:
 def _live(user: User, client: Client, chance: random.Random) -> None:
     """One session from its login until it was last used, and how it ended, by the verbs of real ones."""
     days = chance.uniform(0.1, 60)
-    last = chance.uniform(0, min(days, 40))
+    last = min(days, 40) * chance.random() ** 3
     with _days_ago(days):
         session = sessions.start(user, client)
         if chance.random() < 0.3:

@@ -1,0 +1,45 @@
+"""The site's own pages: home, and the API's documentation."""
+
+import re
+
+import pytest
+from django.contrib.staticfiles import finders
+
+
+def scripts(page):
+    return re.findall(r"<script[^>]*>(.*?)</script>", page.content.decode(), re.DOTALL)
+
+
+def sources(page):
+    return re.findall(r'(?:src|href)="([^"]*)"', page.content.decode())
+
+
+def test_home_leads_to_the_docs_the_devices_and_the_admin(client, db):
+    page = client.get("/")
+    assert {"/docs", "/devices/", "/admin/"} <= set(sources(page))
+    assert [client.get(path).status_code for path in ("/docs", "/devices/", "/admin/")] == [
+        200,
+        302,
+        302,
+    ]
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/"])
+def test_the_docs_come_from_this_site_alone_and_without_inline_script(client, db, path):
+    page = client.get(path)
+    assert page.status_code == 200
+    assert scripts(page) == ["", "", ""]
+    assert not re.search(r"\son\w+=", page.content.decode())
+    for source in sources(page):
+        assert source.startswith("/") and not source.startswith("//")
+        if source.startswith("/static/"):
+            assert finders.find(source.removeprefix("/static/")), source
+    script = client.get(f"{path}?script=")
+    assert script["Content-Type"].startswith("application/javascript")
+    assert b'url: "/api/schema"' in script.content and b"://" not in script.content
+
+
+def test_the_docs_know_who_is_signed_in(client, alice):
+    assert alice.email not in client.get("/docs").content.decode()
+    client.force_login(alice)
+    assert alice.email in client.get("/docs").content.decode()
