@@ -76,13 +76,14 @@ def pardon(username: str) -> None:
     LoginLimit.objects.filter(key=_key("account", username.casefold())).delete()
 
 
-def forget() -> int:
-    """Delete what limits nobody any more; how many rows that was."""
+def forget(limit: int) -> int:
+    """Delete the first so many rows that limit nobody any more; how many these were."""
     now = timezone.now()
-    idle = Q(window_ends__lt=now - LONGEST_WINDOW, consecutive=0)
-    return LoginLimit.objects.filter(idle | Q(window_ends__lt=now - conf.RETENTION_DAYS)).delete()[
-        0
-    ]
+    over = LoginLimit.objects.filter(window_ends__lt=now - LONGEST_WINDOW)
+    idle = over.filter(Q(consecutive=0) | Q(window_ends__lt=now - conf.RETENTION_DAYS))
+    keys = list(idle.order_by("window_ends").values_list("pk", flat=True)[:limit])
+    # Not one that has come into use since.
+    return over.filter(pk__in=keys).delete()[0]
 
 
 def _reserve_patiently(key: str) -> bool:

@@ -1,4 +1,4 @@
-"""Door for cron: deletes sessions that are over. The rules of what is due are in core.cleanup."""
+"""Door for cron: deletes what is over. The rules of what is due are in core.cleanup and core.attempts."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from django.db import Error
 from tqdm import tqdm
 
 from devices.conf import conf
-from devices.core import cleanup
+from devices.core import attempts, cleanup
 
 LIMITS = {"inactive_days": 36_500, "batch_size": 10_000}
 
@@ -19,7 +19,8 @@ LIMITS = {"inactive_days": 36_500, "batch_size": 10_000}
 class Command(BaseCommand):
     help = (
         "Deletes sessions without activity, and ended ones past their retention, in short batches. "
-        "It may be interrupted and started again, also twice at once."
+        "It may be interrupted and started again, also twice at once. Limits of login attempts that limit "
+        "nobody any more go with them."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -58,11 +59,14 @@ class Command(BaseCommand):
         self.stdout.write(f"Sessions to delete: {due}")
 
     def _purge(self, inactive: timedelta, batch_size: int) -> None:
-        started, sizes = time.monotonic(), list[int]()
+        started, sizes, limits = time.monotonic(), list[int](), 0
 
         def figures() -> str:
             seconds = time.monotonic() - started
-            return f"Sessions deleted: {sum(sizes)} (batches: {len(sizes)}, {seconds:.1f} s)"
+            return (
+                f"Sessions deleted: {sum(sizes)} (batches: {len(sizes)}), "
+                f"login limits: {limits}, {seconds:.1f} s"
+            )
 
         try:
             # Counting costs a look at each due row; only a progress bar needs it.
@@ -71,6 +75,8 @@ class Command(BaseCommand):
                 for size in cleanup.purge(inactive, batch_size=batch_size):
                     sizes.append(size)
                     bar.update(size)
+            while forgotten := attempts.forget(batch_size):
+                limits += forgotten
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted. {figures()}", returncode=130) from None
         except Error as error:

@@ -11,7 +11,8 @@ from django.core.management import CommandError, call_command
 
 from devices.core import cleanup, sessions
 from devices.core.client import Client
-from devices.models import DeviceSession
+from devices.models import DeviceSession, LoginLimit
+from tests.client import PASSWORD, Device
 
 DAY = 24 * 3600
 
@@ -32,7 +33,7 @@ def run(*arguments):
 
 def test_it_deletes_what_is_due_and_says_so_in_one_line(five_due, capsys):
     line = run("--batch-size", "2")
-    assert line.startswith("Sessions deleted: 5 (batches: 3, ") and line.count("\n") == 1
+    assert line.startswith("Sessions deleted: 5 (batches: 3), ") and line.count("\n") == 1
     assert DeviceSession.objects.count() == 1
     assert capsys.readouterr().err == "", "no progress bar where nobody is watching"
 
@@ -72,6 +73,21 @@ def test_an_interrupted_run_tells_what_it_did_and_the_next_does_the_rest(five_du
     assert stopped.value.returncode == 130
     assert DeviceSession.objects.count() == 4
     assert run().startswith("Sessions deleted: 3 ")
+
+
+def test_limits_of_login_attempts_go_once_they_limit_nobody(alice, clock):
+    stranger = Device()
+    for password in ("wrong", PASSWORD):
+        for email in ("alice@example.org", "nobody@example.org"):
+            stranger.post("/api/login", {"email": email, "password": password})
+    assert LoginLimit.objects.count() == 3  # of the address and of both accounts
+    clock.shift(3600)
+    assert "login limits: 0" in run("--batch-size", "1")
+    clock.shift(61)
+    assert "login limits: 2" in run("--batch-size", "1")
+    assert LoginLimit.objects.get().consecutive == 2, "failures are remembered until a success"
+    clock.shift(30 * DAY)
+    assert "login limits: 1" in run()
 
 
 @pytest.mark.parametrize("option", ["--inactive-days", "--batch-size"])
