@@ -24,7 +24,6 @@ from devices.exceptions import (
     RefreshReused,
     SessionError,
     SessionRevoked,
-    TokenNotValid,
 )
 from devices.models import DeviceSession, DeviceSessionQuerySet, RevokeReason, auth_stamp
 
@@ -84,12 +83,14 @@ def start(user: AbstractBaseUser, client: Client, *, method: str = "password") -
 def living(claims: Claims, client: Client) -> DeviceSession:
     """The session of these claims, with its user. Raises TokenNotValid, SessionRevoked, SessionExpired."""
     session = liveness.load(claims)
-    reason = liveness.ended_by_account(session)
-    if reason is not None:
-        # Written down, so that it stays ended whatever becomes of the account.
-        revoke(session, reason=reason)
     try:
         liveness.check(session, timezone.now())
+        reason = liveness.ended_by_account(session)
+        if reason is not None:
+            # Written down, so that it stays ended whatever becomes of the account; by us or by
+            # another request that saw the same.
+            revoke(session, reason=reason)
+            raise SessionRevoked
     except SessionError as error:
         audit.log(
             Event.SESSION_USED_AFTER_END,
@@ -125,8 +126,6 @@ def rotate(claims: Claims, client: Client) -> DeviceSession:
             return session
         # Another request with the same token was faster; its successor is ours too.
         session = living(claims, client)
-    if claims.generation > session.generation:
-        raise TokenNotValid
     if _may_repeat(session, claims.generation, now):
         return session
     with transaction.atomic():

@@ -1,0 +1,232 @@
+"""The lineage of a refresh token over time: lost answers, replays, and the two limits."""
+
+import re
+
+import jwt
+import pytest
+from django.db import connection
+
+from devices import signals
+from devices.core import sessions, tokens
+from devices.core.client import Client
+from devices.models import Activity, DeviceSession
+from tests.client import FIREFOX
+
+GRACE, DAY, IDLE = 20, 24 * 3600, 30 * 24 * 3600
+
+
+def refused(answer):
+    assert answer.status_code == 401, answer.json()
+    return answer.json()["code"]
+
+
+def payload(token):
+    return jwt.decode(token, options={"verify_signature": False})
+
+
+def row(device):
+    return DeviceSession.objects.get(pk=device.session_id)
+
+
+@pytest.fixture
+def heard():
+    """What the signals told, as (signal, session, reason)."""
+    told = []
+
+    def revoked(session, reason, **kwargs):
+        told.append(("revoked", str(session.pk), reason))
+
+    def reused(session, **kwargs):
+        told.append(("reused", str(session.pk)))
+
+    signals.session_revoked.connect(revoked)
+    signals.refresh_reused.connect(reused)
+    yield told
+    signals.session_revoked.disconnect(revoked)
+    signals.refresh_reused.disconnect(reused)
+
+
+@pytest.mark.parametrize("later", [0, GRACE, GRACE + 1, 5 * 3600, 29 * DAY])
+def test_R09_a_client_that_lost_the_answer_gets_it_again(alice, sign_in, clock, later):
+    phone = sign_in(alice)
+    lost = phone.refresh().json()
+    clock.shift(later)
+    again = phone.refresh()
+    assert again.status_code == 200
+    assert again.json()["refresh"] == lost["refresh"]
+    phone.hold(again.json())
+    assert phone.is_in()
+    assert phone.rotate().is_in()
+
+
+def test_R09_asking_again_gives_the_same_successor_and_moves_nothing(alice, sign_in, clock):
+    phone = sign_in(alice)
+    first = phone.refresh().json()
+    moved = row(phone)
+    for later in (1, 10, 3600, DAY):
+        clock.shift(later)
+        again = phone.refresh().json()
+        assert again["refresh"] == first["refresh"]
+        assert again["access"] != first["access"]
+        assert payload(again["access"])["generation"] == 1
+    assert DeviceSession.objects.filter(pk=moved.pk).values().get() == {
+        field.attname: getattr(moved, field.attname) for field in DeviceSession._meta.fields
+    }
+
+
+def test_R09_within_the_grace_a_used_successor_does_no_harm(alice, sign_in, clock):
+    """Two tabs: one goes on with its answer at once, the other's request was still on its way."""
+    phone = sign_in(alice)
+    before = phone.refresh_token
+    phone.rotate()
+    assert phone.is_in()
+    clock.shift(GRACE)
+    again = phone.refresh(before)
+    assert again.json()["refresh"] == phone.refresh_token
+
+
+def test_A14_a_replay_past_the_grace_ends_its_session_and_only_that(alice, sign_in, clock):
+    phone, laptop = sign_in(alice), sign_in(alice, FIREFOX)
+    stolen = phone.refresh_token
+    # The answer has reached the client once its access token was used.
+    assert phone.rotate().is_in()
+    clock.shift(GRACE + 1)
+    assert refused(phone.refresh(stolen)) == "refresh_reused"
+    assert refused(phone.refresh()) == "session_revoked"
+    assert refused(phone.get("/api/me")) == "session_revoked"
+    assert row(phone).revoke_reason == "reuse"
+    assert laptop.rotate().is_in()
+    # To the thief it is now as ended as to everybody else.
+    assert refused(phone.refresh(stolen)) == "session_revoked"
+
+
+@pytest.mark.parametrize("later", [0, GRACE + 1, 5 * 3600])
+@pytest.mark.parametrize("depth", range(2, 7))
+def test_A17_a_token_from_further_back_is_a_replay_at_once(alice, sign_in, clock, depth, later):
+    phone, laptop = sign_in(alice), sign_in(alice, FIREFOX)
+    old = phone.refresh_token
+    for _ in range(depth):
+        phone.rotate()
+    clock.shift(later)
+    assert refused(phone.refresh(old)) == "refresh_reused"
+    assert refused(phone.refresh()) == "session_revoked"
+    assert refused(phone.get("/api/me")) in ("session_revoked", "token_not_valid")
+    assert row(phone).revoke_reason == "reuse"
+    assert laptop.rotate().is_in()
+
+
+@pytest.mark.parametrize("depth", range(1, 7))
+def test_A14_in_every_depth_the_predecessor_is_a_replay_once_its_successor_is_used(
+    alice, sign_in, clock, depth
+):
+    phone = sign_in(alice)
+    for _ in range(depth):
+        before = phone.refresh_token
+        clock.shift(3600)
+        phone.rotate()
+    assert phone.is_in()
+    clock.shift(GRACE + 1)
+    assert refused(phone.refresh(before)) == "refresh_reused"
+    assert refused(phone.refresh()) == "session_revoked"
+
+
+def test_A14_a_replay_is_written_down_once_and_told_after_commit(
+    alice, sign_in, clock, heard, django_capture_on_commit_callbacks
+):
+    phone = sign_in(alice)
+    stolen = phone.refresh_token
+    phone.rotate().rotate()
+    with django_capture_on_commit_callbacks(execute=True):
+        assert refused(phone.refresh(stolen)) == "refresh_reused"
+        assert refused(phone.refresh(stolen)) == "session_revoked"
+        assert heard == []
+    assert heard == [("revoked", phone.session_id, "reuse"), ("reused", phone.session_id)]
+    lines = Activity.objects.filter(session_id=phone.session_id).order_by("id")
+    assert [(line.kind, line.data) for line in lines] == [
+        ("session.started", {"method": "password"}),
+        ("session.revoked", {"reason": "reuse"}),
+        ("refresh.reused", {"generation": 0, "current": 2}),
+    ]
+
+
+def test_S23_a_refresh_changes_nothing_about_the_login(alice, sign_in, clock):
+    phone = sign_in(alice)
+    login = ("login_method", "authenticated_at", "mfa_at", "created_at", "ip_address", "user_agent")
+    before = DeviceSession.objects.values(*login, "absolute_expires_at").get()
+    for _ in range(5):
+        clock.shift(3600)
+        phone.rotate()
+    assert DeviceSession.objects.values(*login, "absolute_expires_at").get() == before
+
+
+@pytest.mark.parametrize(("left", "status"), [(1, 200), (0, 401), (-1, 401)])
+def test_7_3_1_the_idle_limit_holds_to_the_second(alice, sign_in, clock, left, status):
+    phone = sign_in(alice)
+    clock.shift(DAY)
+    phone.rotate()
+    # The refresh has moved it.
+    clock.shift(IDLE - left)
+    answer = phone.refresh()
+    assert answer.status_code == status
+    if status == 401:
+        # The token itself is still within the leeway for clocks that differ; the row is exact.
+        assert refused(answer) == "session_expired"
+
+
+@pytest.mark.parametrize(("left", "status"), [(1, 200), (0, 401), (-1, 401)])
+def test_7_3_1_the_limits_hold_for_access_tokens_too(alice, sign_in, clock, settings, left, status):
+    minute = 60 / DAY
+    settings.DEVICES = {**settings.DEVICES, "SESSION_MAX_AGE": 2 * minute}
+    phone = sign_in(alice)
+    clock.shift(100)
+    phone.rotate()
+    clock.shift(20 - left)
+    answer = phone.get("/api/me")
+    assert answer.status_code == status
+    if status == 401:
+        assert refused(answer) == "session_expired"
+
+
+def test_7_3_2_no_refresh_moves_the_absolute_limit(alice, sign_in, clock, settings):
+    settings.DEVICES = {**settings.DEVICES, "SESSION_MAX_AGE": 40}
+    phone = sign_in(alice)
+    absolute = row(phone).absolute_expires_at.timestamp()
+    for _ in range(39):
+        clock.shift(DAY)
+        phone.rotate()
+        assert payload(phone.refresh_token)["exp"] <= absolute
+        assert payload(phone.access)["exp"] <= absolute
+    clock.shift(DAY - 1)
+    assert phone.rotate().is_in()
+    clock.shift(1)
+    assert refused(phone.refresh()) == "session_expired"
+    assert refused(phone.get("/api/me")) == "session_expired"
+
+
+def test_S08_nothing_that_is_stored_opens_anything(alice, sign_in, clock):
+    phone = sign_in(alice)
+    sign_in(alice, FIREFOX).rotate()
+    phone.rotate()
+    stored = set()
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+            for value in (str(value) for values in cursor.fetchall() for value in values):
+                stored |= {value, *re.findall(r"[^\s\"',:{}\[\]]+", value)}
+    assert {alice.password, row(phone).auth_stamp} <= stored
+    stored.add(phone.session_id)
+    for value in stored - {""}:
+        assert phone.refresh(value).status_code == 401, value
+        phone.credentials(HTTP_AUTHORIZATION=f"Bearer {value}")
+        assert phone.get("/api/me").status_code == 401, value
+
+
+def test_R22_a_token_ahead_of_a_restored_database_is_refused(alice, sign_in, clock):
+    phone = sign_in(alice)
+    restored = row(phone)
+    ahead = sessions.rotate(tokens.read_refresh(phone.refresh_token), Client())
+    sessions.rotate(tokens.Claims(str(alice.pk), ahead.pk, 1), Client())
+    phone.hold(tokens.issue(row(phone))._asdict())
+    DeviceSession.objects.filter(pk=restored.pk).update(generation=0, generation_used=0)
+    assert refused(phone.get("/api/me")) == "token_not_valid"
+    assert refused(phone.refresh()) == "token_not_valid"
