@@ -13,7 +13,7 @@ from devices.api.errors import SessionDenied
 from devices.api.serializers import SessionStartSerializer
 from devices.core import sessions, tokens
 from devices.exceptions import SessionError
-from devices.http import client_of
+from devices.http import newcomer_of
 
 from .serializers import (
     MeSerializer,
@@ -39,7 +39,7 @@ class RegisterView(Entrance):
     def post(self, request: Request) -> Response:
         serializer = RegisterSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        session = sessions.start(serializer.save(), client_of(request))
+        session = sessions.start(serializer.save(), newcomer_of(request))
         return Response(_tokens(session), status=status.HTTP_201_CREATED)
 
 

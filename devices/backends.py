@@ -10,7 +10,7 @@ from devices.core import attempts, audit
 from devices.core.audit import Event
 from devices.core.client import Client
 from devices.exceptions import TooManyAttempts
-from devices.http import client_of
+from devices.http import newcomer_of
 
 
 class LimitedModelBackend(ModelBackend):
@@ -28,7 +28,7 @@ class LimitedModelBackend(ModelBackend):
             username = kwargs.get(get_user_model().USERNAME_FIELD)
         if username is None or password is None:
             return None
-        client = client_of(request) if request is not None else Client()
+        client = newcomer_of(request) if request is not None else Client()
         user = self._find(username)
         try:
             attempt = attempts.begin(username, client)

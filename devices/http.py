@@ -1,12 +1,31 @@
-"""Floor 3: turns a request into a Client. The only reader of `request.META`."""
+"""Floor 3: turns a request into a Client. The only reader of `request.META`.
 
-from django.http import HttpRequest
+And the keeper of the cookie by which a browser is known again.
+"""
+
+import secrets
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from django.conf import settings
+from django.core.signing import BadSignature, Signer
+from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 
 from .conf import conf
 from .core import address
 from .core.agents.hints import HINT_HEADERS
 from .core.client import Client, clean_user_agent
+
+APP_ID_LENGTH: Final = 128
+ORIGIN_LENGTH: Final = 256
+COOKIE_LENGTH: Final = 128  # characters; ours have 66
+# The most that browsers grant (RFC 6265bis, 5.5). It begins anew with each sign-in.
+COOKIE_AGE: Final = timedelta(days=400)
+
+# In META, which a request of DRF shares with Django's: the id in the cookie that the answer shall set.
+_GIVEN: Final = "devices.browser_id"
 
 
 def client_of(request: HttpRequest | Request) -> Client:
@@ -21,6 +40,77 @@ def client_of(request: HttpRequest | Request) -> Client:
         user_agent=clean_user_agent(meta.get("HTTP_USER_AGENT", "")),
         hints={name: meta[key] for name, key in _HINT_KEYS if key in meta},
     )
+
+
+def newcomer_of(request: HttpRequest | Request) -> Client:
+    """The client of a request that signs in: with what tells on which device, by an app's header or a cookie.
+
+    Where DeviceMiddleware is there to hand it out, a browser without a cookie has its new id already
+    now: the session that begins is that of the cookie it comes back with.
+    """
+    app_id = _app_id(request.META.get("HTTP_X_DEVICE_ID", ""))
+    return replace(
+        client_of(request),
+        app_id=app_id,
+        browser_id="" if app_id else _browser_id(request),
+        origin=request.META.get("HTTP_ORIGIN", "")[:ORIGIN_LENGTH],
+    )
+
+
+def expect_newcomer(request: HttpRequest) -> None:
+    """Promise that `hand_out_cookie` will be called with the answer to this request."""
+    request.META[_GIVEN] = ""
+
+
+def hand_out_cookie(request: HttpRequest, response: HttpResponse) -> None:
+    """Give a browser that signed in, or tried to, the cookie by which it is known again."""
+    if browser_id := request.META.get(_GIVEN):
+        response.set_cookie(
+            _cookie_name(request),
+            _signer().sign(browser_id),
+            max_age=COOKIE_AGE,
+            secure=_is_secure(request),
+            httponly=True,
+            samesite="Lax",
+        )
+
+
+def _app_id(raw: str) -> str:
+    """The id as it is, or "" if it is none: to cut one off might make it another's."""
+    app_id = raw.strip()
+    is_id = len(app_id) <= APP_ID_LENGTH and app_id.isascii() and app_id.isprintable()
+    return app_id if is_id else ""
+
+
+def _browser_id(request: HttpRequest | Request) -> str:
+    meta = request.META
+    browser_id: str = meta.get(_GIVEN) or _from_cookie(request)
+    if _GIVEN in meta:
+        meta[_GIVEN] = browser_id = browser_id or secrets.token_urlsafe(16)
+    return browser_id
+
+
+def _from_cookie(request: HttpRequest | Request) -> str:
+    signed = request.COOKIES.get(_cookie_name(request), "")
+    if len(signed) > COOKIE_LENGTH or not signed.isascii():
+        return ""
+    try:
+        return _signer().unsign(signed)
+    except BadSignature:
+        return ""
+
+
+def _signer() -> Signer:
+    return Signer(salt="devices.device_cookie")
+
+
+def _cookie_name(request: HttpRequest | Request) -> str:
+    # The prefix makes browsers refuse one that another host of the domain, or plain HTTP, has set.
+    return "__Host-device" if _is_secure(request) else "device"
+
+
+def _is_secure(request: HttpRequest | Request) -> bool:
+    return settings.SESSION_COOKIE_SECURE or request.is_secure()
 
 
 def _meta_key(header: str) -> str:

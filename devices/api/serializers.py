@@ -11,7 +11,7 @@ from rest_framework_simplejwt.serializers import TokenObtainSerializer
 
 from devices.core import sessions, tokens
 from devices.exceptions import SessionError, TokenNotValid, TooManyAttempts
-from devices.http import client_of
+from devices.http import client_of, newcomer_of
 from devices.models import Activity, DeviceSession
 
 from .errors import SessionDenied
@@ -37,7 +37,7 @@ class SessionStartSerializer(TokenObtainSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
             super().validate(attrs)
-            self.session = sessions.start(self.user, client_of(self.context["request"]))
+            self.session = sessions.start(self.user, newcomer_of(self.context["request"]))
         except SessionError as error:
             raise SessionDenied(error) from error
         except TooManyAttempts as error:

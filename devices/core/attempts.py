@@ -22,11 +22,15 @@ from devices.exceptions import TooManyAttempts
 from devices.models import DeviceSession, LoginLimit, RevokeReason
 
 from .client import Client
+from .device_key import proven_key
 
 WINDOW = timedelta(minutes=1)
 LONGEST_WINDOW = timedelta(hours=1)
 # NIST SP 800-63B-4 §3.2.2: no more than 100 consecutive failures on one account.
 MAX_CONSECUTIVE = 100
+
+# Who was signed in there was not the account's owner.
+DISOWNED = (RevokeReason.REUSE, RevokeReason.NOT_ME)
 
 # How long an attempt waits for others that are being decided just now, before it is refused for them.
 PATIENCE = 5.0
@@ -54,8 +58,8 @@ class Attempt:
 def begin(username: str, client: Client) -> Attempt:
     """Count an attempt at an account. Raises TooManyAttempts if none is left; then nothing may be tried.
 
-    Where the account was signed in before, it has attempts of its own, so that a stranger who uses up
-    those of everybody else does not lock the owner out.
+    A device that the account was signed in on, and an address that it was signed in from, have attempts of
+    their own, so that a stranger who uses up those of everybody else does not lock the owner out.
     """
     if client.ip_address:
         address = _key("address", _network(client.ip_address))
@@ -64,8 +68,8 @@ def begin(username: str, client: Client) -> Attempt:
     account = _key("account", username.casefold())
     if _reserve_patiently(account):
         return Attempt(account, account)
-    if client.ip_address and _is_known(username, client.ip_address):
-        known = _key("known", username.casefold(), client.ip_address)
+    if place := _known_device(username, client) or _known_address(username, client):
+        known = _key("known", username.casefold(), place)
         if _reserve_patiently(known):
             return Attempt(account, known)
     raise _refusal(account)
@@ -135,16 +139,27 @@ def _window_end(now: datetime, limit: int) -> Case:
     )
 
 
-def _is_known(username: str, address: str) -> bool:
-    """Whether the account was signed in from this address, by somebody its owner did not disown."""
+def _known_device(username: str, client: Client) -> str:
+    """The key of this very device, if the account was signed in on it and its owner never disowned that."""
     name = get_user_model().USERNAME_FIELD
-    here = Q(ip_address=address) | Q(last_ip=address)
-    disowned = Q(revoke_reason__in=(RevokeReason.REUSE, RevokeReason.NOT_ME))
-    return (
-        DeviceSession.objects.filter(here, **{f"user__{name}__iexact": username})
-        .exclude(disowned)
-        .exists()
-    )
+    users = get_user_model()._default_manager.filter(**{f"{name}__iexact": username})
+    for user_id in users.values_list("pk", flat=True):
+        if key := proven_key(user_id, client):
+            past = DeviceSession.objects.filter(user_id=user_id, device_key=key)
+            ended = set(past.values_list("revoke_reason", flat=True).distinct())
+            if ended and ended.isdisjoint(DISOWNED):
+                return key
+    return ""
+
+
+def _known_address(username: str, client: Client) -> str:
+    """This address, if the account was signed in from it by somebody its owner did not disown."""
+    if not client.ip_address:
+        return ""
+    name = get_user_model().USERNAME_FIELD
+    here = Q(ip_address=client.ip_address) | Q(last_ip=client.ip_address)
+    past = DeviceSession.objects.filter(here, **{f"user__{name}__iexact": username})
+    return client.ip_address if past.exclude(revoke_reason__in=DISOWNED).exists() else ""
 
 
 def _refusal(key: str) -> TooManyAttempts:

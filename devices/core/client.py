@@ -26,6 +26,11 @@ class Client:
     user_agent: str = ""  # as `clean_user_agent` leaves it
     hints: Mapping[str, str] = field(default_factory=dict)  # lower-case HINT_HEADERS -> raw value
 
+    # Which device this is, for those who sign in; see `core.device_key`.
+    app_id: str = ""  # kept and sent by an app
+    browser_id: str = ""  # from the signed cookie, or about to be handed out in it
+    origin: str = ""  # of the page that the browser shows, as the browser says
+
 
 class Label(NamedTuple):
     device: str  # "Chrome on Windows", at most 64 characters

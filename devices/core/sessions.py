@@ -31,14 +31,16 @@ from . import activity, audit, cleanup, geo, liveness
 from .activity import Entry
 from .audit import Event
 from .client import Client, label
+from .device_key import likeness, proven_key
 from .tokens import Claims
 
 
 def start(user: AbstractBaseUser, client: Client, *, method: str = "password") -> DeviceSession:
     """Begin a session for a user who has just proved who they are.
 
-    The least recently active sessions beyond MAX_SESSIONS end. Raises AccountNotActive if the account
-    was deactivated, deleted or given another password since the proof.
+    The session that the same device had ends, and its name goes on. The least recently active sessions
+    beyond MAX_SESSIONS end. Raises AccountNotActive if the account was deactivated, deleted or given
+    another password since the proof.
     """
     device = label(client, conf.LABEL_RULES)
     place = geo.locate(client.ip_address)
@@ -47,15 +49,18 @@ def start(user: AbstractBaseUser, client: Client, *, method: str = "password") -
         if not _is_same(account, user):
             raise AccountNotActive
         now = timezone.now()
-        ended = _make_room(account, now)
+        proven = proven_key(account.pk, client)
+        ended, name = _make_room(account, proven, now)
         absolute = now + conf.SESSION_MAX_AGE
         session = DeviceSession(
             user_id=account.pk,
+            name=name,
             device=device.device,
             device_type=device.device_type,
             browser=device.browser,
             os=device.os,
             user_agent=client.user_agent,
+            device_key=proven or likeness(account.pk, device),
             ip_address=client.ip_address,
             last_ip=client.ip_address,
             country=place.country,
@@ -295,20 +300,34 @@ def _may_repeat(session: DeviceSession, generation: int, now: datetime) -> bool:
     return in_grace or session.generation_used < session.generation
 
 
-def _make_room(account: AbstractBaseUser, now: datetime) -> list[Entry]:
-    """End what a login finds in its way: sessions under an older password, and those beyond the limit."""
-    mine = DeviceSession.objects.filter(user_id=account.pk).active(now)
+def _make_room(account: AbstractBaseUser, proven: str, now: datetime) -> tuple[list[Entry], str]:
+    """End what a login finds in its way; what to write into the logs, and the name the device has.
+
+    That are sessions under an older password, those of the same proven device, and those beyond the limit.
+    """
     stamp = auth_stamp(account.password)
+    mine = DeviceSession.objects.filter(user_id=account.pk).active(now)
     if conf.MAX_SESSIONS is None:
-        return _end(mine.exclude(auth_stamp=stamp), RevokeReason.PASSWORD_CHANGED)
-    active = list(mine.order_by("-last_active", "-created_at").only("pk", "auth_stamp"))
-    stale = [session.pk for session in active if session.auth_stamp != stamp]
-    living = [session.pk for session in active if session.auth_stamp == stamp]
-    excess = living[max(conf.MAX_SESSIONS - 1, 0) :]
-    entries = _end(mine.filter(pk__in=stale), RevokeReason.PASSWORD_CHANGED) if stale else []
-    if excess:
-        entries += _end(mine.filter(pk__in=excess), RevokeReason.LIMIT)
-    return entries
+        # However many there are, only those that end are loaded.
+        mine = mine.filter(~Q(auth_stamp=stamp) | Q(device_key=proven or None))
+    stale: list[DeviceSession] = []
+    superseded: list[DeviceSession] = []
+    others: list[DeviceSession] = []
+    for session in mine.select_for_update().order_by("pk"):
+        if session.auth_stamp != stamp:
+            stale.append(session)
+        elif proven and session.device_key == proven:
+            superseded.append(session)
+        else:
+            others.append(session)
+    others.sort(key=lambda session: (session.last_active, session.created_at), reverse=True)
+    excess = others[max(conf.MAX_SESSIONS - 1, 0) :] if conf.MAX_SESSIONS is not None else []
+    entries = [
+        *_end_locked(stale, RevokeReason.PASSWORD_CHANGED),
+        *_end_locked(superseded, RevokeReason.SUPERSEDED),
+        *_end_locked(excess, RevokeReason.LIMIT),
+    ]
+    return entries, next((session.name for session in superseded if session.name), "")
 
 
 def _end(
@@ -319,6 +338,16 @@ def _end(
 ) -> list[Entry]:
     """Revoke those of a set that are not yet, and return what to write into their logs."""
     rows = list(sessions.filter(revoked_at__isnull=True).select_for_update().order_by("pk"))
+    return _end_locked(rows, reason, by, note)
+
+
+def _end_locked(
+    rows: Sequence[DeviceSession],
+    reason: RevokeReason,
+    by: AbstractBaseUser | None = None,
+    note: str = "",
+) -> list[Entry]:
+    """Revoke sessions of one user, which were found unrevoked and are locked since."""
     if not rows:
         return []
     revocation = _revocation(reason, by)
