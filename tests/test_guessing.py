@@ -9,7 +9,8 @@ from django.db import connection
 from django.test import Client
 
 from accounts.models import User
-from devices.models import LoginLimit
+from devices.core import sessions
+from devices.models import DeviceSession, LoginLimit, RevokeReason
 from tests.client import PASSWORD, Device
 
 HOME, ELSEWHERE = "203.0.113.7", "198.51.100.66"
@@ -41,6 +42,12 @@ def guess(email="alice@example.org", ip=ELSEWHERE, password="wrong", path="/api/
 def guess_in_admin(email, ip=ELSEWHERE, password="wrong"):
     page = Client(REMOTE_ADDR=ip).post("/admin/login/", {"username": email, "password": password})
     return page.content.decode()
+
+
+def log_in_on_the_road(device, email="alice@example.org"):
+    device.credentials()
+    device.defaults["REMOTE_ADDR"] = "192.0.2.99"
+    return device.post("/api/login", {"email": email, "password": PASSWORD}).status_code
 
 
 def test_A30_after_ten_failures_not_even_the_right_password_is_looked_at(alice, hasher, clock):
@@ -109,6 +116,43 @@ def test_A33_a_stranger_does_not_lock_the_owner_out(alice, sign_in, clock):
     assert guess(ip=HOME, password=PASSWORD).status_code == 200
     # And the owner's success does not hand new guesses to the stranger.
     assert guess().status_code == 429
+
+
+def test_A33_the_owners_device_gets_in_from_wherever_it_is(alice, sign_in, clock):
+    phone = sign_in(alice, ip=HOME)
+    stranger = sign_in(alice, ip=HOME)
+    stranger.cookies.clear()
+    while guess().status_code == 401:
+        pass
+    assert log_in_on_the_road(stranger) == 429
+    assert log_in_on_the_road(phone) == 200
+
+
+def test_A33_a_known_device_has_no_more_attempts_than_anybody(alice, sign_in, clock):
+    phone = sign_in(alice, ip=HOME)
+    while guess().status_code == 401:
+        pass
+    wrong = {"email": alice.email, "password": "wrong"}
+    answers = [phone.post("/api/login", wrong).status_code for _ in range(12)]
+    assert answers == [401] * 10 + [429] * 2
+
+
+@pytest.mark.parametrize("reason", [RevokeReason.NOT_ME, RevokeReason.REUSE])
+def test_A33_a_device_its_owner_disowned_is_a_strangers(alice, sign_in, clock, reason):
+    thief = sign_in(alice, ip=ELSEWHERE)
+    # Whatever other sessions it had, before or after.
+    thief.sign_in(alice.email)
+    sessions.revoke(DeviceSession.objects.get(pk=thief.session_id), reason=reason)
+    while guess().status_code == 401:
+        pass
+    assert log_in_on_the_road(thief) == 429
+
+
+def test_A33_another_accounts_device_is_a_stranger_here(alice, mallory, sign_in, clock):
+    device = sign_in(mallory, ip=HOME)
+    while guess().status_code == 401:
+        pass
+    assert log_in_on_the_road(device) == 429
 
 
 def test_A32_signing_in_to_another_account_resets_nothing(alice, mallory, sign_in, clock):

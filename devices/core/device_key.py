@@ -32,4 +32,5 @@ def likeness(user_id: Any, label: Label) -> str:
 
 
 def _digest(*parts: Any) -> str:
-    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
+    text = "\0".join(map(str, parts))
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
