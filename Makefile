@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: run demo test check lint bench clean
+.PHONY: run demo test check lint bench wheel clean
 
 run: .venv/run .env  ## serve the site on this machine, on http://127.0.0.1:8000
 	$(BIN)/python manage.py migrate --verbosity 0
@@ -32,6 +32,9 @@ check: lint  ## everything that has to hold before a change goes in
 	$(BIN)/python manage.py makemigrations --check --dry-run --settings tests.settings
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null --settings tests.settings
 	$(MAKE) test PYTEST="--cov --cov-report=term"
+
+wheel: .venv/dev  ## the app devices alone, into dist/
+	$(BIN)/python -m build --wheel
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks

@@ -1,0 +1,171 @@
+"""The documents say what is so."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import load_command_class
+from django.urls import URLResolver, get_resolver, resolve
+
+from devices.conf import Conf
+from devices.core.audit import Event
+
+ROOT = Path(settings.BASE_DIR)
+README = (ROOT / "README.md").read_text()
+DOCS = {path.name: path.read_text() for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")]}
+
+
+def section(text: str, heading: str) -> str:
+    return text.split(f"## {heading}\n")[1].split("\n## ")[0]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of the tables in a text, without their heads."""
+    lines = [
+        line for line in text.splitlines() if line.startswith("| `") or line.startswith("| [`")
+    ]
+    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
+
+
+# README
+
+
+def test_the_readme_names_the_endpoints_there_are():
+    def served(patterns: list[Any], prefix: str = "") -> Any:
+        for pattern in patterns:
+            path = prefix + str(pattern.pattern)
+            if isinstance(pattern, URLResolver):
+                yield from served(pattern.url_patterns, path)
+            elif path.startswith("api/"):
+                view = pattern.callback
+                methods = {"get", "post", "put", "patch", "delete"}
+                methods &= set(getattr(view, "actions", None) or dir(view.cls))
+                plain = path.replace("(?P<pk>[^/]+)", "{id}").replace("^", "").replace("/?$", "")
+                yield from (f"{method.upper()} /{plain}" for method in methods)
+
+    table = section(README, "Endpoints")
+    assert set(re.findall(r"`([A-Z]+ /\S+)`", table)) == set(served(get_resolver().url_patterns))
+    pages = re.findall(r"`(/\S*)`", table.splitlines()[-1] or table)
+    assert len(pages) >= 6
+    for page in pages:
+        assert resolve(page)
+
+
+def test_the_readme_shows_the_tree_that_is():
+    tree = section(README, "The house").split("```")[1]
+    shown: dict[str, set[str]] = {}
+    folders: list[str] = []
+    for line in tree.strip("\n").splitlines():
+        indent, name = re.match(r"( *)(\S+)", line).groups()
+        folders = [*folders[: len(indent) // 2], name.rstrip("/")]
+        shown.setdefault("/".join(folders[:-1]), set()).add(name)
+        assert (ROOT / "/".join(folders)).exists(), name
+    for folder in ("devices", "devices/core"):
+        real = {
+            f"{path.name}/" if path.is_dir() else path.name
+            for path in (ROOT / folder).iterdir()
+            if not path.name.startswith("_") and path.name not in ("migrations", "py.typed")
+        }
+        assert shown[folder] == real - {"templates/", "locale/", "static/"}
+    packages = {f"{path.parent.name}/" for path in ROOT.glob("*/__init__.py")}
+    assert shown[""] == packages | {"docs/"}
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="the README's story needs curl")
+def test_the_story_of_the_readme_happens_as_printed(live_server):
+    story = section(README, "Sixty seconds").split("```bash\n")[1].split("```")[0]
+    printed = "http://127.0.0.1:8000"
+    assert printed in story
+    told = subprocess.run(
+        ["bash", "-e", "-u", "-o", "pipefail", "-c", story.replace(printed, live_server.url)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    devices, rest = told.split("]\n")
+    assert re.findall(r'"device": "(.*)"', devices) == ["Safari on iOS", "curl"]
+    assert re.findall(r'"is_current": (\w+)', devices) == ["false", "true"]
+    assert re.findall(r'^204|"code":"\w+"|"revoked":\d+', rest, re.MULTILINE) == [
+        "204",
+        '"code":"session_revoked"',
+        '"revoked":1',
+        '"code":"session_revoked"',
+    ]
+
+
+# docs/
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_links_lead_somewhere(name):
+    folder = ROOT if name == "README.md" else ROOT / "docs"
+    for target in re.findall(r"\]\((?!http)([^)#]+)", DOCS[name]):
+        assert (folder / target).exists(), target
+
+
+def test_settings_md_has_the_keys_of_the_app_with_their_defaults():
+    class Recorder(Conf):
+        def _get(self, key: str, default: Any) -> Any:
+            defaults[key] = default
+            return default
+
+    defaults: dict[str, Any] = {}
+    meanings = {}
+    for name, value in vars(Conf).items():
+        if isinstance(value, property):
+            getattr(Recorder(), name)
+            meanings[name] = (value.__doc__ or "").strip()
+    table = rows(section(DOCS["settings.md"], "Of the app: `DEVICES`"))
+    assert table == [[f"`{key}`", f"`{defaults[key]!r}`", meanings[key]] for key in defaults]
+
+
+def test_settings_md_and_the_example_have_the_variables_of_the_environment():
+    code = (ROOT / "project/settings.py").read_text()
+    read = set(re.findall(r'\benv(?:\.\w+)?\(\s*"(\w+)"', code))
+    assert {"SECRET_KEY", "DEBUG", "DATABASE_URL"} <= read
+    table = rows(section(DOCS["settings.md"], "Of the site: the environment"))
+    assert {row[0].strip("`") for row in table} == read
+    example = (ROOT / ".env.example").read_text()
+    assert set(re.findall(r"^(?:# )?([A-Z_]+)=", example, re.MULTILINE)) == read
+
+
+def test_architecture_md_gives_a_reason_for_each_dependency():
+    required = re.findall(r"^([\w-]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    table = rows(section(DOCS["architecture.md"], "Dependencies"))
+    assert [row[0] for row in table] == [f"`{name}`" for name in required]
+    assert all(len(row[1]) > 10 for row in table)
+
+
+def test_architecture_md_names_owners_that_exist():
+    table = rows(section(DOCS["architecture.md"], "One owner per power"))
+    assert all((ROOT / path.strip("`")).exists() for _, path in table)
+
+
+def test_operations_md_shows_the_options_of_the_clean_up():
+    parser = load_command_class("devices", "cleanup_sessions").create_parser("manage.py", "x")
+    options = {option for action in parser._actions for option in action.option_strings}
+    named = set(re.findall(r"`(--[\w-]+)`", DOCS["operations.md"]))
+    assert named == {"--inactive-days", "--dry-run", "--batch-size"} and named <= options
+
+
+def test_security_md_names_the_events_and_tests_there_are():
+    text = DOCS["security.md"]
+    assert set(re.findall(r"^\| `(\w+\.\w+)` \|", text, re.MULTILINE)) == {e.value for e in Event}
+    suite = "".join(path.read_text() for path in ROOT.glob("tests/**/test_*.py"))
+    for name in re.findall(r"`(test_\w+)`", text):
+        assert f"def {name}(" in suite or list(ROOT.glob(f"tests/**/{name}.py")), name
+    for path in re.findall(r"`(tests/[\w/]+\.py)`", text):
+        assert (ROOT / path).exists(), path
+
+
+def test_the_makefile_has_what_the_documents_tell_to_make():
+    makefile = (ROOT / "Makefile").read_text()
+    told = {t for text in DOCS.values() for t in re.findall(r"(?:`|    |\s)make ([a-z]+)\b", text)}
+    assert {"run", "test", "check", "demo"} <= told
+    for target in told:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
