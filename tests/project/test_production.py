@@ -1,0 +1,43 @@
+"""The environment alone makes it a production site."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+
+PRODUCTION = {
+    "DJANGO_SETTINGS_MODULE": "project.settings",
+    "DEBUG": "false",
+    "SECRET_KEY": "one long random string that only this test knows of, 1234567890",
+    "JWT_SECRET_KEY": "another long random string that only this test knows, 1234567890",
+    "ALLOWED_HOSTS": "api.example.org",
+    "TRUSTED_PROXIES": "10.0.0.0/8",
+    "SECURE_SSL_REDIRECT": "true",
+}
+
+
+def check(**changes):
+    return subprocess.run(
+        [sys.executable, "-W", "error", "manage.py", "check", "--deploy", "--fail-level=WARNING"],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, **PRODUCTION, **changes},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("database", ["sqlite:///unused.sqlite3", "postgres://db.example.org/x"])
+def test_djangos_deployment_checks_find_nothing_to_warn_of(database):
+    checked = check(DATABASE_URL=database)
+    assert checked.returncode == 0, checked.stderr
+    assert "no issues (0 silenced)" in checked.stdout
+
+
+@pytest.mark.parametrize(
+    "change", [{"DEBUG": "true"}, {"JWT_SECRET_KEY": PRODUCTION["SECRET_KEY"]}]
+)
+def test_what_does_not_belong_in_production_is_found(change):
+    assert check(**change).returncode == 1
