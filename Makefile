@@ -4,6 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
+# The README says so.
+export DJANGO_RUNSERVER_HIDE_WARNING = true
+
 .PHONY: run demo test check lint bench wheel clean
 
 run: .venv/run .env  ## serve the site on this machine, on http://127.0.0.1:8000

@@ -222,6 +222,9 @@ LOGGING = {
         "security": {"class": "logging.StreamHandler", "formatter": "json"},
     },
     "loggers": {
+        # Django's own handler would say everything twice in DEBUG.
+        "django": {"level": "INFO"},
+        "django.utils.autoreload": {"level": "WARNING"},
         "devices.security": {"handlers": ["security"], "level": "INFO", "propagate": False},
     },
     "root": {"handlers": ["console"], "level": "INFO"},
