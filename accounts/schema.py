@@ -1,6 +1,6 @@
 """The OpenAPI description of the account's views, told apart from them."""
 
-from devices.api.openapi import BEARER, CREDENTIALS, Body, describe, operation
+from devices.api.openapi import BEARER, CREDENTIALS, DEVICE, Body, describe, operation
 from devices.api.schema import ACCESS, CREDENTIALS_EXAMPLE, REFRESH, SESSION_ID
 from devices.api.serializers import SessionStartSerializer
 
@@ -33,6 +33,7 @@ describe(
         status=201,
         refuses=[EmailTaken()],
         invalid={"password": ["This password is too common."]},
+        parameters=[DEVICE],
     ),
 )
 
@@ -42,12 +43,13 @@ describe(
     post=operation(
         "login",
         "Sign in",
-        "Begins a session on the calling device, named after its user agent. Beyond the limit of sessions "
-        "the least recently active one ends.",
+        "Begins a session on the calling device, named after its user agent, in place of the one it had. "
+        "Beyond the limit of sessions the least recently active one ends.",
         takes=Body(SessionStartSerializer, CREDENTIALS_EXAMPLE),
         gives=Body(TokensSerializer, TOKENS),
         refuses=CREDENTIALS,
         invalid={"email": ["This field is required."]},
+        parameters=[DEVICE],
     ),
 )
 

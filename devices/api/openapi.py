@@ -52,6 +52,16 @@ FIELD_ERRORS = {
 }
 
 
+# An app says which device it is on; a browser is known by a cookie.
+DEVICE = OpenApiParameter(
+    "X-Device-ID",
+    str,
+    OpenApiParameter.HEADER,
+    description="For apps: an id of the installation, at most 128 characters, kept secret like a password. "
+    "Signing in again with it replaces the device's session instead of adding one.",
+)
+
+
 class Body(NamedTuple):
     """What a request or an answer holds: a serializer or a schema, and an example of it."""
 

@@ -13,7 +13,7 @@ from devices.exceptions import RefreshReused, SessionExpired, SessionRevoked, To
 from devices.models import RevokeReason, Status
 
 from .errors import SessionDenied
-from .openapi import BEARER, CREDENTIALS, Body, describe, operation
+from .openapi import BEARER, CREDENTIALS, DEVICE, Body, describe, operation
 from .serializers import (
     ActivitySerializer,
     PastSessionSerializer,
@@ -132,6 +132,7 @@ describe(
         gives=Body(TOKEN_PAIR, {"access": ACCESS, "refresh": REFRESH, "session_id": SESSION_ID}),
         refuses=CREDENTIALS,
         invalid={"password": ["This field is required."]},
+        parameters=[DEVICE],
     ),
 )
 
