@@ -64,6 +64,9 @@ TEMPLATES = [
     },
 ]
 
+# The longest thing anybody sends us is a token; whoever sends more is told so before it is read.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+
 # What it keeps
 
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}

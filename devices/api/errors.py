@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext_lazy as _
 from rest_framework import status, views
@@ -27,6 +28,14 @@ class SessionDenied(InvalidToken):
         self.code = error.code
 
 
+class BodyTooLarge(APIException):
+    """Longer than DATA_UPLOAD_MAX_MEMORY_SIZE."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = _("The request is too large.")
+    default_code = "too_large"
+
+
 class Unavailable(APIException):
     """The database does not answer: nobody gets in, and nothing was done."""
 
@@ -40,6 +49,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(exc, OperationalError | InterfaceError):
         logger.error("The database does not answer: %s", exc)
         exc = Unavailable()
+    if isinstance(exc, RequestDataTooBig):
+        exc = BodyTooLarge()
     _report(exc, context["request"])
     if isinstance(exc, SessionDenied):
         # DRF's handler would mark the request's transaction for rollback, and with it the

@@ -23,8 +23,7 @@ from rest_framework.views import APIView
 
 from devices.exceptions import AccountNotActive, SessionExpired, SessionRevoked, TokenNotValid
 
-from .errors import SessionDenied
-from .parsers import BodyTooLarge
+from .errors import BodyTooLarge, SessionDenied
 from .serializers import ErrorSerializer
 
 # What an access token is refused with,

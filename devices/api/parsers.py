@@ -6,18 +6,13 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
-from rest_framework import status
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
+
+from .errors import BodyTooLarge
 
 # What nests deeper than any body of ours would bring the code behind the parser to its recursion limit.
 MAX_DEPTH = 32
-
-
-class BodyTooLarge(APIException):
-    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = _("The request is too large.")
-    default_code = "too_large"
 
 
 class StrictJSONParser(JSONParser):

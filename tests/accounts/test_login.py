@@ -60,19 +60,12 @@ def test_MS3_whatever_was_wrong_the_answer_is_one(alice, email, password):
     assert not DeviceSession.objects.exists()
 
 
-@pytest.mark.parametrize("path", ["/api/login", "/api/token"])
-@pytest.mark.parametrize("value", [None, 1, 1.5, True, False, [], ["a"], {}, {"a": "b"}, "", "a\0"])
-@pytest.mark.parametrize("field", ["email", "password"])
-def test_15_3_5_credentials_are_text(alice, path, field, value):
-    credentials = {"email": "alice@example.org", "password": PASSWORD, field: value}
-    answer = Device().post(path, credentials)
-    assert (answer.status_code, set(answer.json())) == (400, {field})
-    assert answer["Cache-Control"] == "no-store"
-
-
 def test_a_number_is_no_password_though_it_reads_the_same(make_user):
-    make_user("bob@example.org").set_password("84635201974635")
-    assert login("bob@example.org", 84635201974635).status_code == 400
+    bob = make_user("bob@example.org")
+    bob.set_password("84635201974635")
+    bob.save()
+    assert login(bob.email, "84635201974635").status_code == 200
+    assert login(bob.email, 84635201974635).status_code == 400
 
 
 @pytest.mark.parametrize("given", [{}, {"email": "alice@example.org"}, {"password": PASSWORD}])
