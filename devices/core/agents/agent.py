@@ -106,8 +106,12 @@ def _browser(parsed: _ParsedAgent) -> tuple[str, bool]:
     user_agent, family = parsed.ua_string, parsed.browser.family
     products = _products(user_agent)
     known = [name for product in products if (name := _known(product))]
-    # Phones may be called "… bot"; the library takes that for a browser.
-    is_engine = fold(family) in ENGINES or (family.lower().endswith("bot") and not parsed.is_bot)
+    # Phones may be called "… bot", and the library takes that for a browser; "App/1 iPhone12,1 iOS", too.
+    is_engine = (
+        fold(family) in ENGINES
+        or (family.lower().endswith("bot") and not parsed.is_bot)
+        or not product_name(family)
+    )
     if _BROWSER_SYNTAX.match(user_agent):
         # A program appends itself to the engine it is built on, so the last one is it.
         if known:
@@ -132,13 +136,13 @@ _ENVELOPES = folded("appname, Browser, FBAN, FB_IAB")
 
 
 def _known(product: _Product) -> str:
-    name = fold(product.name)
-    if name in _ENVELOPES and (inside := known_product(product.value)):
+    name, last = fold(product.name), product.name.rpartition(" ")[2]
+    if fold(last) in _ENVELOPES and (inside := known_product(product.value)):
         return inside
     # Stray words count only when they are too long to be anything else ("LinkedInApp").
     if name in PLUMBING or not (product.is_marked or len(name) > 6):
         return ""
-    return known_product(product.name) or known_product(product.name.rpartition(" ")[2])
+    return known_product(product.name) or known_product(last)
 
 
 _ENGINE = re.compile(r"AppleWebKit|Gecko|Presto|Trident", re.IGNORECASE)
@@ -180,7 +184,8 @@ def _leading(user_agent: str, products: list[_Product]) -> str:
     if known := known_product(name):
         return known
     words = name.split()
-    if match and words and fold(words[-1]) in PLUMBING and user_agent[match.end() :][:1] == "/":
+    is_system = bool(words) and fold(words[-1]) in PLUMBING - {"ios"}
+    if match and is_system and user_agent[match.end() :][:1] == "/":
         return _stranger(products)  # "Maker Model System/1.0": a device opens it, no program
     while words and fold(words[-1]) in PLUMBING:
         words.pop()

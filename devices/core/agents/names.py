@@ -45,7 +45,8 @@ def package_name(package: str) -> str:
     """Guess an app's name from its reverse-DNS identifier; "" if it is none.
 
     "org.example.reader" is "Reader". A well-known identifier or the start of one decides; then a
-    part we know; then a part that says browser ("nightbrowser"); then the last that is no filler.
+    part we know; then a part that says browser ("nightbrowser"); then the last that is no filler
+    and no abbreviation.
     """
     if len(package) > _SPELLING_LENGTH or not _PACKAGE.fullmatch(package):
         return ""
@@ -54,6 +55,7 @@ def package_name(package: str) -> str:
         if known := known_product(".".join(parts[:end])):
             return known
     named = [part for part in parts[1:] if part.lower() not in _PACKAGE_FILLERS] or parts[1:]
+    named = [part for part in named if len(part) > 2] or named
     for part in reversed(named):
         if known := known_product(part):
             return known

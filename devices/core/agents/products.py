@@ -46,6 +46,7 @@ tvOS: ATV OS X, Apple TV
 watchOS: WatchOS
 Android: Fire OS, FireHbbTV, Android TV, GoogleTV, Chromecast Android, Wear OS
 ChromeOS: Chrome OS, Chromium OS, CrOS
+Fuchsia: Chromecast Fuchsia
 Linux: Ubuntu, Kubuntu, Xubuntu, Lubuntu, Debian, Fedora, Red Hat, CentOS, Gentoo, SUSE, \
 openSUSE, Arch Linux, Linux Mint, Mint, Mandriva, Mageia, Slackware, PCLinuxOS, Puppy, \
 VectorLinux, Raspbian, Chromecast Linux, Sony
@@ -70,11 +71,14 @@ PRODUCTS: Final = _table("""
 AdBlock Browser: ABB
 aiohttp: Python aiohttp
 Alexa: AlexaService, AlexaMediaPlayer
+AliExpress: AliExpressHD
 Aloha Browser
+Amazon Music: AmazonMusic, com.amazon.mp3
+Amazon Shopping: Amazon.com, com.amazon.mShop, com.amazon.windowshop, AmazonShopping
 Android Browser: Android
 Apache HTTP Client: Apache-HttpClient, Apache-HttpAsyncClient, Jakarta Commons-HttpClient
-Apple Podcasts: Podcasts, Podcasty, Podcastok, Подкасты, Подкасти, البودكاست, พ็อดคาสท์, 팟캐스트, \
-ポッドキャスト, 播客
+Apple News: AppleNews
+Apple Podcasts: Podcasts
 Avast Secure Browser: AvastSecureBrowser, Avast
 AVG Secure Browser: AVG
 Avira Secure Browser: Avira
@@ -85,32 +89,44 @@ BlackBerry Browser: BlackBerry, BlackBerry WebKit
 Brave
 CCleaner Browser: CCleaner
 CFNetwork: AppleCoreMedia
+ChatGPT
 Chrome: Google Chrome, Chrome Mobile, Chrome Mobile iOS, Chrome Mobile WebView, Android WebView, \
 Chrome Frame, CriOS
 CM Browser: ACHEETAHI
 Coc Coc: coc_coc_browser, coccocbrowser
 curl: libcurl, PycURL
+DeepSeek: com.deepseek
 DingTalk: com.alibaba.android.rimet, com.laiwang.DingTalk
 Discord
+Disney+: DisneyPlus
 Dolfin: Jasmine
 DuckDuckGo: DuckDuckGo Mobile, Ddg, ddg_android
+eBay
 Ecosia: Ecosia Android, Ecosia iOS
 Edge: Microsoft Edge, com.microsoft.emmx, Edge Mobile, Edg, EdgA, EdgiOS, EdgW, Edge WebView, \
 Microsoft Edge WebView2
 Electron
+Facebook: FBAN, FB_IAB, FB4A, FBIOS, com.facebook.katana, com.facebook.lite
 Facebook Messenger: Messenger, Orca-Android, com.facebook.orca, com.facebook.mlite, \
 MessengerForiOS, MessengerLiteForiOS
-Facebook: FBAN, FB_IAB, FB4A, FBIOS, com.facebook.katana, com.facebook.lite
 ffmpeg: Lavf
 Firefox: Firefox Mobile, Firefox iOS, FxiOS, Firefox Alpha, Firefox Beta, Focus, Klar, Rocket, \
 Minefield, Gran Paradiso, GranParadiso, Bon Echo, BonEcho, Lorentz, Iceweasel, IceCat, Namoroka, \
 Shiretoko, Fennec, org.mozilla.firefox, org.mozilla.focus, org.mozilla.klar, org.mozilla.rocket
 Free Download Manager: FDM
+Gmail: com.google.android.gm, com.google.Gmail
 GNOME Web: Epiphany
 Go-http-client: Go HTTP Client, Go package http
 Google App: GSA, Google, Google Search, Google Go, com.google.android.googlequicksearchbox, \
 com.google.android.apps.searchlite
+Google Chat: com.google.android.apps.dynamite
+Google Drive: com.google.android.apps.docs, com.google.Drive, GoogleDrive
+Google Gemini: com.google.android.apps.bard
+Google Maps: com.google.android.apps.maps, com.google.Maps, GoogleMaps
+Google Messages: com.google.android.apps.messaging
 Google News: GNews
+Google Photos: com.google.android.apps.photos, com.google.photos
+Google Play: com.android.vending, com.google.android.gms
 gRPC-Java: grpc-java, grpc-java-okhttp
 Guzzle: GuzzleHttp
 HeyTap Browser: HeyTapBrowser
@@ -129,13 +145,18 @@ Meizu Browser: MZBrowser
 Meta Quest Browser: Oculus Browser
 Mi Browser: MiuiBrowser, com.mi.globalbrowser
 Microsoft Bing: com.microsoft.bing, BingSapphire, BingSearch, bingipadclient, BingWeb, Sapphire
+Microsoft Copilot: com.microsoft.copilot
 Microsoft Excel: Microsoft Office Excel
+Microsoft OneDrive: com.microsoft.skydrive, OneDrive
 Microsoft OneNote: Microsoft Office OneNote
 Microsoft Outlook: Outlook, Microsoft Office Outlook, Outlook-iOS, Outlook-Android
 Microsoft PowerPoint: Microsoft Office PowerPoint
 Microsoft Teams: Teams, TeamsMobile-Android, TeamsMobile-iOS
+Microsoft To Do: com.microsoft.todos
 Microsoft Word: Microsoft Office Word
+MSN: com.microsoft.bingnews, com.microsoft.amp.apps.bingnews
 Naver: NAVER
+Netflix: com.netflix
 NetFront: NetFront NX
 Node Fetch: node-fetch
 Nokia Browser: NokiaBrowser, Nokia OSS Browser, Nokia Services (WAP) Browser, Ovi Browser
@@ -145,10 +166,12 @@ Obigo: Teleca Browser, TelecaBrowser
 Odnoklassniki: OKAndroid, OKiOS
 OkHttp: okhttp3, network-okhttp3
 Openwave: UP.Browser, Open Wave
+Opera: Opera Mobile, Opera Tablet, Opera Next, OPR, OPT, OPX, OPiOS, OperaMobile
 Opera GX
 Opera Mini: Opera Mini Android, Opera Mini iOS
+Opera News: com.opera.app.news, com.opera.app.newslite
 Opera Touch
-Opera: Opera Mobile, Opera Tablet, Opera Next, OPR, OPT, OPX, OPiOS, OperaMobile
+PayPal: com.paypal
 Perl LWP: libwww-perl, LWP::Simple
 PHP
 Pinterest
@@ -162,12 +185,15 @@ QQ
 QQ Browser: com.tencent.mtt, MQQBrowser, QQ Browser Mobile, QQ Browser Mini, QQBrowser, \
 QQBrowserLite
 Quark
+Reddit: com.reddit
 REST Client for Ruby: rest-client
 Resty: go-resty
 Safari: Mobile Safari, Mobile Safari UI/WKWebView, WebKit Nightly
+Samsung Email: com.samsung.android.email
 Samsung Internet: SamsungBrowser, com.sec.android.app.sbrowser
 Seznam Browser: SznProhlizec, Seznam prohlížeč
-Signal: Signal-Android, Signal-iOS, Signal-Desktop
+SHEIN: com.zzkko
+Signal: org.thoughtcrime.securesms, Signal-Android, Signal-iOS, Signal-Desktop
 Silk: Amazon Silk
 Skype
 Slack: Slack_SSB, Slack Desktop Client, com.tinyspeck.chatlyio
@@ -176,13 +202,17 @@ Sogou Browser: SogouMSE, SogouMobileBrowser, Sogou Explorer, SE 2.X, MetaSr
 Sogou Search: SogouSearch
 Sonos
 Spotify
+Steam: com.valvesoftware.android.steam
 superagent: node-superagent
 Telegram: Telegram-Android
+TeraBox: com.dubox
 Threads: Barcelona
 Thunderbird
 TikTok: com.zhiliaoapp.musically, com.ss.android.ugc.trill, musical_ly, BytedanceWebview, trill, \
 TikTok Lite
 Tor Browser: org.torproject.torbrowser
+Twitch: tv.twitch
+Uber: UberCab
 UC Browser: UCBrowser, UCWEB, UCMobile, com.UCMobile, com.uc.browser
 uTorrent: BTWebClient
 Viasat Browser: Sparrow Browser
@@ -193,7 +223,7 @@ WeChat: MicroMessenger, com.tencent.mm, WeChat Browser
 Wget: GNU Wget
 Whale: Naver Whale
 WhatsApp: whatsapp-app, WhatsApp Desktop
-Windows HTTP: WinHTTP
+Windows HTTP: WinHTTP, WinHttp.WinHttpRequest
 X: Twitter, Twitter for iPhone, Twitter Android
 XML-RPC: Python-xmlrpc
 Yahoo Mail: YahooMobileMail
@@ -202,6 +232,7 @@ Yahoo! Japan: YJApp-ANDROID, YJApp-IOS, jp.co.yahoo.android.yjtop
 Yandex Browser: Yandex, YaBrowser, Yowser, YaApp_Android, YaSearchBrowser, YaSearchApp, \
 YandexSearch
 YouTube
+YouTube Music: com.google.android.apps.youtube.music, com.google.ios.youtubemusic
 Zoom: ZoomWebKit, zoom.us
 """)
 
@@ -217,7 +248,7 @@ ENGINES: Final = folded(
 # Products that engines, webviews, network stacks and systems add; none of them names the program.
 PLUMBING: Final = folded(
     """ABI, AFNetworking, Alamofire, Android, AppleNews, AppleWebKit, AppVersion, Build, CE-HTML,
-    CentOS, CFNetwork, Chr0me, Chrome, Chromium, CLDC, compatible, Configuration, cordova,
+    CentOS, CFNetwork, Chrome, Chromium, CLDC, compatible, Configuration, cordova,
     CPython, CriOS, CrKey, CrMo, Cronet, Crosswalk, Dalvik, Darwin, Debian, Electron,
     ExoPlayer, ExoPlayerLib, Fedora, Firefox, FVC, Gecko, Gentoo, GnuTLS, gzip, HbbTV,
     Html5Plus, iOS, iPad, iPadOS, iPhone, iPod, Java, KAIOS, KHTML, Kubuntu, Language,
