@@ -4,6 +4,7 @@ import hashlib
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Self
 
 from django.conf import settings
@@ -12,6 +13,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from .lookups import Within
 
 
 class DeviceType(models.TextChoices):
@@ -67,6 +70,13 @@ class DeviceSessionQuerySet(models.QuerySet["DeviceSession"]):
 
     def expired(self, now: datetime | None = None) -> Self:
         return self.filter(revoked_at__isnull=True, expires_at__lte=now or timezone.now())
+
+    def ended(self, now: datetime | None = None) -> Self:
+        return self.filter(Q(revoked_at__isnull=False) | Q(expires_at__lte=now or timezone.now()))
+
+    def within(self, network: IPv4Network | IPv6Network) -> Self:
+        """Those that began at an address of this network."""
+        return self.filter(Within(F("ip_address"), network))
 
     def of(self, user: AbstractBaseUser) -> Self:
         """The user's sessions that began under the password the user has now."""

@@ -1,0 +1,3 @@
+"""Door for staff. Django's autodiscover imports it, and with it everything that registers itself."""
+
+from . import sessions as sessions

@@ -1,0 +1,146 @@
+"""Filters of the list of sessions. None of them reads the whole table to learn what it can offer."""
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django.contrib.admin import ModelAdmin, SimpleListFilter
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from devices.models import DeviceSession, DeviceSessionQuerySet, DeviceType, Status
+
+# Choices are what the newest sessions have, the most frequent ones of it.
+NEWEST = 2000
+MOST_COMMON = 15
+
+Choices = list[tuple[str, Any]]
+
+
+class Filter(SimpleListFilter):
+    parameter_name: str
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        value = self.value()
+        return queryset if value is None else self.narrow(queryset, value)
+
+    def narrow(self, sessions: DeviceSessionQuerySet, value: str) -> DeviceSessionQuerySet:
+        return sessions.filter(**{self.parameter_name: value})
+
+
+class ChoiceFilter(Filter):
+    """Refuses what it does not offer: were it ignored, an action would reach more than was meant."""
+
+    def __init__(
+        self,
+        request: HttpRequest,
+        params: dict,
+        model: type[DeviceSession],
+        model_admin: ModelAdmin,
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        if self.value() not in (None, *(value for value, _title in self.lookup_choices)):
+            raise IncorrectLookupParameters
+
+
+class StateFilter(ChoiceFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
+        return Status.choices
+
+    def narrow(self, sessions: DeviceSessionQuerySet, value: str) -> DeviceSessionQuerySet:
+        match Status(value):
+            case Status.ACTIVE:
+                return sessions.active()
+            case Status.REVOKED:
+                return sessions.revoked()
+            case Status.EXPIRED:
+                return sessions.expired()
+
+
+class SinceFilter(ChoiceFilter):
+    title = _("time of sign-in")
+    parameter_name = "since"
+    PERIODS: ClassVar = {
+        "hour": (timedelta(hours=1), _("Past hour")),
+        "day": (timedelta(days=1), _("Past 24 hours")),
+        "week": (timedelta(days=7), _("Past 7 days")),
+        "month": (timedelta(days=30), _("Past 30 days")),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
+        return [(value, title) for value, (_period, title) in self.PERIODS.items()]
+
+    def narrow(self, sessions: DeviceSessionQuerySet, value: str) -> DeviceSessionQuerySet:
+        return sessions.filter(created_at__gte=timezone.now() - self.PERIODS[value][0])
+
+
+class DeviceTypeFilter(ChoiceFilter):
+    title = _("device type")
+    parameter_name = "device_type"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
+        return DeviceType.choices
+
+
+class RecentFilter(Filter):
+    """Offers the most common values among the newest sessions; takes any."""
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
+        newest = DeviceSession.objects.order_by("-created_at", "-id")[:NEWEST]
+        values = newest.values_list(self.parameter_name, flat=True)
+        offered = {value for value, _n in Counter(values).most_common(MOST_COMMON)}
+        if offered == {""}:
+            offered.clear()
+        if (chosen := self.value()) is not None:
+            offered.add(chosen)
+        return [(value, value or _("Unknown")) for value in sorted(offered)]
+
+
+class OsFilter(RecentFilter):
+    title = _("operating system")
+    parameter_name = "os"
+
+
+class BrowserFilter(RecentFilter):
+    title = _("browser")
+    parameter_name = "browser"
+
+
+class CountryFilter(RecentFilter):
+    title = _("country")
+    parameter_name = "country"
+
+
+class PersonFilter(Filter):
+    """One person, by a link; there is no list of all of them to choose from."""
+
+    title = _("user")
+    parameter_name = "user"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
+        if (pk := self.value()) is None:
+            return []
+        try:
+            user = get_user_model()._default_manager.filter(pk=pk).first()
+        except (ValueError, ValidationError) as error:
+            raise IncorrectLookupParameters from error
+        return [(pk, str(user or pk))]
+
+
+FILTERS: tuple[type[Filter], ...] = (
+    PersonFilter,
+    StateFilter,
+    SinceFilter,
+    DeviceTypeFilter,
+    OsFilter,
+    BrowserFilter,
+    CountryFilter,
+)
+PARAMETERS = {each.parameter_name for each in FILTERS}

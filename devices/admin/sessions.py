@@ -1,0 +1,130 @@
+"""Every session, for staff to look at. The one thing they can do to it is in revocation.py."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin import ShowFacets
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.db.models.expressions import Combinable
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from devices.models import DeviceSession
+
+from . import columns
+from .columns import address, device, last_active, person, place
+from .filters import FILTERS, PARAMETERS
+from .pagination import BoundedPaginator
+from .revocation import RevokesSessions
+from .search import search
+
+# Lines of its log that a session's page shows.
+LOG_LENGTH = 50
+
+
+class NewestFirst(ChangeList):
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str | Combinable]:
+        # The one order that an index has ready for every session, whatever `?o=` asks for.
+        return ["-created_at", "-id"]
+
+
+class Facts(forms.ModelForm):
+    class Meta:
+        labels: ClassVar = {
+            "id": _("ID"),
+            "os": _("Operating system"),
+            "ip_address": _("Address at sign-in"),
+            "last_ip": _("Latest address"),
+            "created_at": _("Signed in"),
+            "authenticated_at": _("Identity confirmed"),
+            "mfa_at": _("Second factor confirmed"),
+            "expires_at": _("Expires if unused"),
+            "absolute_expires_at": _("Expires in any case"),
+            "generation": _("Rotations"),
+            "generation_used": _("Latest rotation used"),
+            "rotated_at": _("Rotated"),
+        }
+
+
+@admin.register(DeviceSession)
+class DeviceSessionAdmin(RevokesSessions):
+    list_display = (person, device, address, place, last_active, columns.state)
+    list_display_links = (device,)
+    list_filter = FILTERS
+    list_per_page = 50
+    list_select_related = ("user",)
+    paginator = BoundedPaginator
+    search_fields = ("user", "ip_address", "id")
+    search_help_text = _(
+        "How someone’s login begins, an address or network (203.0.113.0/24), or the ID of a session."
+    )
+    # Each of these would count or sort the whole table.
+    show_facets = ShowFacets.NEVER
+    show_full_result_count = False
+    sortable_by = ()
+
+    form = Facts
+    state = staticmethod(columns.state)
+    # All but `device_key` and `auth_stamp`, which are nobody's to see.
+    fieldsets = (
+        (None, {"fields": ("user", "name", "state", "id")}),
+        (_("Device"), {"fields": ("device", "device_type", "browser", "os", "user_agent")}),
+        (
+            _("Place"),
+            {"fields": ("ip_address", "last_ip", "country", "city", ("latitude", "longitude"))},
+        ),
+        (_("Sign-in"), {"fields": ("login_method", "created_at", "authenticated_at", "mfa_at")}),
+        (_("Time"), {"fields": ("last_active", "expires_at", "absolute_expires_at")}),
+        (_("End"), {"fields": ("revoked_at", "revoke_reason", "revoked_by")}),
+        (_("Refresh token"), {"fields": ("generation", "generation_used", "rotated_at")}),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: DeviceSession | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: DeviceSession | None = None) -> bool:
+        """Not on these pages. Elsewhere as Django has it: with a deleted user go their sessions."""
+        view = request.resolver_match.func if request.resolver_match else None
+        if getattr(view, "model_admin", None) is self:
+            return False
+        return super().has_delete_permission(request, obj)
+
+    def has_view_permission(self, request: HttpRequest, obj: DeviceSession | None = None) -> bool:
+        # Django lets "change" stand for "view"; here it gives nothing.
+        return request.user.has_perm("devices.view_devicesession")
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """The filters' only. Django takes any column: `?auth_stamp__startswith=a` would give it away."""
+        return lookup in PARAMETERS and "\x00" not in value
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return NewestFirst
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        return search(queryset, search_term), False
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: DeviceSession | None = None,
+    ) -> HttpResponse:
+        assert obj is not None
+        log = list(obj.activities.order_by("-at", "-id")[: LOG_LENGTH + 1])
+        context.update(
+            log=log[:LOG_LENGTH],
+            log_is_cut=len(log) > LOG_LENGTH,
+            log_length=LOG_LENGTH,
+            may_revoke=self.may_revoke(request, obj),
+        )
+        return super().render_change_form(request, context, add, change, form_url, obj)
