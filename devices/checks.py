@@ -38,6 +38,7 @@ NUMBERS = {
     "TOUCH_INTERVAL": (0, False),
     "REFRESH_GRACE": (0, False),
     "MAX_SESSIONS": (1, True),
+    "STEP_UP_MAX_AGE": (1, True),
     "LOGIN_FAILURES_PER_ACCOUNT": (1, False),
     "LOGIN_ATTEMPTS_PER_ADDRESS": (1, False),
     "INACTIVE_DAYS": (1, False),

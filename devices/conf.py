@@ -35,6 +35,12 @@ class Conf:
         return limit
 
     @property
+    def STEP_UP_MAX_AGE(self) -> timedelta | None:
+        """Seconds for which a proof of who one is lasts for sensitive steps. None: for ever."""
+        seconds = self._get("STEP_UP_MAX_AGE", 900)
+        return None if seconds is None else timedelta(seconds=seconds)
+
+    @property
     def LOGIN_FAILURES_PER_ACCOUNT(self) -> int:
         """Wrong passwords for one account within a minute; then it has to wait, each time twice as long."""
         return int(self._get("LOGIN_FAILURES_PER_ACCOUNT", 10))

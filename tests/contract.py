@@ -15,6 +15,7 @@ PROTECTED = [
     ("get", "/api/sessions/current/activity", None),
     ("patch", "/api/sessions/current", {"name": "mine"}),
     ("delete", "/api/sessions/current", None),
+    ("post", "/api/sessions/current/confirm", {"password": "correct horse battery 9"}),
     ("post", "/api/sessions/revoke-all", None),
     ("post", "/api/logout", None),
 ]

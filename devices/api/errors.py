@@ -1,6 +1,7 @@
 """Errors as JSON: `{"detail", "code"}`, with the fields' own errors as DRF has them."""
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
@@ -34,6 +35,19 @@ class BodyTooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_detail = _("The request is too large.")
     default_code = "too_large"
+
+
+class StepUpRequired(APIException):
+    """The proof of who one is, is too old for this step: the challenge of RFC 9470 §3."""
+
+    status_code = status.HTTP_401_UNAUTHORIZED
+    default_detail = _("Confirm that it is you, then try again.")
+    default_code = "insufficient_user_authentication"
+
+    def __init__(self, max_age: timedelta) -> None:
+        super().__init__()
+        seconds = int(max_age.total_seconds())
+        self.auth_header = f'Bearer error="{self.default_code}", max_age="{seconds}"'
 
 
 class Unavailable(APIException):

@@ -1,5 +1,6 @@
 """The OpenAPI description of the views, told apart from them. Only where drf-spectacular is installed."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -7,15 +8,17 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSe
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, inline_serializer
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, Throttled
 
 from devices.exceptions import RefreshReused, SessionExpired, SessionRevoked, TokenNotValid
 from devices.models import RevokeReason, Status
 
-from .errors import SessionDenied
+from .errors import SessionDenied, StepUpRequired
 from .openapi import BEARER, CREDENTIALS, DEVICE, Body, describe, operation
 from .serializers import (
     ActivitySerializer,
+    ConfirmedSerializer,
+    ConfirmSerializer,
     PastSessionSerializer,
     RevokedSerializer,
     SessionSerializer,
@@ -192,6 +195,7 @@ WHICH = OpenApiParameter(
         OpenApiExample("Another one", SESSION_ID),
     ],
 )
+STEP_UP = timedelta(minutes=15)
 UNKNOWN = (*BEARER, NotFound())
 
 describe(
@@ -228,15 +232,25 @@ describe(
         "Its access and refresh tokens are refused from the next request on. Revoking the current session is "
         "a logout.",
         status=204,
-        refuses=UNKNOWN,
+        refuses=(*UNKNOWN, StepUpRequired(STEP_UP)),
         parameters=[WHICH],
+    ),
+    confirm=operation(
+        "confirmSession",
+        "Prove again who you are",
+        "Signing out another device, or all of them, asks for a login or a confirmation at most "
+        "15 minutes old (RFC 9470). No new tokens: the ones you have are good for it then.",
+        takes=Body(ConfirmSerializer, {"password": "correct horse battery 9"}),
+        gives=Body(ConfirmedSerializer, {"confirmed_until": "2026-03-01T12:15:00Z"}),
+        refuses=(*BEARER, Throttled(wait=60)),
+        invalid={"password": ["This is not your password."]},
     ),
     revoke_all=operation(
         "revokeAllSessions",
         "Sign out everywhere",
         "Ends all your sessions, or all but the current one.",
         gives=Body(RevokedSerializer, {"revoked": 2}),
-        refuses=BEARER,
+        refuses=(*BEARER, StepUpRequired(STEP_UP)),
         invalid={"keep_current": ["Give true or false, once."]},
         parameters=[
             OpenApiParameter(

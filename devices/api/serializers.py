@@ -4,12 +4,13 @@ from typing import Any
 
 from django.contrib.auth.models import update_last_login
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, Throttled
 from rest_framework_simplejwt import settings as jwt
 from rest_framework_simplejwt.serializers import TokenObtainSerializer
 
-from devices.core import sessions, tokens
+from devices.core import sessions, stepup, tokens
 from devices.exceptions import SessionError, TokenNotValid, TooManyAttempts
 from devices.http import client_of, newcomer_of
 from devices.models import Activity, DeviceSession
@@ -164,6 +165,32 @@ class ActivitySerializer(serializers.ModelSerializer):
     class Meta:
         model = Activity
         fields = ("id", "kind", "at", "ip_address", "data")
+
+
+class ConfirmSerializer(serializers.Serializer):
+    """A proof of who the caller is, for the session they are in."""
+
+    password = serializers.CharField(
+        write_only=True, trim_whitespace=False, max_length=1024, style={"input_type": "password"}
+    )
+
+    def validate_password(self, password: str) -> str:
+        request = self.context["request"]
+        try:
+            is_right = stepup.confirm(request.auth, password, client_of(request))
+        except TooManyAttempts as error:
+            raise Throttled(wait=error.retry_after) from error
+        except SessionError as error:
+            raise SessionDenied(error) from error
+        if not is_right:
+            raise serializers.ValidationError(
+                _("This is not your password."), code="password_wrong"
+            )
+        return password
+
+
+class ConfirmedSerializer(serializers.Serializer):
+    confirmed_until = serializers.DateTimeField()
 
 
 class RevokedSerializer(serializers.Serializer):

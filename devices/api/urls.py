@@ -20,6 +20,11 @@ urlpatterns = [
         "session-revoke-all",
     ),
     endpoint(
+        "sessions/current/confirm",
+        SessionViewSet.as_view({"post": "confirm"}),
+        "session-confirm",
+    ),
+    endpoint(
         SESSION,
         SessionViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         "session",

@@ -8,13 +8,16 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 
-from devices.core import sessions
+from devices.core import sessions, stepup
 from devices.models import Activity, DeviceSession, DeviceSessionQuerySet, RevokeReason
 
 from .authentication import DeviceSessionAuthentication, SignedInRequest
 from .pagination import NewestActivitiesFirst, NewestSessionsFirst
+from .permissions import RecentlyConfirmed
 from .serializers import (
     ActivitySerializer,
+    ConfirmedSerializer,
+    ConfirmSerializer,
     PastSessionSerializer,
     RevokedSerializer,
     SessionSerializer,
@@ -62,19 +65,30 @@ class SessionViewSet(CallersSessions, mixins.ListModelMixin, mixins.RetrieveMode
         return Response(serializer.data)
 
     def destroy(self, request: SignedInRequest, pk: str) -> Response:
-        session = self.get_object()
-        if session.pk == request.auth.pk:
+        if pk in ("current", str(request.auth.pk)):
             sessions.logout(request.auth)
-        else:
-            sessions.revoke(session, reason=RevokeReason.USER, by=request.user)
+            return Response(status=204)
+        # Before anything is looked for: a stale proof learns nothing of the others.
+        self.require_confirmation(request)
+        sessions.revoke(self.get_object(), reason=RevokeReason.USER, by=request.user)
         return Response(status=204)
 
     def revoke_all(self, request: SignedInRequest) -> Response:
         keep = request.auth.pk if self._keep_current(request) else None
+        self.require_confirmation(request)
         revoked = sessions.revoke_all(
             request.user, reason=RevokeReason.USER_ALL, keep=keep, by=request.user
         )
         return Response(RevokedSerializer({"revoked": revoked}).data)
+
+    def confirm(self, request: SignedInRequest) -> Response:
+        serializer = ConfirmSerializer(data=request.data, context={"request": request})
+        serializer.is_valid(raise_exception=True)
+        until = stepup.fresh_until(request.auth)
+        return Response(ConfirmedSerializer({"confirmed_until": until}).data)
+
+    def require_confirmation(self, request: SignedInRequest) -> None:
+        RecentlyConfirmed().has_permission(request, self)
 
     @staticmethod
     def _keep_current(request: SignedInRequest) -> bool:

@@ -146,6 +146,16 @@ def count_active(user: AbstractBaseUser) -> int:
     return DeviceSession.objects.of(user).active().count()
 
 
+def confirm(session: DeviceSession, client: Client) -> None:
+    """Note that the person has just proved again who they are. Raises SessionRevoked if it has ended."""
+    now = timezone.now()
+    with transaction.atomic():
+        if not _unrevoked(session).update(authenticated_at=now):
+            raise SessionRevoked
+        session.authenticated_at = now
+        activity.record(session, "session.confirmed", ip_address=client.ip_address)
+
+
 def rename(session: DeviceSession, name: str) -> None:
     """Give a session a name of at most 64 characters. Raises SessionRevoked if it has ended."""
     with transaction.atomic():

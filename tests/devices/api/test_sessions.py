@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from devices.models import Activity, DeviceSession
-from tests.client import CHROME, FIREFOX, IPHONE, Device, refusal
+from tests.client import CHROME, FIREFOX, IPHONE, PASSWORD, Device, refusal
 
 KEYS = {
     "id", "name", "device", "device_type", "browser", "os", "is_mobile", "ip_address", "last_ip",
@@ -134,6 +134,7 @@ def test_EL8_an_idle_session_leaves_the_list_at_its_last_second(alice, sign_in, 
     assert len(laptop.rotate().get("/api/sessions").json()) == 2
     clock.shift(1)
     assert [row["id"] for row in laptop.get("/api/sessions").json()] == [laptop.session_id]
+    assert laptop.post("/api/sessions/current/confirm", {"password": PASSWORD}).status_code == 200
     assert refusal(laptop.delete(f"/api/sessions/{idle.session_id}")) == NOT_FOUND
 
 
@@ -183,6 +184,7 @@ def test_A36_an_ended_session_is_as_unknown_as_any(alice, sign_in, clock, end):
     clock.shift(1)
     laptop = sign_in(alice)
     end(phone, laptop, clock)
+    laptop.post("/api/sessions/current/confirm", {"password": PASSWORD})
     before = untouched(phone)
     shown, *changes = asks(laptop, phone.session_id)[:4]
     assert refusal(shown) == NOT_FOUND

@@ -1,0 +1,34 @@
+"""What a view may ask of the caller's session, for host projects too."""
+
+from datetime import timedelta
+from typing import Any, Self
+
+from rest_framework.permissions import BasePermission
+
+from devices.conf import conf
+from devices.core import stepup
+
+from .errors import StepUpRequired
+
+
+class RecentlyConfirmed(BasePermission):
+    """The caller proved who they are at most STEP_UP_MAX_AGE ago, or within the time of `within`.
+
+    If not, the answer is the 401 of RFC 9470 and no 403: the client can confirm and come again. Put it behind
+    IsAuthenticated.
+    """
+
+    @property
+    def max_age(self) -> timedelta | None:
+        return conf.STEP_UP_MAX_AGE
+
+    @classmethod
+    def within(cls, seconds: int) -> type[Self]:
+        """The same with a limit of its own: `permission_classes = [RecentlyConfirmed.within(300)]`."""
+        return type(cls.__name__, (cls,), {"max_age": timedelta(seconds=seconds)})
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        max_age = self.max_age
+        if max_age is not None and not stepup.is_fresh(request.auth, max_age):
+            raise StepUpRequired(max_age)
+        return True
