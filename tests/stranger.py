@@ -71,6 +71,13 @@ everywhere = post("/api/sessions/revoke-all?keep_current=false", refreshed["acce
 assert everywhere.json() == {"revoked": 1}
 assert status_of(refreshed["access"]) == 401
 
+root = get_user_model().objects.create_superuser("root", password=PASSWORD)
+staff = Client()
+staff.force_login(root)
+for path in ("", f"{laptop['session_id']}/change/"):
+    page = staff.get(f"/admin/devices/devicesession/{path}")
+    assert page.status_code == 200 and "alice" in page.content.decode(), path
+
 out = io.StringIO()
 call_command("cleanup_sessions", stdout=out)
 assert out.getvalue().startswith("Sessions deleted: 0 ")
