@@ -26,6 +26,7 @@ LONGEST_LEEWAY = timedelta(minutes=1)
 AUTHENTICATION = "devices.api.authentication.DeviceSessionAuthentication"
 EXCEPTION_HANDLER = "devices.api.errors.exception_handler"
 BACKEND = "devices.backends.LimitedModelBackend"
+MIDDLEWARE = "devices.web.middleware.DeviceMiddleware"
 SERIALIZERS = {
     "TOKEN_OBTAIN_SERIALIZER": "devices.api.serializers.SessionStartSerializer",
     "TOKEN_REFRESH_SERIALIZER": "devices.api.serializers.TokenRefreshSerializer",
@@ -81,6 +82,12 @@ def _doors() -> Iterator[CheckMessage]:
             "Passwords may be tried without limit.",
             hint=f"Put {BACKEND} into AUTHENTICATION_BACKENDS in place of Django's ModelBackend.",
             id="devices.W003",
+        )
+    if MIDDLEWARE not in settings.MIDDLEWARE:
+        yield checks.Warning(
+            "A browser is not known again: each sign-in adds a session beside the one it had.",
+            hint=f"Put {MIDDLEWARE} into MIDDLEWARE.",
+            id="devices.W018",
         )
 
 

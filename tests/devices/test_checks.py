@@ -53,6 +53,7 @@ STOCK = "rest_framework_simplejwt.serializers"
             "W003",
             {"AUTHENTICATION_BACKENDS": ["django.contrib.auth.backends.ModelBackend"]},
         ),
+        ("W018", {"MIDDLEWARE": project.MIDDLEWARE[:1]}),
         ("E004", jwt(BLACKLIST_AFTER_ROTATION=True)),
         ("E005", jwt(SIGNING_KEY="k" * 31)),
         ("W006", jwt(SIGNING_KEY=project.SECRET_KEY)),
