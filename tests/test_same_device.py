@@ -175,6 +175,26 @@ def test_replacing_and_evicting_cost_no_look_of_their_own(alice, settings, limit
     assert len(again) <= len(first) + 1
 
 
+def test_what_somebody_else_ends_meanwhile_keeps_the_first_reason(alice, settings, monkeypatch):
+    settings.DEVICES = {**settings.DEVICES, "MAX_SESSIONS": 1}
+    one = sessions.start(alice, Client(app_id="one"))
+    two = sessions.start(alice, Client(app_id="two"))
+    DeviceSession.objects.filter(pk=one.pk).update(revoked_at=None, revoke_reason="")
+    plain = sessions._revocation
+
+    def after_somebody_elses(reason, by):
+        monkeypatch.setattr(sessions, "_revocation", plain)
+        sessions.revoke(two, reason="user", by=alice)
+        return plain(reason, by)
+
+    monkeypatch.setattr(sessions, "_revocation", after_somebody_elses)
+    sessions.start(alice, Client(app_id="three"))
+    reasons = DeviceSession.objects.revoked().values_list("pk", "revoke_reason")
+    assert dict(reasons) == {one.pk: "limit", two.pk: "user"}
+    logged = Activity.objects.filter(session=two, kind="session.revoked")
+    assert [line.data["reason"] for line in logged] == ["user"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_sign_ins_at_once_from_one_device_leave_one_session():
     if connection.vendor != "postgresql":

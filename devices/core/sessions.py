@@ -323,7 +323,8 @@ def _make_room(account: AbstractBaseUser, proven: str, now: datetime) -> tuple[l
     stale: list[DeviceSession] = []
     superseded: list[DeviceSession] = []
     others: list[DeviceSession] = []
-    for session in mine.select_for_update().order_by("pk"):
+    # Not locked: a login need not wait for whatever the person's other devices are doing just now.
+    for session in mine:
         if session.auth_stamp != stamp:
             stale.append(session)
         elif proven and session.device_key == proven:
@@ -333,9 +334,9 @@ def _make_room(account: AbstractBaseUser, proven: str, now: datetime) -> tuple[l
     others.sort(key=lambda session: (session.last_active, session.created_at), reverse=True)
     excess = others[max(conf.MAX_SESSIONS - 1, 0) :] if conf.MAX_SESSIONS is not None else []
     entries = [
-        *_end_locked(stale, RevokeReason.PASSWORD_CHANGED),
-        *_end_locked(superseded, RevokeReason.SUPERSEDED),
-        *_end_locked(excess, RevokeReason.LIMIT),
+        *_end_found(stale, RevokeReason.PASSWORD_CHANGED),
+        *_end_found(superseded, RevokeReason.SUPERSEDED),
+        *_end_found(excess, RevokeReason.LIMIT),
     ]
     return entries, next((session.name for session in superseded if session.name), "")
 
@@ -348,22 +349,26 @@ def _end(
 ) -> list[Entry]:
     """Revoke those of a set that are not yet, and return what to write into their logs."""
     rows = list(sessions.filter(revoked_at__isnull=True).select_for_update().order_by("pk"))
-    return _end_locked(rows, reason, by, note)
+    return _end_found(rows, reason, by, note)
 
 
-def _end_locked(
+def _end_found(
     rows: Sequence[DeviceSession],
     reason: RevokeReason,
     by: AbstractBaseUser | None = None,
     note: str = "",
 ) -> list[Entry]:
-    """Revoke sessions of one user, which were found unrevoked and are locked since."""
+    """Revoke sessions of one user that were found unrevoked, but for those that somebody else just ended."""
     if not rows:
         return []
     revocation = _revocation(reason, by)
-    DeviceSession.objects.filter(
+    found = DeviceSession.objects.filter(
         pk__in=[session.pk for session in rows], user_id=rows[0].user_id
-    ).update(**revocation)
+    )
+    if found.filter(revoked_at__isnull=True).update(**revocation) < len(rows):
+        ours = found.filter(revoked_at=revocation["revoked_at"], revoke_reason=reason)
+        ended = set(ours.values_list("pk", flat=True))
+        rows = [session for session in rows if session.pk in ended]
     return _revoked(rows, revocation, note)
 
 
