@@ -156,6 +156,11 @@ class DeviceSession(models.Model):
             ),
             models.Index(F("created_at").desc(), F("id").desc(), name="devices_newest"),
             models.Index("ip_address", name="devices_address"),
+            # What staff filter by. A frequent value is soon found among the newest, a rare one only by these.
+            models.Index("device_type", name="devices_type"),
+            models.Index("os", name="devices_os"),
+            models.Index("browser", name="devices_browser"),
+            models.Index("country", name="devices_country"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -128,10 +128,13 @@ class PersonFilter(Filter):
         if (pk := self.value()) is None:
             return []
         try:
-            user = get_user_model()._default_manager.filter(pk=pk).first()
-        except (ValueError, ValidationError) as error:
+            self.user = get_user_model()._default_manager.filter(pk=pk).first()
+        except (ValueError, OverflowError, ValidationError) as error:
             raise IncorrectLookupParameters from error
-        return [(pk, str(user or pk))]
+        return [(pk, str(self.user or pk))]
+
+    def narrow(self, sessions: DeviceSessionQuerySet, value: str) -> DeviceSessionQuerySet:
+        return sessions.none() if self.user is None else sessions.filter(user_id=self.user.pk)
 
 
 FILTERS: tuple[type[Filter], ...] = (

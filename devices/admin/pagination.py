@@ -8,7 +8,7 @@ from django.utils.functional import cached_property
 class BoundedPaginator(Paginator):
     """Counts up to LIMIT and says when there is more. The pages are of the first LIMIT rows then."""
 
-    LIMIT = 10_000
+    LIMIT = 1000
 
     @cached_property
     def count(self) -> int:

@@ -9,7 +9,6 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import BadRequest
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -49,14 +48,6 @@ class RevokesSessions(admin.ModelAdmin):
             self.has_revoke_permission(request)
             and staff.permitted(chosen, _staff(request)).exists()
         )
-
-    @transaction.non_atomic_requests
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        # Each session is revoked in a transaction of its own, also under ATOMIC_REQUESTS: rows of many
-        # people locked until the end would stand in the way of their logins, or of one another.
-        return super().changelist_view(request, extra_context)
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet, *args: Any, **kwargs: Any

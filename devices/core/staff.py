@@ -10,9 +10,9 @@ from devices.models import DeviceSessionQuerySet, RevokeReason
 from . import sessions
 
 # As many as one request ends, so that it answers in time. A larger set takes several.
-AT_ONCE = 5000
+AT_ONCE = 1000
 # As many as are held in memory.
-BATCH = 500
+BATCH = 250
 
 
 class Survey(NamedTuple):

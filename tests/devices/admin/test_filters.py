@@ -1,0 +1,125 @@
+"""Filters of the list: what each lets through, and what becomes of values nobody offered."""
+
+import time
+
+import pytest
+
+from devices.core import sessions
+from devices.models import DeviceSession, RevokeReason
+from tests.client import CHROME, FIREFOX, IPHONE
+
+from .pages import LIST, listed
+
+CURL = "curl/8.5.0"
+
+
+def offered(viewer, parameter, /, **query):
+    """The choices of a filter, if the page shows it."""
+    filters = viewer.get(LIST, query).context["cl"].filter_specs
+    choices = {each.parameter_name: each.lookup_choices for each in filters}
+    return [value for value, _title in choices.get(parameter, [])]
+
+
+def test_by_state(viewer, alice, start, clock):
+    expired = start(alice)
+    clock.shift(31 * 86400)
+    active, revoked = start(alice), start(alice)
+    sessions.revoke(revoked, reason=RevokeReason.USER)
+    assert listed(viewer, state="active") == [active.pk]
+    assert listed(viewer, state="revoked") == [revoked.pk]
+    assert listed(viewer, state="expired") == [expired.pk]
+    assert offered(viewer, "state") == ["active", "revoked", "expired"]
+
+
+def test_by_time_of_sign_in(viewer, alice, start, clock):
+    now, started = time.time(), {}
+    for period, hours in (("month", 29 * 24), ("week", 6 * 24), ("day", 23), ("hour", 0)):
+        clock.move_to(now - hours * 3600)
+        started[period] = start(alice).pk
+    assert listed(viewer, since="hour") == [started["hour"]]
+    assert listed(viewer, since="day") == [started["hour"], started["day"]]
+    assert listed(viewer, since="week") == [started["hour"], started["day"], started["week"]]
+    assert set(listed(viewer, since="month")) == set(started.values())
+
+
+def test_by_device_type_operating_system_browser_and_country(viewer, alice, start, clock):
+    phone = start(alice, IPHONE, "8.8.8.8").pk
+    clock.shift(1)
+    linux = start(alice, FIREFOX, "81.2.69.142").pk
+    clock.shift(1)
+    tool = start(alice, CURL, "10.0.0.1").pk
+    assert listed(viewer, device_type="mobile") == [phone]
+    assert listed(viewer, device_type="console") == []
+    assert listed(viewer, os="Linux") == [linux]
+    assert listed(viewer, browser="Safari") == [phone]
+    assert listed(viewer, country="GB") == [linux]
+    assert listed(viewer, country="") == [tool]
+    assert listed(viewer, os="Linux", browser="Safari") == []
+    assert offered(viewer, "browser") == ["Firefox", "Safari", "curl"]
+    assert offered(viewer, "country") == ["", "GB", "US"]
+
+
+def test_by_user_through_a_link_and_never_a_list_of_users(viewer, alice, mallory, start):
+    hers, his = start(alice), start(mallory)
+    assert f'<a href="?user={alice.pk}"><bdi>{alice.email}' in viewer.get(LIST).content.decode()
+    assert listed(viewer, user=str(alice.pk)) == [hers.pk]
+    assert offered(viewer, "user") == []
+    assert offered(viewer, "user", user=str(alice.pk), state="active") == [str(alice.pk)]
+    assert his.pk not in listed(viewer, user=str(alice.pk))
+
+
+def test_choices_come_from_the_newest_sessions_only(viewer, alice, start, clock, monkeypatch):
+    monkeypatch.setattr("devices.admin.filters.NEWEST", 2)
+    old = start(alice, CURL)
+    clock.shift(1)
+    start(alice, FIREFOX)
+    start(alice, FIREFOX)
+    assert offered(viewer, "browser") == ["Firefox"]
+    assert listed(viewer, browser="curl") == [old.pk]
+    assert offered(viewer, "browser", browser="curl", state="active") == ["Firefox", "curl"]
+
+
+def test_there_are_never_more_choices_than_fit(viewer, alice, start, settings):
+    settings.DEVICES = {"MAX_SESSIONS": None}
+    for n in range(20):
+        session = start(alice)
+        DeviceSession.objects.filter(pk=session.pk).update(browser=f"Browser {n}")
+    start(alice, CHROME)
+    start(alice, CHROME)
+    assert "Chrome" in offered(viewer, "browser")
+    assert len(offered(viewer, "browser")) == 15
+
+
+HOSTILE = [
+    "\x00", "%", "_", "'", '"', "' OR 1=1--", "\\", "😀", "\u202e", "<script>", "a" * 5000, "-1",
+    "9" * 40, "None", "null", "[]", "0x1F", "\r\nSet-Cookie: a=b", "１", "é", "active\x00",
+]  # fmt: skip
+PARAMETERS = ["state", "since", "device_type", "os", "browser", "country", "user"]
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS)
+@pytest.mark.parametrize("value", HOSTILE, ids=ascii)
+def test_A26_a_hostile_value_shows_nothing_and_breaks_nothing(
+    viewer, alice, start, parameter, value
+):
+    start(alice)
+    answer = viewer.get(LIST, {parameter: value})
+    if answer.status_code == 200:
+        assert list(answer.context["cl"].result_list) == []
+    elif answer.status_code == 302:
+        assert answer["Location"] == f"{LIST}?e=1"
+    else:
+        assert (answer.status_code, "\x00" in value) == (400, True)
+
+
+@pytest.mark.parametrize("parameter", [*PARAMETERS, "q", "p", "o", "e", "all", "_popup", "_facets"])
+def test_A26_every_parameter_can_be_empty_or_given_twice(viewer, alice, start, parameter):
+    start(alice)
+    assert viewer.get(f"{LIST}?{parameter}=").status_code in (200, 302)
+    assert viewer.get(f"{LIST}?{parameter}&{parameter}=1&{parameter}=x").status_code in (200, 302)
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "2", "9" * 30, "x", "1.5", "😀"])
+def test_A26_a_page_that_is_none_breaks_nothing(viewer, alice, bystanders, page):
+    bystanders(alice, 60)
+    assert viewer.get(LIST, {"p": page}).status_code in (200, 302)
