@@ -22,7 +22,7 @@ WRITES = {
     "asave", "aupdate", "acreate", "adelete", "abulk_create", "aget_or_create", "aupdate_or_create",
 }  # fmt: skip
 WRITERS = {
-    "devices/core/sessions.py": r"DeviceSession\b|_unrevoked\(|unmoved$|sessions\.filter|session$|user$",
+    "devices/core/sessions.py": r"DeviceSession\b|_unrevoked\(|unmoved$|found\.filter|sessions\.filter|session$|user$",
     "devices/core/cleanup.py": r"DeviceSession\b",
     "devices/core/activity.py": r"Activity\b",
     "devices/core/attempts.py": r"LoginLimit\b|row$|over\.filter",
