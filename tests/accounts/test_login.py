@@ -2,6 +2,7 @@
 
 import pytest
 
+from devices.core import attempts
 from devices.models import Activity, DeviceSession
 from tests.accounts.test_register import TOKENS
 from tests.client import IPHONE, PASSWORD, Device, refusal
@@ -129,3 +130,27 @@ def test_10_5_5_a_session_id_signs_nobody_out(alice, sign_in):
     stranger.post("/api/logout", HTTP_AUTHORIZATION=f"Bearer {phone.session_id}")
     stranger.post("/api/token/blacklist", {"refresh": phone.session_id})
     assert phone.is_in()
+
+
+@pytest.mark.parametrize("path", ["/api/login", "/api/token"])
+def test_A13_an_account_deactivated_after_the_proof_gets_no_tokens(alice, monkeypatch, path):
+    succeeded = attempts.Attempt.succeeded
+
+    def meanwhile(attempt):
+        succeeded(attempt)
+        type(alice).objects.filter(pk=alice.pk).update(is_active=False)
+
+    monkeypatch.setattr(attempts.Attempt, "succeeded", meanwhile)
+    answer = Device().post(path, {"email": alice.email, "password": PASSWORD})
+    assert refusal(answer) == (401, "no_active_account")
+    assert not DeviceSession.objects.exists()
+
+
+def test_the_last_login_is_kept_where_the_site_wants_it(alice, settings, clock):
+    login()
+    alice.refresh_from_db()
+    assert alice.last_login is None
+    settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, "UPDATE_LAST_LOGIN": True}
+    login()
+    alice.refresh_from_db()
+    assert alice.last_login == DeviceSession.objects.latest("created_at").created_at

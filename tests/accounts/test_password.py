@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.models import User
 from devices.models import DeviceSession
 from tests.client import PASSWORD, Device, refusal
 
@@ -85,3 +86,15 @@ def test_the_right_current_password_is_no_failure(alice, sign_in, clock):
     phone, passwords = sign_in(alice), [PASSWORD, NEW]
     for n in range(15):
         assert change(phone, passwords[n % 2], passwords[(n + 1) % 2]).status_code == 204
+
+
+def test_A18_an_account_that_changes_meanwhile_keeps_its_password(alice, sign_in, monkeypatch):
+    phone = sign_in(alice)
+
+    def meanwhile(*args):
+        User.objects.filter(pk=alice.pk).update(is_active=False)
+
+    monkeypatch.setattr("accounts.serializers.password_validation.validate_password", meanwhile)
+    assert refusal(change(phone)) == (401, "no_active_account")
+    alice.refresh_from_db()
+    assert alice.check_password(PASSWORD)

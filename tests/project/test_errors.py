@@ -1,0 +1,75 @@
+"""When something goes wrong on our side: told in short, in JSON under /api/, and never open."""
+
+import pytest
+from django.db import InterfaceError, OperationalError
+from django.db.backends.utils import CursorWrapper
+from django.test import Client
+
+from devices.core import liveness
+from tests.client import PASSWORD, refusal
+from tests.contract import PROTECTED
+from tests.test_bad_input import BODIES
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """broken(error): from now on, asking whether a session is alive raises it."""
+
+    def broken(error):
+        def load(*args, **kwargs):
+            raise error
+
+        monkeypatch.setattr(liveness, "load", load)
+
+    return broken
+
+
+@pytest.mark.parametrize(("method", "path", "body"), PROTECTED)
+def test_16_5_4_a_fault_of_ours_opens_nothing_and_says_nothing(
+    alice, sign_in, broken, method, path, body
+):
+    phone = sign_in(alice)
+    phone.raise_request_exception = False
+    broken(RuntimeError("SELECT secret FROM /srv/site.py"))
+    answer = getattr(phone, method)(path, body)
+    assert (answer.status_code, answer.json()) == (
+        500,
+        {"detail": "Something went wrong.", "code": "error"},
+    )
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_R03_without_a_database_nobody_gets_in(alice, sign_in, monkeypatch, error):
+    phone = sign_in(alice)
+
+    def execute(self, *args, **kwargs):
+        raise error("could not connect to server at 10.0.0.7")
+
+    tokens = {"refresh": phone.refresh_token, "token": phone.access, "email": alice.email}
+    entrances = [path for path in BODIES if path.startswith(("/api/token", "/api/login"))]
+    with monkeypatch.context() as patch:
+        patch.setattr(CursorWrapper, "execute", execute)
+        answers = [getattr(phone, method)(path, body) for method, path, body in PROTECTED]
+        for path in entrances:
+            answers.append(phone.post(path, {**BODIES[path], **tokens, "password": PASSWORD}))
+    assert len(answers) == len(PROTECTED) + 5
+    for answer in answers:
+        assert refusal(answer) == (503, "unavailable")
+        assert "10.0.0.7" not in answer.content.decode()
+
+
+def test_16_5_1_pages_are_told_in_html(db, monkeypatch):
+    browser = Client(raise_request_exception=False)
+    missing = browser.get("/nothing")
+    assert (missing.status_code, missing["Content-Type"]) == (404, "text/html; charset=utf-8")
+    monkeypatch.setattr("project.views.JsonResponse", None)
+    failed = browser.get("/healthz")
+    assert (failed.status_code, failed["Content-Type"]) == (500, "text/html; charset=utf-8")
+    for answer in (missing, failed):
+        assert "Traceback" not in answer.content.decode()
+
+
+def test_it_lives_whatever_becomes_of_the_database(monkeypatch):
+    # The database is not even allowed here.
+    answer = Client().get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
