@@ -3,13 +3,14 @@
 import ipaddress
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core import checks
 from django.core.checks import CheckMessage, Error
-from django.db import connections
+from django.db import connections, router
 from django.urls import URLResolver, get_resolver
 from django.utils.module_loading import import_string
 from rest_framework import settings as drf
@@ -17,6 +18,7 @@ from rest_framework_simplejwt import settings as simplejwt
 from rest_framework_simplejwt.views import TokenViewBase
 
 from .conf import Conf
+from .models import DeviceSession
 
 # RFC 7518 §3.2: a key of at least the size of the hash.
 KEY_BYTES = 32
@@ -55,6 +57,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *_numbers(),
         *_proxies(),
         *_transactions(),
+        *_liveness(),
     ]
 
 
@@ -221,3 +224,41 @@ def _views(patterns: list[Any]) -> Iterator[Any]:
             yield from _views(pattern.url_patterns)
         else:
             yield pattern.callback
+
+
+def _liveness() -> Iterator[CheckMessage]:
+    conf = Conf()
+    if conf.LIVENESS not in ("database", "cached"):
+        yield Error(
+            "DEVICES['LIVENESS'] is neither 'database' nor 'cached'.",
+            hint="See docs/settings.md.",
+            id="devices.E020",
+        )
+    if conf.LIVENESS == "cached" and conf.BUS is None:
+        yield Error(
+            "Sessions shall be remembered, but nobody tells of their end: nothing is remembered.",
+            hint="Set DEVICES['BUS'] to 'postgres' or to the URL of a Redis.",
+            id="devices.E021",
+        )
+    if conf.BUS is not None and not _is_bus(conf.BUS):
+        yield Error(
+            "DEVICES['BUS'] is no bus that this site can have.",
+            hint="'postgres' needs PostgreSQL and psycopg 3; redis://… and rediss://… the package redis.",
+            id="devices.E022",
+        )
+    if conf.LIVENESS == "cached" and connections[_database()].settings_dict["ATOMIC_REQUESTS"]:
+        yield checks.Warning(
+            "Within the transactions of ATOMIC_REQUESTS nothing new is remembered of sessions.",
+            hint="Wrap the views of the API in transaction.non_atomic_requests.",
+            id="devices.W023",
+        )
+
+
+def _is_bus(bus: str) -> bool:
+    if bus == "postgres":
+        return connections[_database()].vendor == "postgresql" and find_spec("psycopg") is not None
+    return bus.startswith(("redis://", "rediss://", "unix://")) and find_spec("redis") is not None
+
+
+def _database() -> str:
+    return router.db_for_write(DeviceSession)

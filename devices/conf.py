@@ -1,6 +1,7 @@
 """Settings of `devices`: one typed property each, read live from `settings.DEVICES`."""
 
 from datetime import timedelta
+from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
@@ -9,9 +10,24 @@ from django.utils.module_loading import import_string
 from rest_framework_simplejwt import settings as jwt
 
 
+@cache
+def _networks(cidrs: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(cidr) for cidr in cidrs)
+
+
 class Conf:
     def _get(self, key: str, default: Any) -> Any:
         return getattr(settings, "DEVICES", {}).get(key, default)
+
+    @property
+    def LIVENESS(self) -> str:
+        """Whether a session lives is asked of the "database", or "cached" for up to 30 seconds."""
+        return str(self._get("LIVENESS", "database"))
+
+    @property
+    def BUS(self) -> str | None:
+        """How processes tell each other that a session ended: "postgres", or the URL of a Redis."""
+        return self._get("BUS", None) or None
 
     @property
     def TOUCH_INTERVAL(self) -> timedelta:
@@ -63,7 +79,7 @@ class Conf:
     @property
     def TRUSTED_PROXIES(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """CIDRs of the proxies whose forwarding headers are believed."""
-        return tuple(ip_network(cidr) for cidr in self._get("TRUSTED_PROXIES", ()))
+        return _networks(tuple(self._get("TRUSTED_PROXIES", ())))
 
     @property
     def TRUSTED_PROXY_HEADER(self) -> str | None:

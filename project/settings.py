@@ -138,6 +138,8 @@ SIMPLE_JWT = {
 }
 
 DEVICES = {
+    "LIVENESS": env.str("DEVICES_LIVENESS", default="database"),
+    "BUS": env.str("DEVICES_BUS", default="") or None,
     "MAX_SESSIONS": env.int("DEVICES_MAX_SESSIONS", default=20) or None,
     "TRUSTED_PROXIES": env.tuple("TRUSTED_PROXIES", default=()),
 }

@@ -5,6 +5,8 @@ from django.views import defaults
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.authentication import SessionAuthentication
 
+from devices.core import liveness
+
 
 class DocsView(SpectacularSwaggerSplitView):
     """The API to try out, within the site's own page, and with no script in it (CSP)."""
@@ -16,7 +18,7 @@ class DocsView(SpectacularSwaggerSplitView):
 
 def healthz(request: HttpRequest) -> HttpResponse:
     """The process lives. It asks nobody else, so that a slow database does not restart the site."""
-    return JsonResponse({"status": "ok"})
+    return JsonResponse({"status": "ok", "liveness": liveness.status()})
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

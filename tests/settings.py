@@ -10,6 +10,8 @@ os.environ.update(
     EMAIL_URL="memorymail://",
     TRUSTED_PROXIES="",
     DEVICES_MAX_SESSIONS="20",
+    DEVICES_LIVENESS="database",
+    DEVICES_BUS="",
     SECURE_SSL_REDIRECT="false",
 )
 

@@ -1,10 +1,12 @@
 """Who is asking: the living session behind a bearer token. Loaded early by DRF, so it imports no view."""
 
+from functools import partial
+
 from django.contrib.auth.models import AbstractBaseUser
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
-from devices.core import sessions, tokens
+from devices.core import sessions
 from devices.exceptions import SessionError
 from devices.http import client_of
 from devices.models import DeviceSession
@@ -28,7 +30,7 @@ class DeviceSessionAuthentication(JWTAuthentication):
         if raw_token is None:
             return None
         try:
-            session = sessions.resume(tokens.read_access(raw_token), client_of(request))
+            session = sessions.authenticate(raw_token, partial(client_of, request))
         except SessionError as error:
             raise SessionDenied(error) from error
         return session.user, session

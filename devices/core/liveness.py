@@ -1,25 +1,29 @@
-"""Is this session alive? Asked on every request."""
+"""Is this session alive? Asked on every request: of the database, or of what this process remembers."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 
+from devices.conf import conf
 from devices.exceptions import SessionExpired, SessionRevoked, TokenNotValid
 from devices.models import DEACTIVATED, DeviceSession, RevokeReason, auth_stamp
 
+from . import bus, lookup
+from .memory import Ticket, memory
 from .tokens import Claims
 
 
 def load(claims: Claims) -> DeviceSession:
     """The session of these claims with its user, in one query. Raises TokenNotValid."""
     try:
-        session = DeviceSession.objects.select_related("user").get(
-            pk=claims.session_id, user_id=claims.user_id
-        )
-    except (DeviceSession.DoesNotExist, ValidationError, ValueError, OverflowError) as error:
+        session = lookup.find(claims.session_id, claims.user_id)
+    except (ValidationError, ValueError, OverflowError) as error:
         raise TokenNotValid from error
     # A token ahead of its row is one of a time that a restored database knows nothing of.
-    if claims.generation > session.generation:
+    if session is None or claims.generation > session.generation:
         raise TokenNotValid
     return session
 
@@ -39,3 +43,43 @@ def ended_by_account(session: DeviceSession) -> RevokeReason | None:
     if session.auth_stamp != auth_stamp(session.user.password):
         return RevokeReason.PASSWORD_CHANGED
     return None
+
+
+def recall(token: bytes) -> DeviceSession | None:
+    """The session that is remembered to live behind an access token, and is not due for a touch."""
+    bus.listen()
+    session = memory.get(token)
+    return None if session is None else lookup.twin(session)
+
+
+def ticket() -> Ticket:
+    """To be drawn before a session is read that shall be remembered."""
+    return memory.ticket()
+
+
+def remember(token: bytes, claims: Claims, session: DeviceSession, ticket: Ticket) -> None:
+    """Remember a session that was found alive after the ticket was drawn."""
+    if transaction.get_connection(session._state.db).in_atomic_block:
+        # The transaction may see a past in which it was still alive.
+        return
+    due = session.last_active + conf.TOUCH_INTERVAL
+    valid_until = min(claims.expires, session.expires_at.timestamp(), due.timestamp())
+    memory.put(token, lookup.twin(session), ticket, valid_until)
+
+
+def forget(user_ids: Iterable[Any]) -> None:
+    """Once this is committed, no process goes by what it remembers of these users and their sessions."""
+    bus.publish(user_ids)
+
+
+def status() -> dict[str, Any]:
+    """What this process has to say about itself. No secrets."""
+    if conf.LIVENESS != "cached":
+        return {"mode": conf.LIVENESS}
+    return {
+        "mode": "cached",
+        "bus": "alive" if memory.is_trusted else bus.error() or "off",
+        "size": len(memory),
+        "hits": memory.hits,
+        "misses": memory.misses,
+    }

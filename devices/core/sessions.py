@@ -5,7 +5,7 @@ concerns one session takes its row alone, by a conditional UPDATE. See docs/arch
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeGuard
 
@@ -27,7 +27,7 @@ from devices.exceptions import (
 )
 from devices.models import DeviceSession, DeviceSessionQuerySet, RevokeReason, auth_stamp
 
-from . import activity, audit, cleanup, geo, liveness
+from . import activity, audit, cleanup, geo, liveness, tokens
 from .activity import Entry
 from .audit import Event
 from .client import Client, label
@@ -87,6 +87,10 @@ def start(user: AbstractBaseUser, client: Client, *, method: str = "password") -
 
 def living(claims: Claims, client: Client) -> DeviceSession:
     """The session of these claims, with its user. Raises TokenNotValid, SessionRevoked, SessionExpired."""
+    return _living(claims, lambda: client)
+
+
+def _living(claims: Claims, client_of: Callable[[], Client]) -> DeviceSession:
     session = liveness.load(claims)
     try:
         liveness.check(session, timezone.now())
@@ -101,18 +105,39 @@ def living(claims: Claims, client: Client) -> DeviceSession:
             Event.SESSION_USED_AFTER_END,
             user_id=session.user_id,
             session_id=session.pk,
-            client=client,
+            client=client_of(),
             code=error.code,
         )
         raise
     return session
 
 
+def authenticate(token: bytes, client_of: Callable[[], Client]) -> DeviceSession:
+    """The living session behind an access token, as `resume` has it, or as it is remembered (LIVENESS).
+
+    The client is asked for only where there is something to write.
+    """
+    if conf.LIVENESS != "cached":
+        return _resume(tokens.read_access(token), client_of)
+    session = liveness.recall(token)
+    if session is None:
+        claims, ticket = tokens.read_access(token), liveness.ticket()
+        session = _resume(claims, client_of)
+        liveness.remember(token, claims, session, ticket)
+    return session
+
+
 def resume(claims: Claims, client: Client) -> DeviceSession:
     """The living session behind an access token, as `living` has it; notes that it was active."""
-    session = living(claims, client)
+    return _resume(claims, lambda: client)
+
+
+def _resume(claims: Claims, client_of: Callable[[], Client]) -> DeviceSession:
+    session = _living(claims, client_of)
     now = timezone.now()
-    _touch(session, claims.generation, client, now)
+    is_due = session.last_active <= now - conf.TOUCH_INTERVAL
+    if is_due or claims.generation > session.generation_used:
+        _touch(session, claims.generation, client_of(), now)
     return session
 
 
@@ -162,6 +187,7 @@ def rename(session: DeviceSession, name: str) -> None:
         if not _unrevoked(session).update(name=name):
             raise SessionRevoked
         activity.record(session, "session.renamed", {"from": session.name, "to": name})
+        liveness.forget([session.user_id])
         session.name = name
 
 
@@ -256,6 +282,7 @@ def account_changed(user: AbstractBaseUser) -> None:
             entries = _end(stale, RevokeReason.PASSWORD_CHANGED)
         else:
             entries = _end(sessions, RevokeReason.DEACTIVATED)
+        liveness.forget([user.pk])
         activity.record_all(entries)
 
 
@@ -276,13 +303,11 @@ def _is_same(
 def _touch(session: DeviceSession, generation: int, client: Client, now: datetime) -> None:
     """Note activity, at most once per TOUCH_INTERVAL, and that this generation has reached its client."""
     due = Q(last_active__lte=now - conf.TOUCH_INTERVAL)
-    if session.last_active > now - conf.TOUCH_INTERVAL and generation <= session.generation_used:
-        return
     touched = {"last_active": now, "last_ip": client.ip_address}
     _unrevoked(session).filter(due | Q(generation_used__lt=generation)).update(
         **touched, generation_used=Greatest("generation_used", generation)
     )
-    session.last_active, session.last_ip = now, client.ip_address
+    _assign([session], touched | {"generation_used": max(session.generation_used, generation)})
 
 
 def _advance(session: DeviceSession, client: Client, now: datetime) -> bool:
@@ -397,6 +422,7 @@ def _revoked(
         data["by"] = str(by)
     if note:
         data["note"] = note
+    liveness.forget(session.user_id for session in sessions)
     for session in sessions:
         _announce(signals.session_revoked, session=session, reason=str(reason))
         _log(Event.SESSION_REVOKED, session, None, reason=str(reason))

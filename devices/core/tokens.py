@@ -20,6 +20,8 @@ class Claims(NamedTuple):
     user_id: str
     session_id: uuid.UUID
     generation: int
+    # When the token ends, in seconds since the epoch.
+    expires: int = 0
 
 
 class Pair(NamedTuple):
@@ -76,6 +78,7 @@ def _read(token_class: type[Token], raw: str | bytes) -> Claims:
         session_id = payload["session_id"]
         generation = payload["generation"]
         audience = payload.get("aud")
+        expires = int(payload["exp"])
     except (
         TokenError,
         LookupError,
@@ -95,6 +98,6 @@ def _read(token_class: type[Token], raw: str | bytes) -> Claims:
     if isinstance(jwt.api_settings.AUDIENCE, str) and audience != jwt.api_settings.AUDIENCE:
         raise TokenNotValid
     try:
-        return Claims(user_id, uuid.UUID(session_id), generation)
+        return Claims(user_id, uuid.UUID(session_id), generation, expires)
     except ValueError as error:
         raise TokenNotValid from error

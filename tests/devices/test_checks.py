@@ -109,3 +109,32 @@ def test_A46_a_foreign_exception_handler_would_roll_revocations_back():
 @override_settings(ROOT_URLCONF=__name__)
 def test_A46_an_atomic_token_view_would_not_count_failures():
     assert ids() == {"E017"}
+
+
+REDIS = "redis://127.0.0.1:6379/0"
+
+
+@pytest.mark.parametrize(
+    ("expected", "changes"),
+    [
+        ({"E020"}, {"LIVENESS": "redis"}),
+        ({"E021"}, {"LIVENESS": "cached", "BUS": None}),
+        ({"E022"}, {"LIVENESS": "cached", "BUS": "memory"}),
+        (set(), {"LIVENESS": "cached", "BUS": REDIS}),
+        (set(), {"LIVENESS": "database", "BUS": REDIS}),
+    ],
+)
+def test_what_is_remembered_needs_a_bus(expected, changes):
+    with override_settings(DEVICES=project.DEVICES | changes):
+        assert ids() == expected
+
+
+def test_only_postgresql_can_be_its_own_bus():
+    with override_settings(DEVICES=project.DEVICES | {"LIVENESS": "cached", "BUS": "postgres"}):
+        assert ids() == (set() if connections["default"].vendor == "postgresql" else {"E022"})
+
+
+def test_transactions_around_every_request_leave_nothing_to_remember(monkeypatch):
+    monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
+    with override_settings(DEVICES=project.DEVICES | {"LIVENESS": "cached", "BUS": REDIS}):
+        assert "W023" in ids()

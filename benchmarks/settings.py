@@ -1,0 +1,24 @@
+"""The site with its neighbours beside it, in a database that is made for the run."""
+
+import os
+
+os.environ.setdefault("SECRET_KEY", "a secret key for the benchmarks, of no use elsewhere")
+os.environ.setdefault("JWT_SECRET_KEY", "a signing key for the benchmarks, of no use elsewhere")
+
+from project.settings import *  # noqa: E402, F403
+from project.settings import DATABASES, INSTALLED_APPS, MIDDLEWARE, env  # noqa: E402
+
+DEBUG = False
+INSTALLED_APPS += ["knox", "drf_sessions", "trusted_devices", "allauth", "allauth.account"]
+INSTALLED_APPS += ["allauth.headless"]
+MIDDLEWARE += ["allauth.account.middleware.AccountMiddleware"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+HEADLESS_JWT_ALGORITHM = "HS256"
+HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True
+HEADLESS_ONLY = True
+HEADLESS_FRONTEND_URLS: dict[str, str] = {}
+# One database, and it stays open: what is compared is what comes on top.
+DATABASES["default"]["CONN_MAX_AGE"] = None
+DATABASES["default"]["TEST"] = {"NAME": env.str("BENCH_DATABASE", default="devices_bench")}

@@ -1,0 +1,226 @@
+"""How the processes tell each other that something changed about a user's sessions (mode `cached`).
+
+A listener thread, one in each process, empties the memory as messages come, and vouches for it only while
+its heartbeat goes through the same line as they do.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from functools import cache
+from typing import Any, Protocol
+
+from django.db import connections, router, transaction
+
+from devices.conf import conf
+from devices.models import DeviceSession
+
+from .memory import memory
+
+logger = logging.getLogger("devices")
+
+CHANNEL = "devices"
+# Seconds between two heartbeats, and for how long one is believed, counted from when it was sent.
+BEAT = 0.25
+LEASE = 1.0
+
+
+class Line(Protocol):
+    """An open connection to the bus, by which the ids of users come in."""
+
+    def beat(self) -> Iterator[str]:
+        """Ask the other end for a sign of life; what was said before it, in full."""
+
+    def wait(self, seconds: float) -> Iterator[str]:
+        """What is said from now on, as it comes."""
+
+    def close(self) -> None: ...
+
+
+class PostgresLine:
+    def __init__(self) -> None:
+        import psycopg
+
+        parameters = connections[_database()].get_connection_params()
+        for own in ("cursor_factory", "prepare_threshold", "pool"):
+            parameters.pop(own, None)
+        limits = {"connect_timeout": 2, "tcp_user_timeout": 2000}
+        self._connection: Any = psycopg.connect(**{**limits, **parameters}, autocommit=True)
+        self._connection.execute(f"LISTEN {CHANNEL}")
+
+    def beat(self) -> Iterator[str]:
+        self._connection.execute("SELECT 1")
+        return self.wait(0)
+
+    def wait(self, seconds: float) -> Iterator[str]:
+        for notice in self._connection.notifies(timeout=seconds):
+            yield notice.payload
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class RedisLine:
+    def __init__(self, url: str) -> None:
+        self._pubsub = _redis(url).pubsub()
+        self._pubsub.subscribe(CHANNEL)
+        if (self._pubsub.get_message(timeout=LEASE) or {}).get("type") != "subscribe":
+            self.close()
+            raise TimeoutError("Redis does not confirm the subscription.")
+
+    def beat(self) -> Iterator[str]:
+        self._pubsub.ping()
+        while (message := self._pubsub.get_message(timeout=LEASE)) is not None:
+            if message["type"] == "pong":
+                return
+            yield from self._said(message)
+        raise TimeoutError("Redis does not answer.")
+
+    def wait(self, seconds: float) -> Iterator[str]:
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if message := self._pubsub.get_message(timeout=left):
+                yield from self._said(message)
+
+    def _said(self, message: dict[str, Any]) -> Iterator[str]:
+        if message["type"] == "subscribe":
+            # The library came back by itself; what was said meanwhile is lost.
+            raise ConnectionError("The line to Redis was cut.")
+        if message["type"] == "message":
+            yield message["data"].decode()
+
+    def close(self) -> None:
+        self._pubsub.close()
+
+
+class Listener:
+    """The thread. It never gives up: without a line the memory is not trusted, and nothing else happens."""
+
+    def __init__(self) -> None:
+        self.error = ""
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="devices-bus", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                with closing(_open()) as line:
+                    # Whatever was said while there was no line.
+                    memory.forget_all()
+                    self._listen(line)
+            except (
+                Exception
+            ) as error:  # of two libraries, of the network; to be outlived in any case
+                if not self.error:
+                    logger.warning("The bus does not answer: %s", type(error).__name__)
+                self.error = type(error).__name__
+            finally:
+                memory.forget_all()
+            self._stopped.wait(BEAT)
+
+    def _listen(self, line: Line) -> None:
+        while not self._stopped.is_set():
+            sent = time.monotonic()
+            for user_id in line.beat():
+                memory.forget(user_id)
+            memory.trust(sent + LEASE)
+            self.error = ""
+            for user_id in line.wait(BEAT):
+                memory.forget(user_id)
+
+
+_listener: Listener | None = None
+_starting = threading.Lock()
+
+
+def listen() -> None:
+    """Start this process's listener, if it has none and there is a bus."""
+    global _listener
+    if _listener is None and conf.BUS is not None:
+        with _starting:
+            if _listener is None:
+                _listener = Listener()
+
+
+def stop() -> None:
+    global _listener
+    if _listener is not None:
+        _listener.stop()
+        _listener = None
+
+
+def publish(user_ids: Iterable[Any]) -> None:
+    """Say that something changed about these users' sessions; it is heard when, and if, it is committed."""
+    url, names = conf.BUS, sorted({str(user_id) for user_id in user_ids})
+    if url is None or not names:
+        return
+    # Here at once, so that whoever did it finds it done.
+    transaction.on_commit(lambda: _forget(names))
+    if url == "postgres":
+        with connections[_database()].cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_notify(%s, name) FROM unnest(%s::text[]) AS name", [CHANNEL, names]
+            )
+    else:
+        transaction.on_commit(lambda: _publish_to_redis(url, names))
+
+
+def error() -> str:
+    """Why this process hears nothing; empty if it does, or has not tried."""
+    return _listener.error if _listener is not None else ""
+
+
+def _forget(names: Iterable[str]) -> None:
+    for name in names:
+        memory.forget(name)
+
+
+def _publish_to_redis(url: str, names: Iterable[str]) -> None:
+    try:
+        with _redis(url).pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.publish(CHANNEL, name)
+            pipeline.execute()
+    except (
+        Exception
+    ) as error:  # it is committed; the others learn of it when their entries are too old
+        logger.error("An end of sessions could not be published: %s", type(error).__name__)
+
+
+def _open() -> Line:
+    url = conf.BUS
+    if url is None:
+        raise ConnectionError("There is no bus.")
+    return PostgresLine() if url == "postgres" else RedisLine(url)
+
+
+def _database() -> str:
+    return router.db_for_write(DeviceSession)
+
+
+@cache
+def _redis(url: str) -> Any:
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    return redis.Redis.from_url(
+        url, socket_timeout=LEASE, socket_connect_timeout=LEASE, retry=Retry(NoBackoff(), 0)
+    )
+
+
+def _after_fork() -> None:
+    global _listener, _starting
+    _listener, _starting = None, threading.Lock()
+    memory.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
