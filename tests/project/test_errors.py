@@ -72,4 +72,7 @@ def test_16_5_1_pages_are_told_in_html(db, monkeypatch):
 def test_it_lives_whatever_becomes_of_the_database(monkeypatch):
     # The database is not even allowed here.
     answer = Client().get("/healthz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"status": "ok", "liveness": {"mode": "database"}},
+    )

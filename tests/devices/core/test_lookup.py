@@ -32,7 +32,7 @@ class ByUUID(AbstractBaseUser):
     born = models.DateTimeField(null=True)
 
     class Meta:
-        app_label = "devices"
+        app_label = "strangers"
 
 
 class ByName(AbstractBaseUser):
@@ -41,7 +41,7 @@ class ByName(AbstractBaseUser):
     id = Shouted(primary_key=True, max_length=20)
 
     class Meta:
-        app_label = "devices"
+        app_label = "strangers"
 
 
 class Person(AbstractBaseUser):
@@ -49,7 +49,7 @@ class Person(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
 
     class Meta:
-        app_label = "devices"
+        app_label = "strangers"
 
 
 class Employee(Person):
@@ -58,12 +58,12 @@ class Employee(Person):
     number = models.IntegerField()
 
     class Meta:
-        app_label = "devices"
+        app_label = "strangers"
 
 
 def session_of(user_model):
     class Meta:
-        app_label = "devices"
+        app_label = "strangers"
 
     fields = {
         "__module__": __name__,
