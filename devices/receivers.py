@@ -5,7 +5,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db.models.signals import post_migrate, post_save
+from django.db.models.signals import post_migrate, post_save, pre_delete
 from django.dispatch import receiver
 
 from .core import attempts, sessions, triggers
@@ -25,6 +25,11 @@ def account_saved(
         # Set by set_password() and not yet forgotten by save(): a new password, with a clean slate.
         attempts.pardon(instance.get_username())
     sessions.account_changed(instance)
+
+
+@receiver(pre_delete, sender=get_user_model(), dispatch_uid="devices.account_deleted")
+def account_deleted(instance: AbstractBaseUser, **kwargs: Any) -> None:
+    sessions.account_leaves(instance)
 
 
 @receiver(post_migrate, dispatch_uid="devices.migrated")

@@ -1,10 +1,32 @@
-"""A host project with ATOMIC_REQUESTS: the answer 401 rolls no revocation back."""
+"""A host project with ATOMIC_REQUESTS: the answer 401 rolls no revocation back, and nothing counted."""
 
 import pytest
 from django.db import connection
+from django.urls import include, path
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework_simplejwt.views import TokenRefreshView, TokenVerifyView
 
 from accounts.models import User
-from devices.models import Activity, DeviceSession
+from devices.models import Activity, DeviceSession, LoginLimit
+from tests.client import Device
+
+
+class HostView(APIView):
+    def get(self, request):
+        return Response()
+
+
+urlpatterns = [
+    path("api/", include("accounts.urls")),
+    path("api/", include("devices.api.urls")),
+    # What a host project may have beside our paths: these are as atomic as it wants all to be.
+    path("host", HostView.as_view()),
+    path("host/refresh", TokenRefreshView.as_view()),
+    path("host/verify", TokenVerifyView.as_view()),
+]
+
+pytestmark = pytest.mark.urls(__name__)
 
 
 @pytest.fixture(autouse=True)
@@ -12,41 +34,47 @@ def atomic_requests(transactional_db, monkeypatch):
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
 
 
-def me(device):
-    return device.get("/api/me")
+ASKS = {
+    "me": lambda device: device.get("/api/me"),
+    "refresh": lambda device: device.refresh(),
+    "verify": lambda device: device.post("/api/token/verify", {"token": device.access}),
+    "host": lambda device: device.get("/host"),
+    "host refresh": lambda device: device.post("/host/refresh", {"refresh": device.refresh_token}),
+    "host verify": lambda device: device.post("/host/verify", {"token": device.access}),
+}
 
 
-def refresh(device):
-    return device.refresh()
-
-
-def verify(device):
-    return device.post("/api/token/verify", {"token": device.access})
-
-
-def test_A46_a_replay_ends_the_session_for_good(alice, sign_in):
+@pytest.mark.parametrize("path", ["/api/token/refresh", "/host/refresh"])
+def test_A46_a_replay_ends_the_session_for_good(alice, sign_in, path):
     phone = sign_in(alice)
     stolen = phone.refresh_token
     phone.rotate().rotate()
-    assert phone.refresh(stolen).json()["code"] == "refresh_reused"
+    assert phone.post(path, {"refresh": stolen}).json()["code"] == "refresh_reused"
     assert DeviceSession.objects.get().revoke_reason == "reuse"
     assert Activity.objects.filter(kind="refresh.reused").count() == 1
     assert phone.refresh().json()["code"] == "session_revoked"
     assert not phone.is_in()
 
 
-@pytest.mark.parametrize("ask", [me, refresh, verify])
 @pytest.mark.parametrize(
-    ("change", "reason"),
-    [({"is_active": False}, "deactivated"), ({"password": "!"}, "password_changed")],
-    ids=["deactivated", "password"],
+    ("ask", "change", "reason"),
+    [
+        *((ask, {"is_active": False}, "deactivated") for ask in ASKS),
+        ("host", {"password": "!"}, "password_changed"),
+    ],
 )
 def test_A46_what_the_account_ended_is_written_down(alice, sign_in, ask, change, reason):
     phone = sign_in(alice)
     User.objects.filter(pk=alice.pk).update(**change)
-    assert ask(phone).status_code == 401
+    assert ASKS[ask](phone).status_code == 401
     assert DeviceSession.objects.get().revoke_reason == reason
     # Even as it was before, the account brings nothing back.
     User.objects.filter(pk=alice.pk).update(is_active=True, password=alice.password)
     assert not phone.is_in()
     assert phone.refresh().status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/api/login", "/api/token"])
+def test_A46_a_failed_login_stays_counted(alice, path):
+    assert Device().post(path, {"email": alice.email, "password": "guess"}).status_code == 401
+    assert LoginLimit.objects.filter(failures=1).exists()

@@ -66,6 +66,14 @@ def test_A15_whoever_comes_second_gets_the_successor_of_the_first(alice, sign_in
     assert row(phone).generation == 1
 
 
+def test_A17_a_refresh_that_was_overtaken_twice_is_a_replay(alice, sign_in):
+    phone = sign_in(alice)
+    slow = phone.refresh_token
+    with meanwhile(lambda: phone.rotate().rotate()):
+        assert refused(phone.refresh(slow)) == "refresh_reused"
+    assert (row(phone).generation, row(phone).revoke_reason) == (2, "reuse")
+
+
 @pytest.mark.parametrize(
     "change",
     [{"is_active": False}, {"password": "md5$another$2bd0b8ba24e0f5a3a5bd6e0e6a3bd2cf"}],

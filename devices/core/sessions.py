@@ -286,6 +286,11 @@ def account_changed(user: AbstractBaseUser) -> None:
         activity.record_all(entries)
 
 
+def account_leaves(user: AbstractBaseUser) -> None:
+    """Have logins wait until the transaction that deletes the account is over; then they find nobody."""
+    _lock(user)
+
+
 def _lock(user: AbstractBaseUser) -> AbstractBaseUser | None:
     """The user's row as it is now, locked until commit; other tables may still refer to it."""
     return (

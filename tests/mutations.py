@@ -1,0 +1,353 @@
+"""Takes one protection out at a time and sees that its tests fail: `make mutants`, on PostgreSQL.
+
+A mutant that no test notices, or that does not apply any more, fails the run.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+
+SESSIONS = "devices/core/sessions.py"
+LIVENESS = "devices/core/liveness.py"
+TOKENS = "devices/core/tokens.py"
+
+LINEAGE = "tests/test_lineage.py"
+INTERLEAVINGS = "tests/test_interleavings.py"
+MACHINE = "tests/test_model_machine.py"
+RACES = "tests/races"
+
+
+class Mutant(NamedTuple):
+    without: str
+    file: str
+    old: str
+    new: str
+    # What has to fail: pytest's paths, and its -k.
+    tests: str
+    match: str
+
+
+MUTANTS = [
+    # Refresh and replay.
+    Mutant(
+        "compare and swap of the generation",
+        SESSIONS,
+        "filter(generation=session.generation, expires_at__gt=now)",
+        "filter(expires_at__gt=now)",
+        INTERLEAVINGS,
+        "A17",
+    ),
+    Mutant(
+        "compare and swap of the generation",
+        SESSIONS,
+        "filter(generation=session.generation, expires_at__gt=now)",
+        "filter(expires_at__gt=now)",
+        RACES,
+        "A15",
+    ),
+    Mutant(
+        "a successor made of the row alone",
+        TOKENS,
+        "uuid.uuid5(session.pk, str(session.generation)).hex",
+        "uuid.uuid4().hex",
+        RACES,
+        "A15",
+    ),
+    Mutant(
+        "the same successor for who lost the race",
+        SESSIONS,
+        "    if _may_repeat(session, claims.generation, now):\n        return session\n",
+        "",
+        RACES,
+        "A15",
+    ),
+    Mutant(
+        "the grace for two tabs",
+        SESSIONS,
+        "return in_grace or session.generation_used < session.generation",
+        "return session.generation_used < session.generation",
+        LINEAGE,
+        "R09",
+    ),
+    Mutant(
+        "recovery of an answer lost hours ago",
+        SESSIONS,
+        "return in_grace or session.generation_used < session.generation",
+        "return in_grace",
+        LINEAGE,
+        "R09",
+    ),
+    Mutant(
+        "the end of the grace",
+        SESSIONS,
+        "return in_grace or session.generation_used < session.generation",
+        "return True",
+        LINEAGE,
+        "A14",
+    ),
+    Mutant(
+        "the end of the grace",
+        SESSIONS,
+        "return in_grace or session.generation_used < session.generation",
+        "return True",
+        MACHINE,
+        "",
+    ),
+    Mutant(
+        "the grace for the predecessor only",
+        SESSIONS,
+        "    if generation != session.generation - 1:\n        return False\n",
+        "",
+        LINEAGE,
+        "A17",
+    ),
+    Mutant(
+        "noting that a successor was used",
+        SESSIONS,
+        " and generation <= session.generation_used:",
+        ":",
+        LINEAGE,
+        "A14",
+    ),
+    Mutant(
+        "the end of a session whose token is replayed",
+        SESSIONS,
+        "if revoke(session, reason=RevokeReason.REUSE):",
+        "if False:",
+        LINEAGE,
+        "A14",
+    ),
+    Mutant(
+        "signals after commit",
+        SESSIONS,
+        "transaction.on_commit(lambda: signal.send_robust(sender=DeviceSession, **arguments))",
+        "signal.send_robust(sender=DeviceSession, **arguments)",
+        LINEAGE,
+        "A14",
+    ),
+    Mutant(
+        "the refusal of a token ahead of its row",
+        LIVENESS,
+        "if claims.generation > session.generation:",
+        "if False:",
+        LINEAGE,
+        "R22",
+    ),
+    # Limits in time, and what a refresh or a row may hold.
+    Mutant(
+        "the idle limit, to the second",
+        LIVENESS,
+        "session.expires_at <= now",
+        "session.expires_at < now",
+        LINEAGE,
+        "7_3_1",
+    ),
+    Mutant(
+        "the absolute limit",
+        SESSIONS,
+        '"expires_at": min(now + conf.IDLE_LIMIT, session.absolute_expires_at),',
+        '"expires_at": now + conf.IDLE_LIMIT, "absolute_expires_at": now + conf.SESSION_MAX_AGE,',
+        LINEAGE,
+        "7_3_2",
+    ),
+    Mutant(
+        "the absolute limit",
+        SESSIONS,
+        '"expires_at": min(now + conf.IDLE_LIMIT, session.absolute_expires_at),',
+        '"expires_at": now + conf.IDLE_LIMIT, "absolute_expires_at": now + conf.SESSION_MAX_AGE,',
+        MACHINE,
+        "",
+    ),
+    Mutant(
+        "a refresh that is no login",
+        SESSIONS,
+        '        "rotated_at": now,\n        "expires_at"',
+        '        "rotated_at": now,\n        "authenticated_at": now,\n        "expires_at"',
+        LINEAGE,
+        "S23",
+    ),
+    Mutant(
+        "no token at rest",
+        SESSIONS,
+        '"session.started", {"method": method}',
+        '"session.started", {"method": __import__("devices.core.tokens").core.tokens.issue(session)}',
+        LINEAGE,
+        "S08",
+    ),
+    # Revocation.
+    Mutant(
+        "the look at revoked_at",
+        LIVENESS,
+        "if session.revoked_at is not None:",
+        "if False:",
+        RACES,
+        "A19",
+    ),
+    Mutant(
+        "WHERE revoked_at IS NULL",
+        SESSIONS,
+        "pk=session.pk, user_id=session.user_id, revoked_at__isnull=True",
+        "pk=session.pk, user_id=session.user_id",
+        INTERLEAVINGS,
+        "",
+    ),
+    Mutant(
+        "the refusal where another request wrote the end down",
+        SESSIONS,
+        "            revoke(session, reason=reason)\n            raise SessionRevoked\n",
+        "            if revoke(session, reason=reason):\n                raise SessionRevoked\n",
+        INTERLEAVINGS,
+        "A13",
+    ),
+    Mutant(
+        "the look at the account",
+        LIVENESS,
+        "if not session.user.is_active or session.auth_stamp == DEACTIVATED:",
+        "if False:",
+        RACES,
+        "deactivation_by_update",
+    ),
+    Mutant(
+        "the least recently active session as the one to go",
+        SESSIONS,
+        '"-last_active", "-created_at"',
+        '"last_active", "created_at"',
+        MACHINE,
+        "",
+    ),
+    Mutant(
+        "the trigger that remembers a deactivation",
+        "devices/receivers.py",
+        "        triggers.install(using)",
+        "        pass",
+        MACHINE,
+        "",
+    ),
+    Mutant(
+        "a 401 that is committed (ATOMIC_REQUESTS)",
+        "devices/api/errors.py",
+        "    if isinstance(exc, SessionDenied):\n",
+        "    if False:\n",
+        "tests/test_atomic_requests.py",
+        "",
+    ),
+    Mutant(
+        "the lock of the rows a clean-up takes",
+        "devices/core/cleanup.py",
+        "rows.select_for_update(skip_locked=True).values_list",
+        "rows.values_list",
+        RACES,
+        "cleaning_up",
+    ),
+    Mutant(
+        "counting a failed login in spite of ATOMIC_REQUESTS",
+        "devices/api/routing.py",
+        "transaction.non_atomic_requests(cache_control(no_store=True)(view))",
+        "cache_control(no_store=True)(view)",
+        "tests/test_atomic_requests.py",
+        "counted",
+    ),
+    # What concerns all sessions of a user.
+    Mutant(
+        "the user's row locked by a login",
+        SESSIONS,
+        "        account = _lock(user)\n        if not _is_same(account, user):\n"
+        "            raise AccountNotActive\n        now =",
+        "        account = get_user_model().objects.get(pk=user.pk)\n        now =",
+        RACES,
+        "A23",
+    ),
+    Mutant(
+        "the user's row locked by revoke-all",
+        SESSIONS,
+        "        account = _lock(user)\n        if account is None:",
+        "        account = user\n        if account is None:",
+        RACES,
+        "racing_logins",
+    ),
+    Mutant(
+        "the password compared under the lock",
+        SESSIONS,
+        "account.is_active and account.password == user.password",
+        "account.is_active",
+        RACES,
+        "A18",
+    ),
+    Mutant(
+        "the user's row locked before it is deleted",
+        "devices/receivers.py",
+        "    sessions.account_leaves(instance)",
+        "    pass",
+        RACES,
+        "A12",
+    ),
+    Mutant(
+        "the least recently active session as the one to go",
+        SESSIONS,
+        '"-last_active", "-created_at"',
+        '"last_active", "created_at"',
+        RACES,
+        "A23",
+    ),
+    Mutant(
+        "locks that leave the row to foreign keys",
+        SESSIONS,
+        "select_for_update(no_key=True)",
+        "select_for_update()",
+        RACES,
+        "R02",
+    ),
+]
+
+
+def run(mutant: Mutant, tree: Path) -> str:
+    """How the tests failed on the tree without this protection; empty if they did not."""
+    file = tree / mutant.file
+    source = file.read_text()
+    if source.count(mutant.old) != 1:
+        return ""
+    file.write_text(source.replace(mutant.old, mutant.new))
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:randomly", "--tb=line"]
+    try:
+        done = subprocess.run(
+            [*command, mutant.tests, "-k", mutant.match],
+            cwd=tree,
+            env={**os.environ, "RACE_ROUNDS": "100", "MODEL_STEPS": "5000", "MUTANT": "1"},
+            capture_output=True,
+            text=True,
+        )
+    finally:
+        file.write_text(source)
+    failed = re.search(r"^FAILED \S+::(\S+)(?: - (.*))?", done.stdout, re.MULTILINE)
+    return f"{failed[1]}: {failed[2] or ''}" if done.returncode == 1 and failed else ""
+
+
+def main() -> int:
+    chosen = [mutant for mutant in MUTANTS if all(word in str(mutant) for word in sys.argv[1:])]
+    survived = 0
+    with tempfile.TemporaryDirectory() as directory:
+        tree = Path(directory) / "tree"
+        shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.sqlite3"))
+        for mutant in chosen:
+            began = time.monotonic()
+            how = run(mutant, tree)
+            survived += not how
+            print(
+                f"{'killed' if how else 'SURVIVED':<9} {time.monotonic() - began:5.1f} s  "
+                f"{mutant.without}\n{'':<19}{how[:160] or mutant.tests}",
+                flush=True,
+            )
+    print(f"{len(chosen) - survived} of {len(chosen)} killed")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
