@@ -71,9 +71,6 @@ class DeviceSessionQuerySet(models.QuerySet["DeviceSession"]):
     def expired(self, now: datetime | None = None) -> Self:
         return self.filter(revoked_at__isnull=True, expires_at__lte=now or timezone.now())
 
-    def ended(self, now: datetime | None = None) -> Self:
-        return self.filter(Q(revoked_at__isnull=False) | Q(expires_at__lte=now or timezone.now()))
-
     def within(self, network: IPv4Network | IPv6Network) -> Self:
         """Those that began at an address of this network."""
         return self.filter(Within(F("ip_address"), network))

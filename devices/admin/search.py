@@ -41,11 +41,7 @@ def names_of_people() -> list[str]:
 def _plain(address: str) -> IPv4Address | IPv6Address:
     """An address as sessions keep it. Raises ValueError."""
     ip = ip_address(address)
-    if isinstance(ip, IPv6Address):
-        if ip.scope_id:
-            raise ValueError("An address with a scope belongs to no client.")
-        return ip.ipv4_mapped or ip
-    return ip
+    return (ip.ipv4_mapped if isinstance(ip, IPv6Address) else None) or ip
 
 
 def _of_people(term: str) -> Q:

@@ -154,7 +154,6 @@ class DeviceSessionAdmin(RevokesSessions):
             subtitle=f"\u2068{obj}\u2069",
             log=log[:LOG_LENGTH],
             log_is_cut=len(log) > LOG_LENGTH,
-            log_length=LOG_LENGTH,
             may_revoke=self.may_revoke(request, obj),
         )
         return super().render_change_form(request, context, add, change, form_url, obj)
