@@ -177,6 +177,7 @@ def confirm(session: DeviceSession, client: Client) -> None:
     with transaction.atomic():
         if not _unrevoked(session).update(authenticated_at=now):
             raise SessionRevoked
+        liveness.forget([session.user_id])
         session.authenticated_at = now
         activity.record(session, "session.confirmed", ip_address=client.ip_address)
 

@@ -221,6 +221,19 @@ def test_another_name_is_seen_everywhere(line, alice, sign_in):
     wait_for(lambda: phone.get("/api/sessions/current").json()["name"] == "My phone", 1)
 
 
+def test_a_confirmation_is_believed_everywhere(line, alice, sign_in):
+    phone = sign_in_remembered(sign_in, alice)
+    before = sessions.authenticate(phone.access.encode(), mock.Mock()).authenticated_at
+    with elsewhere():
+        answer = phone.post("/api/sessions/current/confirm", {"password": PASSWORD})
+    assert answer.status_code == 200
+
+    def is_newer():
+        return sessions.authenticate(phone.access.encode(), mock.Mock()).authenticated_at > before
+
+    wait_for(is_newer, 1)
+
+
 # A session read before its end is heard of, and stored after that
 
 
