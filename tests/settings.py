@@ -15,6 +15,9 @@ os.environ.update(
     SECURE_SSL_REDIRECT="false",
 )
 
+# Making and dropping a database may take its time; what the site may take, the races set themselves.
+os.environ.setdefault("DB_STATEMENT_TIMEOUT", "0")
+
 from project.settings import *  # noqa: E402, F403
 
 # Hashing is slow on purpose; tests that are about it choose their own hasher.

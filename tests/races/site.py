@@ -99,12 +99,20 @@ class Site:
 
 
 @contextmanager
-def serve(database: str, log: Path) -> Iterator[Site]:
-    """Serve the site over this database until the block is left; what it says goes into the log."""
+def serve(database: str, log: Path, port: int | None = None) -> Iterator[Site]:
+    """Serve the site over this database until the block is left; what it says goes into the log.
+
+    `port` is another way to the server of the database than DATABASE_URL's.
+    """
+    way = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database}")
+    if port:
+        who, at, _ = way.netloc.rpartition("@")
+        way = way._replace(netloc=f"{who}{at}127.0.0.1:{port}")
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.races.settings",
-        "DATABASE_URL": urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database}").geturl(),
+        "DATABASE_URL": way.geturl(),
+        "DB_STATEMENT_TIMEOUT": "5s",
     }
     command = [
         sys.executable,
