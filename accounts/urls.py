@@ -5,9 +5,9 @@ from devices.api.routing import endpoint
 from .views import LoginView, LogoutView, MeView, PasswordView, RegisterView
 
 urlpatterns = [
-    endpoint("register", RegisterView.as_view(), "register"),
-    endpoint("login", LoginView.as_view(), "login"),
-    endpoint("logout", LogoutView.as_view(), "logout"),
-    endpoint("me", MeView.as_view(), "me"),
-    endpoint("me/password", PasswordView.as_view(), "me-password"),
+    endpoint("register", RegisterView.as_view(), "api-register"),
+    endpoint("login", LoginView.as_view(), "api-login"),
+    endpoint("logout", LogoutView.as_view(), "api-logout"),
+    endpoint("me", MeView.as_view(), "api-me"),
+    endpoint("me/password", PasswordView.as_view(), "api-me-password"),
 ]
