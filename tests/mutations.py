@@ -232,6 +232,14 @@ MUTANTS = [
         "",
     ),
     Mutant(
+        "the word to those who remember a session",
+        SESSIONS,
+        "    liveness.forget(session.user_id for session in sessions)\n",
+        "",
+        RACES,
+        "A19 and cached and (device or admin)",
+    ),
+    Mutant(
         "a 401 that is committed (ATOMIC_REQUESTS)",
         "devices/api/errors.py",
         "    if isinstance(exc, SessionDenied):\n",
@@ -331,6 +339,8 @@ def run(mutant: Mutant, tree: Path) -> str:
 
 
 def main() -> int:
+    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        sys.exit("The races need PostgreSQL: set DATABASE_URL.")
     chosen = [mutant for mutant in MUTANTS if all(word in str(mutant) for word in sys.argv[1:])]
     survived = 0
     with tempfile.TemporaryDirectory() as directory:

@@ -1,8 +1,11 @@
-"""What every race has at hand: the site in four processes over PostgreSQL, and how many rounds to run."""
+"""What every race has at hand: the site in several processes over PostgreSQL, and how many rounds to run."""
 
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -10,20 +13,35 @@ from django.db import connection
 from .site import Site, serve
 
 # A few in the suite; `make races` asks for all.
-ROUNDS = int(os.environ.get("RACE_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "2"))
 
 Tally = Callable[..., None]
 tallies: dict[str, Counter[str]] = defaultdict(Counter)
 
 
 @pytest.fixture(scope="session")
-def site(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The site on the suite's own database, so that tests may call the verbs beside it."""
+def sites(
+    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Site]]:
+    """sites("cached"): the site in a mode of LIVENESS, on the suite's own database, once for all tests."""
     if connection.vendor != "postgresql":
         pytest.skip("NO RACES: they need PostgreSQL, see DATABASE_URL")
-    log = tmp_path_factory.mktemp("races") / "gunicorn.log"
-    with serve(connection.settings_dict["NAME"], log) as site:
-        yield site
+    with ExitStack() as stack:
+
+        @cache
+        def start(liveness: str) -> Site:
+            log = tmp_path_factory.mktemp(liveness) / "gunicorn.log"
+            return stack.enter_context(serve(connection.settings_dict["NAME"], liveness, log))
+
+        yield start
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest, sites: Callable[[str], Site], settings: Any) -> Site:
+    """The site in the mode "database", or in the one that the test is parametrized with."""
+    # Of the verbs that a test calls in its own process, the site hears like this.
+    settings.DEVICES = {**settings.DEVICES, "BUS": "postgres"}
+    return sites(getattr(request, "param", "database"))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 bind = "127.0.0.1:0"
 workers = 4
 worker_class = "gthread"
-threads = 4
+threads = 3
 # Longer than any caller pauses.
 keepalive = 60
 control_socket_disable = True

@@ -1,6 +1,14 @@
 """The site as the races run against it: the suite's settings, with room for very many logins of very few."""
 
+import os
+
 from tests.settings import *  # noqa: F403
 from tests.settings import DEVICES
 
-DEVICES = {**DEVICES, "MAX_SESSIONS": 5, "LOGIN_ATTEMPTS_PER_ADDRESS": 1_000_000}
+DEVICES = {
+    **DEVICES,
+    "LIVENESS": os.environ["RACE_LIVENESS"],
+    "BUS": "postgres",
+    "MAX_SESSIONS": 5,
+    "LOGIN_ATTEMPTS_PER_ADDRESS": 1_000_000,
+}

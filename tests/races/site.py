@@ -72,6 +72,7 @@ def _refuse_5xx(response: httpx.Response) -> None:
 @dataclass(frozen=True)
 class Site:
     url: str
+    liveness: str
     log: Path
     # For what is done before and after a race, one thing after the other.
     caller: Caller
@@ -99,7 +100,7 @@ class Site:
 
 
 @contextmanager
-def serve(database: str, log: Path, port: int | None = None) -> Iterator[Site]:
+def serve(database: str, liveness: str, log: Path, port: int | None = None) -> Iterator[Site]:
     """Serve the site over this database until the block is left; what it says goes into the log.
 
     `port` is another way to the server of the database than DATABASE_URL's.
@@ -111,6 +112,7 @@ def serve(database: str, log: Path, port: int | None = None) -> Iterator[Site]:
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.races.settings",
+        "RACE_LIVENESS": liveness,
         "DATABASE_URL": way.geturl(),
         "DB_STATEMENT_TIMEOUT": "5s",
     }
@@ -129,7 +131,7 @@ def serve(database: str, log: Path, port: int | None = None) -> Iterator[Site]:
     try:
         url = _url(process, log)
         with Caller(url) as caller:
-            yield Site(url, log, caller)
+            yield Site(url, liveness, log, caller)
     finally:
         process.terminate()
         process.wait(30)

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -28,12 +29,11 @@ class LockWaits(threading.Thread):
         self.waits = {}
 
     def run(self):
-        with connection.cursor() as cursor:
+        with closing(connection), connection.cursor() as cursor:
             while not self.over.wait(0.01):
                 cursor.execute(WAITING)
                 for pid, since, seconds in cursor.fetchall():
                     self.waits[pid, since] = float(seconds)
-        connection.close()
 
     def p99(self):
         waits = sorted(self.waits.values())
@@ -42,10 +42,14 @@ class LockWaits(threading.Thread):
 
 def deadlocks():
     """How many the server has counted. Its processes report when they end, so all others are ended first."""
-    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_terminate_backend(pid) {others}")
-        while cursor.execute(f"SELECT count(*) {others}").fetchone() != (0,):
+        cursor.execute(
+            f"SELECT pid, pg_terminate_backend(pid) FROM ({others}) AS other"
+            " WHERE pid <> pg_backend_pid()"
+        )
+        ended = {pid for pid, _ in cursor.fetchall()}
+        while ended & {pid for (pid,) in cursor.execute(others).fetchall()}:
             time.sleep(0.05)
         counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
         return cursor.execute(counted).fetchone()[0]

@@ -70,7 +70,8 @@ def line() -> Iterator[Line]:
 
 @pytest.fixture
 def site(line: Line, transactional_db: None, tmp_path: Path) -> Iterator[Site]:
-    with serve(connection.settings_dict["NAME"], tmp_path / "site.log", port=line.port) as site:
+    database = connection.settings_dict["NAME"]
+    with serve(database, "database", tmp_path / "site.log", port=line.port) as site:
         yield site
 
 
