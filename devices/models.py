@@ -48,6 +48,19 @@ class Status(models.TextChoices):
     EXPIRED = "expired", _("Expired")
 
 
+class RiskLevel(models.TextChoices):
+    """How strange a login was, judged by `core.risk`. From MEDIUM on it is suspicious."""
+
+    NONE = "none", _("None")
+    LOW = "low", _("Low")
+    MEDIUM = "medium", _("Medium")
+    HIGH = "high", _("High")
+    CRITICAL = "critical", _("Critical")
+
+
+SUSPICIOUS = (RiskLevel.MEDIUM, RiskLevel.HIGH, RiskLevel.CRITICAL)
+
+
 # What a deactivation writes over the stamps of a user's sessions: no password has it, so they stay ended
 # although the account may be activated again.
 DEACTIVATED = ""
@@ -70,6 +83,14 @@ class DeviceSessionQuerySet(models.QuerySet["DeviceSession"]):
 
     def expired(self, now: datetime | None = None) -> Self:
         return self.filter(revoked_at__isnull=True, expires_at__lte=now or timezone.now())
+
+    def suspicious(self) -> Self:
+        """Those whose login was strange, whether or not the owner has said since that it was theirs."""
+        return self.filter(risk_level__in=SUSPICIOUS)
+
+    def waiting(self) -> Self:
+        """Suspicious and active ones of which the owner has said neither yes nor no."""
+        return self.suspicious().active().filter(reviewed_at__isnull=True)
 
     def within(self, network: IPv4Network | IPv6Network) -> Self:
         """Those that began at an address of this network."""
@@ -110,6 +131,12 @@ class DeviceSession(models.Model):
     login_method = models.CharField(max_length=32, default="password")
     authenticated_at = models.DateTimeField()
     mfa_at = models.DateTimeField(null=True, blank=True)
+
+    # How strange the login was: 0-100, and its level. The reasons are in the log, as `login.suspicious`.
+    risk_score = models.PositiveSmallIntegerField(default=0)
+    risk_level = models.CharField(max_length=8, choices=RiskLevel, default=RiskLevel.NONE)
+    # When the owner said whether it was them.
+    reviewed_at = models.DateTimeField(null=True, blank=True)
 
     created_at = models.DateTimeField()
     last_active = models.DateTimeField()
@@ -158,6 +185,12 @@ class DeviceSession(models.Model):
             models.Index("os", name="devices_os"),
             models.Index("browser", name="devices_browser"),
             models.Index("country", name="devices_country"),
+            models.Index(
+                F("created_at").desc(),
+                F("id").desc(),
+                condition=Q(risk_level__in=("medium", "high", "critical")),
+                name="devices_suspicious",
+            ),
         ]
         constraints = [
             models.CheckConstraint(
