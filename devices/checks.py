@@ -42,6 +42,7 @@ NUMBERS = {
     "REFRESH_GRACE": (0, False),
     "MAX_SESSIONS": (1, True),
     "STEP_UP_MAX_AGE": (1, True),
+    "SHORT_SESSION_MAX_AGE": (1, False),
     "LOGIN_FAILURES_PER_ACCOUNT": (1, False),
     "LOGIN_ATTEMPTS_PER_ADDRESS": (1, False),
     "INACTIVE_DAYS": (1, False),
@@ -58,6 +59,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *_proxies(),
         *_transactions(),
         *_liveness(),
+        *_second_factor(),
     ]
 
 
@@ -252,6 +254,24 @@ def _liveness() -> Iterator[CheckMessage]:
             hint="Wrap the views of the API in transaction.non_atomic_requests.",
             id="devices.W023",
         )
+
+
+def _second_factor() -> Iterator[CheckMessage]:
+    path = Conf().SECOND_FACTOR
+    if path is not None and not _is_second_factor(path):
+        yield Error(
+            "DEVICES['SECOND_FACTOR'] does not lead to what knows second factors.",
+            hint="Give the dotted path of a class with the methods has and verify; see docs/step-up.md.",
+            id="devices.E030",
+        )
+
+
+def _is_second_factor(path: str) -> bool:
+    try:
+        backend = import_string(path)()
+    except (ImportError, TypeError):
+        return False
+    return callable(getattr(backend, "has", None)) and callable(getattr(backend, "verify", None))
 
 
 def _is_bus(bus: str) -> bool:

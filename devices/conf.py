@@ -57,8 +57,18 @@ class Conf:
         return None if seconds is None else timedelta(seconds=seconds)
 
     @property
+    def SHORT_SESSION_MAX_AGE(self) -> timedelta:
+        """Hours after which a session ends that began with `remember: false`."""
+        return timedelta(hours=self._get("SHORT_SESSION_MAX_AGE", 12))
+
+    @property
+    def SECOND_FACTOR(self) -> str | None:
+        """Dotted path of what knows people's second factors. None: nobody has one."""
+        return self._get("SECOND_FACTOR", None) or None
+
+    @property
     def LOGIN_FAILURES_PER_ACCOUNT(self) -> int:
-        """Wrong passwords for one account within a minute; then it has to wait, each time twice as long."""
+        """Wrong passwords, or codes, for one account within a minute; then it waits, twice as long each time."""
         return int(self._get("LOGIN_FAILURES_PER_ACCOUNT", 10))
 
     @property

@@ -37,8 +37,20 @@ class AccountNotActive(SessionError):
     message = _("No active account found with the given credentials")
 
 
+class OtpRequired(SessionError):
+    """What was proved is not enough for this account: it has a second factor."""
+
+    code = "otp_required"
+    message = _("Give a code of your second factor, too.")
+
+
+class OtpInvalid(SessionError):
+    code = "otp_invalid"
+    message = _("This code is wrong, or was used before.")
+
+
 class TooManyAttempts(ValidationError):
-    """A password was tried too often. A ValidationError, so that any login form shows it as its own."""
+    """Tried too often, a password or a code. A ValidationError, so that any form shows it as its own."""
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(_("Too many attempts. Try again later."), code="throttled")

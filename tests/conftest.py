@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import time_machine
@@ -11,6 +12,7 @@ from devices.core import sessions
 from devices.core.client import Client
 from devices.models import DeviceSession
 from tests.client import CHROME, PASSWORD, Device
+from tests.factor import Codes
 
 SignIn = Callable[..., Device]
 
@@ -56,6 +58,15 @@ def bystanders() -> Callable[[User, int], None]:
         DeviceSession.objects.bulk_create(DeviceSession(**values) for _ in range(n - 1))
 
     return bystanders
+
+
+@pytest.fixture
+def codes(settings: Any, monkeypatch: pytest.MonkeyPatch) -> type[Codes]:
+    """Second factors made of lists of codes: `codes.codes[user.pk] = ["100000"]`."""
+    settings.DEVICES = {**settings.DEVICES, "SECOND_FACTOR": "tests.factor.Codes"}
+    monkeypatch.setattr(Codes, "codes", {})
+    monkeypatch.setattr(Codes, "looked_at", 0)
+    return Codes
 
 
 @pytest.fixture

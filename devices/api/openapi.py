@@ -21,7 +21,14 @@ from rest_framework.exceptions import (
 )
 from rest_framework.views import APIView
 
-from devices.exceptions import AccountNotActive, SessionExpired, SessionRevoked, TokenNotValid
+from devices.exceptions import (
+    AccountNotActive,
+    OtpInvalid,
+    OtpRequired,
+    SessionExpired,
+    SessionRevoked,
+    TokenNotValid,
+)
 
 from .errors import BodyTooLarge, SessionDenied
 from .serializers import ErrorSerializer
@@ -37,7 +44,12 @@ BEARER = (
     SessionDenied(SessionExpired()),
 )
 # credentials,
-CREDENTIALS = (SessionDenied(AccountNotActive()), Throttled(wait=60))
+CREDENTIALS = (
+    SessionDenied(AccountNotActive()),
+    SessionDenied(OtpRequired()),
+    SessionDenied(OtpInvalid()),
+    Throttled(wait=60),
+)
 # and any body.
 JSON = (
     ParseError("The request is not valid JSON."),

@@ -7,12 +7,14 @@ from rest_framework.permissions import BasePermission
 
 from devices.conf import conf
 from devices.core import stepup
+from devices.models import DeviceSession
 
 from .errors import StepUpRequired
 
 
 class RecentlyConfirmed(BasePermission):
-    """The caller proved who they are at most STEP_UP_MAX_AGE ago, or within the time of `within`.
+    """The caller proved who they are at most STEP_UP_MAX_AGE ago, or within the time of `within`; with
+    the second factor, if they have one.
 
     If not, the answer is the 401 of RFC 9470 and no 403: the client can confirm and come again. Put it behind
     IsAuthenticated.
@@ -29,6 +31,18 @@ class RecentlyConfirmed(BasePermission):
 
     def has_permission(self, request: Any, view: Any) -> bool:
         max_age = self.max_age
-        if max_age is not None and not stepup.is_fresh(request.auth, max_age):
+        if max_age is None:
+            return True
+        session = _session_of(request)
+        if session is None or not stepup.is_fresh(session, max_age):
             raise StepUpRequired(max_age)
         return True
+
+
+def _session_of(request: Any) -> DeviceSession | None:
+    """The session of a token; or, where DRF's SessionAuthentication let a browser in, the browser's."""
+    if isinstance(request.auth, DeviceSession):
+        return request.auth
+    session: DeviceSession | None = getattr(request, "device_session", None)
+    # Whoever a third way of authentication let in may have somebody else's cookie with them.
+    return session if session is not None and session.user_id == request.user.pk else None

@@ -10,7 +10,14 @@ from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, i
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, Throttled
 
-from devices.exceptions import RefreshReused, SessionExpired, SessionRevoked, TokenNotValid
+from devices.exceptions import (
+    OtpInvalid,
+    OtpRequired,
+    RefreshReused,
+    SessionExpired,
+    SessionRevoked,
+    TokenNotValid,
+)
 from devices.models import RevokeReason, Status
 
 from .errors import SessionDenied, StepUpRequired
@@ -239,10 +246,16 @@ describe(
         "confirmSession",
         "Prove again who you are",
         "Signing out another device, or all of them, asks for a login or a confirmation at most "
-        "15 minutes old (RFC 9470). No new tokens: the ones you have are good for it then.",
+        "15 minutes old (RFC 9470). Send your password; or, if you have a second factor, a code of it, since "
+        "then a password is not enough. No new tokens: the ones you have are good for it then.",
         takes=Body(ConfirmSerializer, {"password": "correct horse battery 9"}),
         gives=Body(ConfirmedSerializer, {"confirmed_until": "2026-03-01T12:15:00Z"}),
-        refuses=(*BEARER, Throttled(wait=60)),
+        refuses=(
+            *BEARER,
+            SessionDenied(OtpRequired()),
+            SessionDenied(OtpInvalid()),
+            Throttled(wait=60),
+        ),
         invalid={"password": ["This is not your password."]},
     ),
     revoke_all=operation(

@@ -10,7 +10,7 @@ from rest_framework.exceptions import NotFound, Throttled
 from rest_framework_simplejwt import settings as jwt
 from rest_framework_simplejwt.serializers import TokenObtainSerializer
 
-from devices.core import sessions, stepup, tokens
+from devices.core import second_factor, sessions, stepup, tokens
 from devices.exceptions import SessionError, TokenNotValid, TooManyAttempts
 from devices.http import client_of, newcomer_of
 from devices.models import Activity, DeviceSession
@@ -24,6 +24,14 @@ TIMES_IN_UTC = {
 }
 
 
+class OtpField(TextField):
+    """A code of the second factor, as people type it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs = {"write_only": True, "max_length": 64, **kwargs}
+        super().__init__(**kwargs)
+
+
 class SessionStartSerializer(TokenObtainSerializer):
     """Credentials in, a new session out, in `self.session`."""
 
@@ -34,11 +42,20 @@ class SessionStartSerializer(TokenObtainSerializer):
         self.fields[self.username_field] = TextField(write_only=True)
         # A password is taken as it is; SimpleJWT's field would strip it.
         self.fields["password"] = TextField(write_only=True, trim_whitespace=False)
+        self.fields["otp"] = OtpField(required=False, allow_blank=True)
+        self.fields["remember"] = serializers.BooleanField(write_only=True, default=True)
+
+    def admit(self, user: Any) -> None:
+        """For subclasses: raise a SessionError to keep out a user whose password was right."""
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        otp, remember = attrs.pop("otp", ""), attrs.pop("remember")
+        client = newcomer_of(self.context["request"])
         try:
             super().validate(attrs)
-            self.session = sessions.start(self.user, newcomer_of(self.context["request"]))
+            self.admit(self.user)
+            mfa = second_factor.demand(self.user, otp, client)
+            self.session = sessions.start(self.user, client, mfa=mfa, remember=remember)
         except SessionError as error:
             raise SessionDenied(error) from error
         except TooManyAttempts as error:
@@ -168,25 +185,34 @@ class ActivitySerializer(serializers.ModelSerializer):
 
 
 class ConfirmSerializer(serializers.Serializer):
-    """A proof of who the caller is, for the session they are in."""
+    """A proof of who the caller is, for the session they are in: a password, or a code if they have to."""
 
-    password = serializers.CharField(
-        write_only=True, trim_whitespace=False, max_length=1024, style={"input_type": "password"}
+    password = TextField(
+        write_only=True,
+        required=False,
+        trim_whitespace=False,
+        max_length=1024,
+        style={"input_type": "password"},
     )
+    otp = OtpField(required=False)
 
-    def validate_password(self, password: str) -> str:
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         request = self.context["request"]
+        client = client_of(request)
         try:
-            is_right = stepup.confirm(request.auth, password, client_of(request))
+            if "otp" in attrs and second_factor.required_of(request.user):
+                stepup.confirm_by_code(request.auth, attrs["otp"], client)
+            elif "password" not in attrs:
+                required = self.fields["password"].error_messages["required"]
+                raise serializers.ValidationError({"password": [required]}, code="required")
+            elif not stepup.confirm_by_password(request.auth, attrs["password"], client):
+                wrong = _("This is not your password.")
+                raise serializers.ValidationError({"password": [wrong]}, code="password_wrong")
         except TooManyAttempts as error:
             raise Throttled(wait=error.retry_after) from error
         except SessionError as error:
             raise SessionDenied(error) from error
-        if not is_right:
-            raise serializers.ValidationError(
-                _("This is not your password."), code="password_wrong"
-            )
-        return password
+        return attrs
 
 
 class ConfirmedSerializer(serializers.Serializer):

@@ -1,4 +1,4 @@
-"""How often a password may be tried, for one account and from one address.
+"""How often a password, or a code, may be tried, for one account and from one address.
 
 Every attempt is counted before its password is hashed, by one conditional UPDATE: parallel attempts in any
 number of workers get no more than the limit between them.
@@ -65,14 +65,15 @@ def begin(username: str, client: Client) -> Attempt:
         address = _key("address", _network(client.ip_address))
         if not _reserve(address, conf.LOGIN_ATTEMPTS_PER_ADDRESS):
             raise _refusal(address)
-    account = _key("account", username.casefold())
-    if _reserve_patiently(account):
-        return Attempt(account, account)
-    if place := _known_device(username, client) or _known_address(username, client):
-        known = _key("known", username.casefold(), place)
-        if _reserve_patiently(known):
-            return Attempt(account, known)
-    raise _refusal(account)
+    return _begin("account", "known", username, client)
+
+
+def begin_code(username: str, client: Client) -> Attempt:
+    """Count an attempt at a code of the account's second factor, as `begin` counts those at its password.
+
+    The two do not share a count. The address was counted with the password, or with the session's login.
+    """
+    return _begin("code", "known for codes", username, client)
 
 
 def pardon(username: str) -> None:
@@ -88,6 +89,17 @@ def forget(limit: int) -> int:
     keys = list(idle.order_by("window_ends").values_list("pk", flat=True)[:limit])
     # Not one that has come into use since.
     return over.filter(pk__in=keys).delete()[0]
+
+
+def _begin(of_all: str, of_known: str, username: str, client: Client) -> Attempt:
+    account = _key(of_all, username.casefold())
+    if _reserve_patiently(account):
+        return Attempt(account, account)
+    if place := _known_device(username, client) or _known_address(username, client):
+        known = _key(of_known, username.casefold(), place)
+        if _reserve_patiently(known):
+            return Attempt(account, known)
+    raise _refusal(account)
 
 
 def _reserve_patiently(key: str) -> bool:

@@ -21,6 +21,9 @@ class Event(enum.Enum):
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
     LOGIN_BLOCKED = "login.blocked"
+    OTP_SUCCEEDED = "otp.succeeded"
+    OTP_FAILED = "otp.failed"
+    OTP_BLOCKED = "otp.blocked"
     SESSION_STARTED = "session.started"
     SESSION_REVOKED = "session.revoked"
     SESSION_USED_AFTER_END = "session.used_after_end"
@@ -31,11 +34,12 @@ class Event(enum.Enum):
 
 _ALARMING = {
     Event.LOGIN_BLOCKED,
+    Event.OTP_BLOCKED,
     Event.SESSION_USED_AFTER_END,
     Event.REFRESH_REUSED,
     Event.ACCESS_REFUSED,
 }
-_FAILED = _ALARMING | {Event.LOGIN_FAILED}
+_FAILED = _ALARMING | {Event.LOGIN_FAILED, Event.OTP_FAILED}
 
 
 def log(

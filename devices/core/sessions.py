@@ -21,13 +21,14 @@ from devices import signals
 from devices.conf import conf
 from devices.exceptions import (
     AccountNotActive,
+    OtpRequired,
     RefreshReused,
     SessionError,
     SessionRevoked,
 )
 from devices.models import DeviceSession, DeviceSessionQuerySet, RevokeReason, auth_stamp
 
-from . import activity, audit, cleanup, geo, liveness, tokens
+from . import activity, audit, cleanup, geo, liveness, second_factor, tokens
 from .activity import Entry
 from .audit import Event
 from .client import Client, label
@@ -35,13 +36,25 @@ from .device_key import likeness, proven_key
 from .tokens import Claims
 
 
-def start(user: AbstractBaseUser, client: Client, *, method: str = "password") -> DeviceSession:
-    """Begin a session for a user who has just proved who they are.
+def start(
+    user: AbstractBaseUser,
+    client: Client,
+    *,
+    method: str = "password",
+    mfa: bool = False,
+    remember: bool = True,
+) -> DeviceSession:
+    """Begin a session for a user who has just proved who they are; `mfa` if with a second factor, too.
+
+    Whoever has one does not get in without it, by whatever door: OtpRequired. One that is not to be
+    remembered ends after SHORT_SESSION_MAX_AGE.
 
     The session that the same device had ends, and its name goes on. The least recently active sessions
     beyond MAX_SESSIONS end. Raises AccountNotActive if the account was deactivated, deleted or given
     another password since the proof.
     """
+    if not mfa and second_factor.required_of(user):
+        raise OtpRequired
     device = label(client, conf.LABEL_RULES)
     place = geo.locate(client.ip_address)
     with transaction.atomic():
@@ -52,6 +65,8 @@ def start(user: AbstractBaseUser, client: Client, *, method: str = "password") -
         proven = proven_key(account.pk, client)
         ended, name = _make_room(account, proven, now)
         absolute = now + conf.SESSION_MAX_AGE
+        if not remember:
+            absolute = min(absolute, now + conf.SHORT_SESSION_MAX_AGE)
         session = DeviceSession(
             user_id=account.pk,
             name=name,
@@ -69,6 +84,7 @@ def start(user: AbstractBaseUser, client: Client, *, method: str = "password") -
             longitude=place.longitude,
             login_method=method,
             authenticated_at=now,
+            mfa_at=now if mfa else None,
             created_at=now,
             last_active=now,
             expires_at=min(now + conf.IDLE_LIMIT, absolute),
@@ -171,15 +187,17 @@ def count_active(user: AbstractBaseUser) -> int:
     return DeviceSession.objects.of(user).active().count()
 
 
-def confirm(session: DeviceSession, client: Client) -> None:
+def confirm(session: DeviceSession, client: Client, *, method: str, mfa: bool = False) -> None:
     """Note that the person has just proved again who they are. Raises SessionRevoked if it has ended."""
     now = timezone.now()
+    proved = {"authenticated_at": now} | ({"mfa_at": now} if mfa else {})
     with transaction.atomic():
-        if not _unrevoked(session).update(authenticated_at=now):
+        if not _unrevoked(session).update(**proved):
             raise SessionRevoked
         liveness.forget([session.user_id])
-        session.authenticated_at = now
-        activity.record(session, "session.confirmed", ip_address=client.ip_address)
+        _assign([session], proved)
+        confirmed = {"method": method}
+        activity.record(session, "session.confirmed", confirmed, ip_address=client.ip_address)
 
 
 def rename(session: DeviceSession, name: str) -> None:

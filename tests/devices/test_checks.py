@@ -129,6 +129,22 @@ def test_what_is_remembered_needs_a_bus(expected, changes):
         assert ids() == expected
 
 
+@pytest.mark.parametrize(
+    ("expected", "path"),
+    [
+        (set(), "tests.factor.Codes"),
+        ({"E030"}, "tests.factor.Coeds"),
+        ({"E030"}, "tests.factors.Codes"),
+        ({"E030"}, "tests.client.Device"),
+        ({"E030"}, "tests.client.PASSWORD"),
+        ({"E030"}, "Codes"),
+    ],
+)
+def test_the_second_factor_is_where_it_is_said_to_be(expected, path):
+    with override_settings(DEVICES=project.DEVICES | {"SECOND_FACTOR": path}):
+        assert ids() == expected
+
+
 def test_only_postgresql_can_be_its_own_bus():
     with override_settings(DEVICES=project.DEVICES | {"LIVENESS": "cached", "BUS": "postgres"}):
         assert ids() == (set() if connections["default"].vendor == "postgresql" else {"E022"})

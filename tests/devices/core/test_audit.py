@@ -43,12 +43,15 @@ def lines():
 
 @pytest.mark.django_db(transaction=True)
 def test_V16_3_1_each_event_is_written_when_it_happens_and_no_other_exists(
-    alice, make_user, sign_in, clock, lines
+    alice, mallory, codes, sign_in, clock, lines
 ):
     phone, laptop = sign_in(alice), sign_in(alice, ip="198.51.100.4")
     Device().post("/api/login", {"email": alice.email, "password": "wrong"})
     for _ in range(11):
         Device().post("/api/login", {"email": "nobody@example.org", "password": "wrong"})
+    codes.codes[mallory.pk] = ["100000"]
+    for otp in ("100000", *["0"] * 21):
+        Device().post("/api/login", {"email": mallory.email, "password": PASSWORD, "otp": otp})
     used_up = phone.refresh_token
     phone.rotate()
     assert phone.is_in()
@@ -59,7 +62,7 @@ def test_V16_3_1_each_event_is_written_when_it_happens_and_no_other_exists(
     laptop.post("/api/logout")
 
     assert {line["event"] for line in lines.events} == {event.value for event in Event}
-    assert len(lines.of(Event.SESSION_STARTED)) == 2
+    assert len(lines.of(Event.SESSION_STARTED)) == 3
     assert len(lines.of(Event.REFRESH_SUCCEEDED)) == 1
     [reused] = lines.of(Event.REFRESH_REUSED)
     assert reused["session"] == phone.session_id
