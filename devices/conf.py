@@ -68,7 +68,7 @@ class Conf:
 
     @property
     def LOGIN_FAILURES_PER_ACCOUNT(self) -> int:
-        """Wrong passwords, or codes, for one account within a minute; then it waits, twice as long each time."""
+        """Wrong passwords, or codes, for one account in a minute; then it waits, twice as long each time."""
         return int(self._get("LOGIN_FAILURES_PER_ACCOUNT", 10))
 
     @property
