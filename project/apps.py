@@ -1,5 +1,10 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
 class ProjectConfig(AppConfig):
     name = "project"
+
+    def ready(self) -> None:
+        import_module("project.receivers")

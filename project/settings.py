@@ -1,15 +1,12 @@
 """Settings of the site. What differs between machines comes from the environment; see .env.example."""
 
 from datetime import timedelta
-from pathlib import Path
 
-import environ
 from csp.constants import NONE, SELF
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-
-env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+from .environment import BASE_DIR, env
+from .ways_in import *  # noqa: F403
+from .ways_in import PROVIDER_ORIGINS
 
 # What it runs as
 
@@ -29,6 +26,14 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.google",
+    "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.mfa",
+    "allauth.headless",
     "django_user_agents",
     "rest_framework",
     "drf_spectacular",
@@ -46,6 +51,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "devices.web.middleware.DeviceMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "project.middleware.DatabaseAway",
 ]
 
@@ -90,6 +96,16 @@ else:
         options=f"-c statement_timeout={timeout} -c lock_timeout={timeout}",
     )
 
+# Counts of attempts (sign-ups, mails that are asked for) hold for all processes alike, and outlive them. They
+# are thrown away when they are over, or when there are too many.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "project_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
+
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "static/"
@@ -99,7 +115,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 
 AUTHENTICATION_BACKENDS = ["devices.backends.LimitedModelBackend"]
 AUTH_USER_MODEL = "accounts.User"
-LOGIN_URL = "login"
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "devices"
 LOGOUT_REDIRECT_URL = "home"
 
@@ -200,7 +216,8 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF],
+        # Signing in with another site begins with a form here and leads there.
+        "form-action": [SELF, *PROVIDER_ORIGINS],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }

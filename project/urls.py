@@ -1,7 +1,6 @@
 """Where everything is."""
 
 from django.contrib import admin
-from django.contrib.auth import views as auth
 from django.urls import include, path
 from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView
@@ -13,8 +12,7 @@ from .views import DocsView, healthz
 urlpatterns = [
     path("", TemplateView.as_view(template_name="home.html"), name="home"),
     path("devices/", include("devices.web.urls")),
-    path("accounts/login/", auth.LoginView.as_view(template_name="login.html"), name="login"),
-    path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
+    path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
     endpoint("docs", DocsView.as_view(), "docs"),

@@ -13,6 +13,9 @@ os.environ.update(
     DEVICES_LIVENESS="database",
     DEVICES_BUS="",
     SECURE_SSL_REDIRECT="false",
+    GOOGLE_CLIENT_ID="",
+    GITHUB_CLIENT_ID="",
+    OIDC_SERVER_URL="",
 )
 
 # Making and dropping a database may take its time; what the site may take, the races set themselves.

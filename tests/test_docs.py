@@ -123,7 +123,7 @@ def test_settings_md_has_the_keys_of_the_app_with_their_defaults():
 
 
 def test_settings_md_and_the_example_have_the_variables_of_the_environment():
-    code = (ROOT / "project/settings.py").read_text()
+    code = "".join(path.read_text() for path in ROOT.glob("project/*.py"))
     read = set(re.findall(r'\benv(?:\.\w+)?\(\s*"(\w+)"', code))
     assert {"SECRET_KEY", "DEBUG", "DATABASE_URL"} <= read
     table = rows(section(DOCS["settings.md"], "Of the site: the environment"))

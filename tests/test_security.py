@@ -79,7 +79,7 @@ def test_A28_a_form_of_another_site_ends_nothing(alice, sign_in, browser):
 
 def test_A28_nobody_is_signed_in_to_the_pages_by_another_site(alice):
     stranger = Client(enforce_csrf_checks=True)
-    form = {"username": alice.email, "password": PASSWORD}
+    form = {"login": alice.email, "password": PASSWORD}
     assert stranger.post("/accounts/login/", form).status_code == 403
     assert stranger.get("/devices/").status_code == 302
 
@@ -123,14 +123,14 @@ def test_7_4_4_every_page_has_a_way_out(alice, path):
     ],
 )
 def test_A40_signing_in_leads_to_no_other_site(alice, target):
-    form = {"username": alice.email, "password": PASSWORD, "next": target}
+    form = {"login": alice.email, "password": PASSWORD, "next": target}
     answer = Client().post(f"/accounts/login/?next={target}", form)
     assert (answer.status_code, answer["Location"]) == (302, "/devices/")
 
 
 def test_3_3_4_scripts_and_other_sites_do_not_get_the_cookie_of_the_pages(alice):
     browser = Client()
-    browser.post("/accounts/login/", {"username": alice.email, "password": PASSWORD})
+    browser.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
     # Browsers take the prefix only together with Secure, Path=/ and no Domain.
     cookie = browser.cookies["__Host-sessionid"]
     assert cookie["httponly"] and cookie["secure"]

@@ -25,7 +25,7 @@ def test_signing_in_sets_a_cookie_that_scripts_other_sites_and_plain_http_do_not
 def test_registering_sets_it_and_so_does_a_page(alice):
     new = {"email": "new@example.org", "password": PASSWORD}
     assert COOKIE in Device().post("/api/register", new).cookies
-    form = {"username": alice.email, "password": PASSWORD}
+    form = {"login": alice.email, "password": PASSWORD}
     assert COOKIE in Browser().post("/accounts/login/", form).cookies
 
 

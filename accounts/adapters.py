@@ -1,0 +1,66 @@
+"""How allauth, which signs people in on pages and for apps, is told to do it our way."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialApp, SocialLogin
+from django.http import Http404, HttpRequest
+
+from devices.http import client_of
+
+from .models import User
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The address as everywhere else: forwarding headers count from trusted proxies only."""
+        return client_of(request).ip_address or "unknown"
+
+    def get_http_user_agent(self, request: HttpRequest) -> str:
+        return client_of(request).user_agent
+
+    def clean_email(self, email: str) -> str:
+        return email.lower()
+
+    def reauthenticate(self, user: User, password: str) -> bool:
+        """By the address the account signs in with, whichever the person calls their primary one."""
+        proved = self.authenticate(self.request, email=user.get_username(), password=password)
+        return proved is not None and proved.pk == user.pk
+
+
+class ProviderNotOffered(SocialApp.DoesNotExist, Http404):
+    """No client id is set for this provider: its paths lead nowhere."""
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):
+    def get_app(self, request: HttpRequest, provider: str, client_id: str | None = None) -> Any:
+        try:
+            return super().get_app(request, provider, client_id)
+        except SocialApp.DoesNotExist as error:
+            raise ProviderNotOffered from error
+
+    def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: Any) -> User:
+        for address in sociallogin.email_addresses:
+            address.email = address.email.lower()
+            # Taken for verified only if the provider says so in so many words: "false" is true to Python.
+            address.verified = address.verified is True
+        user: User = super().populate_user(request, sociallogin, data)
+        user.email = user.email.lower()
+        return user
+
+    def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
+        """The account whose owner has proved to have an address which the provider, too, says is theirs.
+
+        An account whose address nobody proved may have been made by somebody else, to wait for the owner
+        of the address to come and fill it. It is not linked, however verified the provider's side is.
+        """
+        proved = [
+            address.email
+            for address in sociallogin.email_addresses
+            if address.verified and self.can_authenticate_by_email(sociallogin, address.email)
+        ]
+        ours = EmailAddress.objects.filter(email__in=proved, verified=True).select_related("user")
+        address = ours.filter(user__is_active=True).order_by("-primary", "pk").first()
+        return None if address is None else (address.user, address.email)

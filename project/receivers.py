@@ -1,0 +1,14 @@
+"""What the site does after a migration: the table that the cache is kept in."""
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.management import call_command
+from django.db.models.signals import post_migrate
+from django.dispatch import receiver
+
+
+@receiver(post_migrate, dispatch_uid="project.migrated")
+def migrated(sender: AppConfig, using: str, **kwargs: Any) -> None:
+    if sender.label == "project":
+        call_command("createcachetable", database=using, verbosity=0)
