@@ -30,6 +30,7 @@ class Event(enum.Enum):
     REFRESH_SUCCEEDED = "refresh.succeeded"
     REFRESH_REUSED = "refresh.reused"
     ACCESS_REFUSED = "access.refused"
+    STAFF_REVOKED = "staff.revoked"
 
 
 _ALARMING = {

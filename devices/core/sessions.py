@@ -226,6 +226,32 @@ def revoke(
     return True
 
 
+def revoke_batch(
+    batch: Sequence[DeviceSession],
+    *,
+    reason: RevokeReason,
+    by: AbstractBaseUser | None = None,
+    note: str = "",
+) -> list[DeviceSession]:
+    """End a batch of sessions, of many people; those that had not ended before.
+
+    Whoever holds so many rows waits for none: those that somebody else holds are ended later, one by one.
+    """
+    revocation = _revocation(reason, by)
+    found = DeviceSession.objects.filter(
+        pk__in=[session.pk for session in batch], revoked_at__isnull=True
+    )
+    with transaction.atomic():
+        rows = list(found.select_related("user").select_for_update(skip_locked=True, of=("self",)))
+        DeviceSession.objects.filter(
+            pk__in=[session.pk for session in rows], revoked_at__isnull=True
+        ).update(**revocation)
+        activity.record_all(_revoked(rows, revocation, note))
+    done = set(rows)
+    held = [session for session in batch if session not in done]
+    return rows + [session for session in held if revoke(session, reason=reason, by=by, note=note)]
+
+
 def logout(session: DeviceSession) -> None:
     """End a session at the wish of whoever holds it."""
     revoke(session, reason=RevokeReason.LOGOUT, by=session.user)
@@ -449,7 +475,7 @@ def _revoked(
     liveness.forget(session.user_id for session in sessions)
     for session in sessions:
         _announce(signals.session_revoked, session=session, reason=str(reason))
-        _log(Event.SESSION_REVOKED, session, None, reason=str(reason))
+        _log(Event.SESSION_REVOKED, session, None, **data)
     return [Entry(session, "session.revoked", data) for session in sessions]
 
 

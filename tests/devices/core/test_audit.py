@@ -7,8 +7,10 @@ import logging.config
 import pytest
 from django.conf import settings
 
+from devices.core import staff
 from devices.core.audit import Event, log
 from devices.core.client import Client
+from devices.models import DeviceSession
 from tests.client import PASSWORD, Device
 
 
@@ -60,6 +62,9 @@ def test_V16_3_1_each_event_is_written_when_it_happens_and_no_other_exists(
     assert not phone.is_in()
     Device().get("/api/me", HTTP_AUTHORIZATION="Bearer nonsense")
     laptop.post("/api/logout")
+    sign_in(alice)
+    root = make_user("root@example.org", is_superuser=True)
+    staff.revoke(DeviceSession.objects.of(alice), by=root, note="Ticket 4711")
 
     assert {line["event"] for line in lines.events} == {event.value for event in Event}
     assert len(lines.of(Event.SESSION_STARTED)) == 3
@@ -72,7 +77,15 @@ def test_V16_3_1_each_event_is_written_when_it_happens_and_no_other_exists(
         "failure",
         "WARNING",
     )
-    assert {line["reason"] for line in lines.of(Event.SESSION_REVOKED)} == {"reuse", "logout"}
+    by_staff, *others = sorted(lines.of(Event.SESSION_REVOKED), key=lambda line: line["reason"])
+    assert {line["reason"] for line in others} == {"reuse", "logout"}
+    assert (by_staff["reason"], by_staff["by"], by_staff["note"]) == (
+        "admin",
+        str(root.pk),
+        "Ticket 4711",
+    )
+    [staff_revoked] = lines.of(Event.STAFF_REVOKED)
+    assert (staff_revoked["user"], staff_revoked["sessions"]) == (str(root.pk), "1")
     [after_end] = lines.of(Event.SESSION_USED_AFTER_END)
     assert after_end["code"] == "session_revoked"
     [refused] = lines.of(Event.ACCESS_REFUSED)
