@@ -6,7 +6,8 @@ from html import unescape
 from urllib.parse import urlencode
 
 import pytest
-from django.db import connection
+from django.core.signals import request_finished
+from django.db import close_old_connections, connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
@@ -190,7 +191,10 @@ def test_leaving_the_page_of_steps_stops_it(revoker, alice, bystanders, monkeypa
     answer = revoke(revoker, DeviceSession.objects.first(), select_across="1", note=NOTE)
     page = iter(answer.streaming_content)
     next(page), next(page)
-    page.close()
+    # As when a browser goes away; but the connection of the tests is to stay.
+    request_finished.disconnect(close_old_connections)
+    answer.close()
+    request_finished.connect(close_old_connections)
     assert len(unrevoked()) == 22
 
 
