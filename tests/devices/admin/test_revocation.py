@@ -6,8 +6,7 @@ from html import unescape
 from urllib.parse import urlencode
 
 import pytest
-from django.core.signals import request_finished
-from django.db import close_old_connections, connection
+from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
@@ -182,20 +181,6 @@ def test_when_time_is_up_the_page_of_steps_has_a_button_to_go_on(
         answer = revoker.post(LIST, {name: unescape(value) for name, value in fields.items()})
     notes = Activity.objects.filter(kind="session.revoked").values_list("data__note", flat=True)
     assert set(notes) == {'Ticket "4711" <b>'}
-
-
-def test_leaving_the_page_of_steps_stops_it(revoker, alice, bystanders, monkeypatch):
-    monkeypatch.setattr("devices.admin.revocation.MANY", 5)
-    monkeypatch.setattr("devices.core.staff.BATCH", 8)
-    bystanders(alice, 30)
-    answer = revoke(revoker, DeviceSession.objects.first(), select_across="1", note=NOTE)
-    page = iter(answer.streaming_content)
-    next(page), next(page)
-    # As when a browser goes away; but the connection of the tests is to stay.
-    request_finished.disconnect(close_old_connections)
-    answer.close()
-    request_finished.connect(close_old_connections)
-    assert len(unrevoked()) == 22
 
 
 def test_what_begins_after_the_question_was_no_part_of_it(revoker, alice, start, clock):

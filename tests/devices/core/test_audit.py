@@ -45,7 +45,7 @@ def lines():
 
 @pytest.mark.django_db(transaction=True)
 def test_V16_3_1_each_event_is_written_when_it_happens_and_no_other_exists(
-    alice, mallory, codes, sign_in, clock, lines
+    alice, mallory, make_user, codes, sign_in, clock, lines
 ):
     phone, laptop = sign_in(alice), sign_in(alice, ip="198.51.100.4")
     Device().post("/api/login", {"email": alice.email, "password": "wrong"})
