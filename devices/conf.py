@@ -67,6 +67,11 @@ class Conf:
         return self._get("SECOND_FACTOR", None) or None
 
     @property
+    def REAUTHENTICATION_URL(self) -> str | None:
+        """Name of the URL where people confirm by other means than password and code. None: nowhere."""
+        return self._get("REAUTHENTICATION_URL", None) or None
+
+    @property
     def LOGIN_FAILURES_PER_ACCOUNT(self) -> int:
         """Wrong passwords, or codes, for one account in a minute; then it waits, twice as long each time."""
         return int(self._get("LOGIN_FAILURES_PER_ACCOUNT", 10))

@@ -7,10 +7,12 @@ import secrets
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest, HttpResponse
+from django.utils.http import url_has_allowed_host_and_scheme
 from rest_framework.request import Request
 
 from .conf import conf
@@ -55,6 +57,17 @@ def newcomer_of(request: HttpRequest | Request) -> Client:
         browser_id="" if app_id else _browser_id(request),
         origin=request.META.get("HTTP_ORIGIN", "")[:ORIGIN_LENGTH],
     )
+
+
+def same_site_referrer(request: HttpRequest) -> str:
+    """The path of the page of this site from which a form was sent, or ""."""
+    try:
+        referrer = urlsplit(request.META.get("HTTP_REFERER", ""))
+    except ValueError:
+        return ""
+    if not url_has_allowed_host_and_scheme(referrer.geturl(), {request.get_host()}):
+        return ""
+    return referrer._replace(scheme="", netloc="", fragment="").geturl()
 
 
 def expect_newcomer(request: HttpRequest) -> None:
