@@ -11,3 +11,5 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("accounts.schema")
+        import_module("accounts.receivers")
+        import_module("accounts.second_factor").take_over()

@@ -3,14 +3,18 @@
 from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
+from django.apps import apps
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from devices.core import sessions
+
+# What counts as a second factor among allauth's authenticators. Recovery codes only stand in for one.
+FACTORS = ("totp", "webauthn")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -25,10 +29,16 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, email: str | None) -> "User":
-        return self.get(email=(email or "").lower())
+        return self._entering().get(email=(email or "").lower())
 
     async def aget_by_natural_key(self, email: str | None) -> "User":
-        return await self.aget(email=(email or "").lower())
+        return await self._entering().aget(email=(email or "").lower())
+
+    def _entering(self) -> models.QuerySet["User"]:
+        """With what is asked of those who sign in: `has_second_factor`."""
+        factors = apps.get_model("mfa.Authenticator")._default_manager
+        mine = factors.filter(user_id=OuterRef("pk"), type__in=FACTORS)
+        return self.annotate(has_second_factor=Exists(mine))
 
 
 class User(AbstractBaseUser, PermissionsMixin):

@@ -67,7 +67,8 @@ def same_site_referrer(request: HttpRequest) -> str:
         return ""
     if not url_has_allowed_host_and_scheme(referrer.geturl(), {request.get_host()}):
         return ""
-    return referrer._replace(scheme="", netloc="", fragment="").geturl()
+    path: str = referrer._replace(scheme="", netloc="", fragment="").geturl()
+    return path
 
 
 def expect_newcomer(request: HttpRequest) -> None:

@@ -12,6 +12,8 @@ from .ways_in import PROVIDER_ORIGINS
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY")
+# Earlier ones, which still open what they signed and what they encrypted, but sign nothing any more.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # A key of its own: changing SECRET_KEY signs nobody out of the API, and neither key opens both doors.
 JWT_SECRET_KEY = env.str("JWT_SECRET_KEY")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
@@ -156,6 +158,8 @@ SIMPLE_JWT = {
 }
 
 DEVICES = {
+    "SECOND_FACTOR": "accounts.second_factor.Authenticators",
+    "REAUTHENTICATION_URL": "account_reauthenticate",
     "LIVENESS": env.str("DEVICES_LIVENESS", default="database"),
     "BUS": env.str("DEVICES_BUS", default="") or None,
     "MAX_SESSIONS": env.int("DEVICES_MAX_SESSIONS", default=20) or None,

@@ -16,6 +16,14 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "http" if env.bool("DEBUG", default=False) else 
 # Passwords are limited by devices.backends.LimitedModelBackend, on every way in alike, and exactly.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
 
+# Second factors. The codes are looked at, and counted, in accounts.second_factor.
+MFA_ADAPTER = "accounts.second_factor.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = SITE_NAME
+# A step of 30 seconds to either side, for clocks that are off and fingers that are slow.
+MFA_TOTP_TOLERANCE = 1
+
 # Signing in with other sites. Nobody gets into an account by an address that only they claim to have: both
 # the other site and this one must have seen it proved; see accounts.adapters.
 SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAccountAdapter"

@@ -30,6 +30,7 @@ WRITERS = {
     "devices/models.py": r"super\(\)$",
     "accounts/models.py": r"user$",
     "accounts/serializers.py": r"User\b",
+    "accounts/second_factor.py": r"authenticator$",
 }
 # Dictionaries, progress bars, and serializers, which call the verbs.
 NO_TABLE = r"(context|schema|bar|.*__dict__|vars\(\)|DATABASES\b.*|serializer)$"

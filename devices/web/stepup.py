@@ -10,7 +10,6 @@ from django import forms
 from django.contrib.auth import REDIRECT_FIELD_NAME, logout
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.views import RedirectURLMixin, redirect_to_login
-from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.urls import reverse
@@ -62,14 +61,8 @@ def recently_confirmed(view: View | None = None, *, max_age: int | None = None) 
 
 def session_of(request: HttpRequest) -> DeviceSession | None:
     """The session of a browser that is signed in."""
-    if not request.user.is_authenticated:
-        return None
-    if not hasattr(request, "device_session"):
-        raise ImproperlyConfigured(
-            "Browsers have no sessions: DeviceMiddleware is missing from MIDDLEWARE."
-        )
-    session: DeviceSession | None = request.device_session
-    return session
+    session: DeviceSession | None = getattr(request, "device_session", None)
+    return session if request.user.is_authenticated else None
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
@@ -120,9 +113,7 @@ class ConfirmForm(forms.Form):
         """Raises TooManyAttempts, which is a ValidationError."""
         password: str = self.cleaned_data["password"]
         try:
-            is_right = stepup.confirm_by_password(
-                self.session, password, client_of(self.request)
-            )
+            is_right = stepup.confirm_by_password(self.session, password, client_of(self.request))
         except OtpRequired as error:
             raise forms.ValidationError(error.message, error.code) from error
         if not is_right:
