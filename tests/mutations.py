@@ -250,8 +250,8 @@ MUTANTS = [
     Mutant(
         "the lock of the rows a clean-up takes",
         "devices/core/cleanup.py",
-        "rows.select_for_update(skip_locked=True).values_list",
-        "rows.values_list",
+        ".order_by(way.column).select_for_update(skip_locked=True)",
+        ".order_by(way.column)",
         RACES,
         "cleaning_up",
     ),
@@ -262,6 +262,14 @@ MUTANTS = [
         "cache_control(no_store=True)(view)",
         "tests/test_atomic_requests.py",
         "counted",
+    ),
+    Mutant(
+        "the lock of the rows in which an attempt is counted",
+        "devices/core/attempts.py",
+        "(%(subquery)s FOR UPDATE)",
+        "(%(subquery)s)",
+        "tests/test_guessing.py",
+        "at_once",
     ),
     # What concerns all sessions of a user.
     Mutant(

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
@@ -9,7 +10,8 @@ from django.db import connection
 from django.test import Client
 
 from accounts.models import User
-from devices.core import sessions
+from devices.core import attempts, sessions
+from devices.exceptions import TooManyAttempts
 from devices.models import DeviceSession, LoginLimit, RevokeReason
 from tests.client import PASSWORD, Device
 
@@ -169,6 +171,33 @@ def test_A31_one_address_may_not_try_a_password_on_everybody(alice, hasher, cloc
     assert guess(password=PASSWORD, ip=HOME).status_code == 200
 
 
+def test_an_attempt_is_counted_once_for_its_address_whatever_the_account_says(alice, clock):
+    for number in range(1, 14):
+        guess()
+        counts = LoginLimit.objects.order_by("-failures").values_list("failures", "pending")
+        # Of the account, and of the address.
+        assert list(counts) == [(min(number, 10), 0), (0, number)]
+
+
+def test_an_attempt_refused_for_its_address_does_not_count_on_the_account(alice, clock, settings):
+    settings.DEVICES = {**settings.DEVICES, "LOGIN_ATTEMPTS_PER_ADDRESS": 3}
+    assert [guess().status_code for _ in range(6)] == [401] * 3 + [429] * 3
+    counts = LoginLimit.objects.order_by("-failures").values_list("failures", "pending")
+    assert list(counts) == [(3, 0), (0, 3)]
+
+
+def test_limits_that_limit_nobody_any_more_are_forgotten(alice, mallory, clock):
+    guess()
+    guess(mallory.email, password=PASSWORD)
+    clock.shift(3660)
+    guess(ip=HOME)
+    clock.shift(1)
+    # The one address and the account that succeeded; the other account has been tried again.
+    assert attempts.forget(10) == 2
+    assert attempts.forget(10) == 0
+    assert LoginLimit.objects.count() == 2
+
+
 def test_an_ipv6_customer_is_one_address(alice, clock, settings):
     settings.DEVICES = {**settings.DEVICES, "LOGIN_ATTEMPTS_PER_ADDRESS": 5}
     answers = [guess(f"u{n}@example.org", ip=f"2001:db8::{n}").status_code for n in range(1, 8)]
@@ -233,3 +262,37 @@ def test_right_passwords_at_once_all_get_in(hasher):
 
     with ThreadPoolExecutor(20) as pool:
         assert list(pool.map(log_in, range(20))) == [200] * 20
+
+
+@pytest.mark.django_db(transaction=True)
+def test_A31_attempts_at_once_from_everywhere_at_everybody_are_counted_exactly(settings):
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL: SQLite takes one writer at a time and proves nothing")
+    limits = {"LOGIN_ATTEMPTS_PER_ADDRESS": 70, "LOGIN_FAILURES_PER_ACCOUNT": 90}
+    settings.DEVICES = {**settings.DEVICES, **limits}
+    clients = [attempts.Client(f"198.51.100.{number}") for number in range(3)]
+    names = [f"user{number}@example.org" for number in range(3)]
+    gate = threading.Barrier(12)
+
+    def volley(worker):
+        try:
+            gate.wait()
+            counted = 0
+            for number in range(60):
+                place, account = (worker + number) % 3, (worker * number) % 3
+                with suppress(TooManyAttempts):
+                    attempts.begin(names[account], clients[place]).failed()
+                    counted += 1
+            return counted
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(12) as pool:
+        counted = sum(pool.map(volley, range(12)))
+    rows = LoginLimit.objects.all()
+    per_address = [row.pending for row in rows if row.pending]
+    per_account = [row.failures for row in rows if row.failures]
+    assert len(per_address) == len(per_account) == 3
+    assert all(count <= 70 for count in per_address) and all(count <= 90 for count in per_account)
+    assert sum(per_account) == counted <= sum(per_address)
+    assert max(per_address) == 70

@@ -5,7 +5,10 @@ from collections import Counter
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from devices.conf import conf
+from devices.core import cleanup
 from devices.models import DeviceSession
 from tests.client import PASSWORD, Device
 
@@ -94,22 +97,39 @@ def test_a_refresh_is_one_read_and_one_write(make_user, sign_in, bystanders, set
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("limit", [1, 2, 5])
+@pytest.mark.parametrize("limit", [1, 2, 5, 20])
 @pytest.mark.parametrize("path", ["/api/login", "/api/token"])
 def test_a_login_costs_the_same_whomever_it_evicts(
-    make_user, sign_in, settings, statements, limit, path
+    make_user, sign_in, settings, statements, monkeypatch, limit, path
 ):
+    monkeypatch.setattr(cleanup, "LOGINS", 2**200)
     settings.DEVICES = {**settings.DEVICES, "MAX_SESSIONS": limit}
     alice = make_user()
     for _ in range(5):
         sign_in(alice)
     body = {"email": alice.email, "password": PASSWORD}
     sql = statements(lambda: Device().post(path, body))
-    guesses = [statement for statement in sql if "devices_loginlimit" in statement]
-    # Counted for address and account, and settled.
-    assert kinds(guesses) == {"UPDATE": 3}
-    assert len(sql) - len(guesses) <= 8
-    assert DeviceSession.objects.active().count() == limit
+    # Who is it? May they try? They did it. Is it still so? What is in the way? What begins, and its log.
+    expected = {"SELECT": 3, "UPDATE": 2, "INSERT": 2}
+    if limit < 6:
+        expected["UPDATE"] += 1
+    assert kinds(sql) == expected
+    assert len(sql) <= 8
+    assert DeviceSession.objects.active().count() == min(limit, 6)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_login_that_cleans_up_costs_one_statement_more(
+    make_user, sign_in, settings, statements, monkeypatch
+):
+    monkeypatch.setattr(cleanup, "LOGINS", 1)
+    alice = make_user()
+    sign_in(alice)
+    DeviceSession.objects.update(expires_at=timezone.now() - 2 * conf.RETENTION_DAYS)
+    body = {"email": alice.email, "password": PASSWORD}
+    sql = statements(lambda: Device().post("/api/login", body))
+    assert kinds(sql)["DELETE"] == 1
+    assert len(sql) == 8
 
 
 @pytest.mark.django_db(transaction=True)

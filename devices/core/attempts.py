@@ -2,6 +2,8 @@
 
 Every attempt is counted before its password is hashed, by one conditional UPDATE: parallel attempts in any
 number of workers get no more than the limit between them.
+
+Locks: the row of an address before that of an account, and that before the one of what the account knows.
 """
 
 import hashlib
@@ -10,11 +12,14 @@ import math
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Case, F, PositiveIntegerField, Q, Value, When
+from django.db import transaction
+from django.db.models import Case, F, IntegerField, PositiveIntegerField, Q, Subquery, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Greatest
+from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from devices.conf import conf
@@ -62,8 +67,13 @@ def begin(username: str, client: Client) -> Attempt:
     their own, so that a stranger who uses up those of everybody else does not lock the owner out.
     """
     if client.ip_address:
+        account = _key("account", username.casefold())
         address = _key("address", _network(client.ip_address))
-        if not _reserve(address, conf.LOGIN_ATTEMPTS_PER_ADDRESS):
+        per_address = {address: conf.LOGIN_ATTEMPTS_PER_ADDRESS}
+        if _reserve(per_address | {account: conf.LOGIN_FAILURES_PER_ACCOUNT}):
+            return Attempt(account, account)
+        # One of the two has no room, or no row yet; nothing is counted so far.
+        if not (_reserve(per_address) or _reserve_anew(per_address)):
             raise _refusal(address)
     return _begin("account", "known", username, client)
 
@@ -86,9 +96,11 @@ def forget(limit: int) -> int:
     now = timezone.now()
     over = LoginLimit.objects.filter(window_ends__lt=now - LONGEST_WINDOW)
     idle = over.filter(Q(consecutive=0) | Q(window_ends__lt=now - conf.RETENTION_DAYS))
-    keys = list(idle.order_by("window_ends").values_list("pk", flat=True)[:limit])
-    # Not one that has come into use since.
-    return over.filter(pk__in=keys).delete()[0]
+    with transaction.atomic():
+        # Not one that is in use just now.
+        free = idle.order_by("window_ends").select_for_update(skip_locked=True)
+        keys = list(free.values_list("pk", flat=True)[:limit])
+        return LoginLimit.objects.filter(pk__in=keys).delete()[0]
 
 
 def _begin(of_all: str, of_known: str, username: str, client: Client) -> Attempt:
@@ -102,35 +114,56 @@ def _begin(of_all: str, of_known: str, username: str, client: Client) -> Attempt
     raise _refusal(account)
 
 
+class Held(Subquery):
+    """How many rows a query finds; they are locked in its order, until the statement is done."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS held)"
+    output_field = IntegerField()
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        # Django's own select_for_update() wants a transaction around, and this is one by itself.
+        locked = self.template.replace("(%(subquery)s)", "(%(subquery)s FOR UPDATE)")
+        return self.as_sql(compiler, connection, template=locked)
+
+
 def _reserve_patiently(key: str) -> bool:
     """Count one more attempt at an account; where only undecided ones are in the way, wait for them."""
     limit = conf.LOGIN_FAILURES_PER_ACCOUNT
     decided = Q(failures__gte=limit) | Q(consecutive__gte=MAX_CONSECUTIVE)
     deadline = time.monotonic() + PATIENCE
-    while not _reserve(key, limit):
+    while not (_reserve({key: limit}) or _reserve_anew({key: limit})):
         if time.monotonic() > deadline or LoginLimit.objects.filter(decided, key=key).exists():
             return False
         time.sleep(PAUSE)
     return True
 
 
-def _reserve(key: str, limit: int) -> bool:
-    """Count one more attempt, if the limit has room for it."""
+def _reserve_anew(limits: dict[str, int]) -> bool:
+    """As `_reserve`, for what may have no row yet."""
     now = timezone.now()
-    over = Q(window_ends__lte=now)
-    row = LoginLimit.objects.filter(
-        over | Q(failures__lt=limit - F("pending")), key=key, consecutive__lt=MAX_CONSECUTIVE
+    # The first two to come may both make it; then both count on the one there is.
+    LoginLimit.objects.bulk_create(
+        [LoginLimit(key=key, window_ends=now) for key in limits], ignore_conflicts=True
     )
-    counted = {
-        "failures": Case(When(over, then=_count(0)), default=F("failures")),
-        "pending": Case(When(over, then=_count(1)), default=F("pending") + _count(1)),
-        "window_ends": Case(When(over, then=_window_end(now, limit)), default=F("window_ends")),
-    }
-    if row.update(**counted):
-        return True
-    # No room, or no row yet. The first two to come may both make it; then both count on the one there is.
-    LoginLimit.objects.bulk_create([LoginLimit(key=key, window_ends=now)], ignore_conflicts=True)
-    return bool(row.update(**counted))
+    return _reserve(limits)
+
+
+def _reserve(limits: dict[str, int]) -> bool:
+    """Count one more attempt for each key, if the limit of each has room for it: for all or for none."""
+    now = timezone.now()
+    over, keys = Q(window_ends__lte=now), list(limits)
+    limit = Case(*(When(key=key, then=_count(limit)) for key, limit in limits.items()))
+    with_room = LoginLimit.objects.filter(
+        over | Q(failures__lt=limit - F("pending")), key__in=keys, consecutive__lt=MAX_CONSECUTIVE
+    ).order_by(Case(When(key=keys[0], then=0), default=1))
+    counted = LoginLimit.objects.filter(
+        Exact(Held(with_room.values("key")), len(keys)), key__in=keys
+    ).update(
+        failures=Case(When(over, then=_count(0)), default=F("failures")),
+        pending=Case(When(over, then=_count(1)), default=F("pending") + _count(1)),
+        window_ends=Case(When(over, then=_window_end(now, limit)), default=F("window_ends")),
+    )
+    return bool(counted)
 
 
 def _settle(key: str, **counts: Combinable) -> None:
@@ -139,12 +172,12 @@ def _settle(key: str, **counts: Combinable) -> None:
     )
 
 
-def _window_end(now: datetime, limit: int) -> Case:
+def _window_end(now: datetime, limit: Combinable) -> Case:
     """When a window beginning now ends: later the more failures there were since the last success."""
     lengths = [WINDOW * 2**full for full in range(6)]
     return Case(
         *(
-            When(consecutive__lt=limit * (full + 1), then=Value(now + length))
+            When(consecutive__lt=limit * _count(full + 1), then=Value(now + length))
             for full, length in enumerate(lengths)
         ),
         default=Value(now + LONGEST_WINDOW),

@@ -1,6 +1,6 @@
 """Deleting what is over: sessions that nobody came back to, and ended ones past their retention."""
 
-import random
+import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -12,8 +12,9 @@ from django.utils import timezone
 from devices.conf import conf
 from devices.models import DeviceSession, DeviceSessionQuerySet
 
-# Deleted by the way at a login, so that a site without a scheduler does not grow for ever.
-PER_LOGIN = 5
+# Deleted by the way at every so manieth login, so that a site without a scheduler does not grow for ever.
+LOGINS = 16
+PER_LOGINS = 160
 
 # No statement looks at more rows than this, however few of them are due.
 STRETCH = 100_000
@@ -49,10 +50,14 @@ def purge(inactive: timedelta | None = None, *, batch_size: int = 1000) -> Itera
                 ahead = stretch.filter(**{f"{way.column}__gte": batch[-1]})
 
 
-def purge_some() -> None:
-    """Delete a few ended sessions past their retention; a login pays two statements for it at most."""
-    ended = _ended(timezone.now() - conf.RETENTION_DAYS)
-    _delete(random.choice(ended), PER_LOGIN)
+def purge_some(begun: uuid.UUID) -> None:
+    """Delete some ended sessions past their retention, in one statement, if it is this login's turn."""
+    turn, others = divmod(begun.int, LOGINS)
+    if others:
+        return
+    way = _ended(timezone.now() - conf.RETENTION_DAYS)[turn % 2]
+    with transaction.atomic():
+        DeviceSession.objects.filter(pk__in=_due(way).values("pk")[:PER_LOGINS]).delete()
 
 
 def _passes(inactive: timedelta | None) -> tuple[Pass, ...]:
@@ -91,10 +96,14 @@ def _stretches(way: Pass) -> Iterator[DeviceSessionQuerySet]:
         rest, start = way.rows.filter(**{f"{way.column}__gte": edge}), edge
 
 
+def _due(way: Pass) -> DeviceSessionQuerySet:
+    """What to delete along a way, in its order, but for the rows that somebody holds."""
+    return way.rows.filter(way.due).order_by(way.column).select_for_update(skip_locked=True)
+
+
 def _delete(way: Pass, limit: int) -> list[datetime]:
-    """Delete the first so many due rows that nobody holds; where each of them stood in the index."""
+    """Delete the first so many due rows; where each of them stood in the index."""
     with transaction.atomic():
-        due = way.rows.filter(way.due).order_by(way.column).select_for_update(skip_locked=True)
-        batch = list(due.values_list("pk", way.column)[:limit])
+        batch = list(_due(way).values_list("pk", way.column)[:limit])
         DeviceSession.objects.filter(pk__in=[pk for pk, _ in batch]).delete()
         return [at for _, at in batch]

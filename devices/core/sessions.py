@@ -7,6 +7,7 @@ concerns one session takes its row alone, by a conditional UPDATE. See docs/arch
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeGuard
 
 from django.contrib.auth import get_user_model, hashers
@@ -97,7 +98,9 @@ def start(
         activity.record_all([*ended, started])
         _announce(signals.session_started, session=session)
         _log(Event.SESSION_STARTED, session, client, method=method)
-        transaction.on_commit(cleanup.purge_some, robust=True)
+        if not ended:
+            # A login that had to end others has done enough.
+            transaction.on_commit(partial(cleanup.purge_some, session.pk), robust=True)
     return session
 
 

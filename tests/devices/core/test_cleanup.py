@@ -1,6 +1,7 @@
 """What is deleted, when, and in which steps."""
 
 import threading
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -148,19 +149,43 @@ def test_no_statement_looks_at_more_than_a_stretch_however_few_are_due(
     assert inactive.rows.filter(inactive.due).count() == 0
 
 
-def test_a_login_deletes_a_few_ended_sessions_in_at_most_two_statements(
-    alice, start, clock, django_capture_on_commit_callbacks, django_assert_max_num_queries
+@pytest.mark.parametrize(("turn", "way"), [(0, "revoked_at"), (1, "expires_at")])
+def test_every_so_manieth_login_deletes_some_ended_sessions_in_one_statement(
+    alice, start, clock, monkeypatch, django_capture_on_commit_callbacks, turn, way
 ):
+    monkeypatch.setattr(cleanup, "PER_LOGINS", 4)
     for _ in range(10):
         sessions.revoke(start(), reason=RevokeReason.LOGOUT)
     [start() for _ in range(10)]
     clock.shift(365 * DAY)
-    with django_assert_max_num_queries(4):  # with BEGIN and COMMIT
-        cleanup.purge_some()
-    assert DeviceSession.objects.count() == 20 - cleanup.PER_LOGIN
+    for number in range(cleanup.LOGINS):
+        begun = uuid.UUID(int=turn * cleanup.LOGINS + number)
+        with CaptureQueriesContext(connection) as queries:
+            cleanup.purge_some(begun)
+        kinds = [query["sql"].split()[0] for query in queries]
+        assert [kind for kind in kinds if kind not in ("SAVEPOINT", "RELEASE")] == (
+            ["DELETE"] if number == 0 else []
+        )
+    left = DeviceSession.objects.filter(revoked_at__isnull=way != "revoked_at")
+    assert (left.count(), DeviceSession.objects.count()) == (6, 16)
+    monkeypatch.setattr(cleanup, "LOGINS", 1)
     with django_capture_on_commit_callbacks(execute=True):
         start()
-    assert DeviceSession.objects.count() == 20 + 1 - 2 * cleanup.PER_LOGIN
+    assert DeviceSession.objects.count() == 16 + 1 - 4
+
+
+def test_a_login_that_ends_others_leaves_the_cleaning_to_the_next(
+    start, clock, monkeypatch, settings, django_capture_on_commit_callbacks
+):
+    monkeypatch.setattr(cleanup, "LOGINS", 1)
+    settings.DEVICES = {"MAX_SESSIONS": 1}
+    for _ in range(5):
+        start()
+        clock.shift(365 * DAY)
+    start()
+    with django_capture_on_commit_callbacks(execute=True):
+        start()
+    assert DeviceSession.objects.count() == 7
 
 
 @needs_postgres
