@@ -140,10 +140,11 @@ def _reserve_patiently(key: str) -> bool:
 
 def _reserve_anew(limits: dict[str, int]) -> bool:
     """As `_reserve`, for what may have no row yet."""
-    now = timezone.now()
-    # The first two to come may both make it; then both count on the one there is.
+    # Over for everybody, also for who looked at the clock a little earlier: the first to count begins a
+    # window. The first two to come may both make the row; then both count on the one there is.
+    over = timezone.now() - WINDOW
     LoginLimit.objects.bulk_create(
-        [LoginLimit(key=key, window_ends=now) for key in limits], ignore_conflicts=True
+        [LoginLimit(key=key, window_ends=over) for key in limits], ignore_conflicts=True
     )
     return _reserve(limits)
 
