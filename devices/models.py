@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Self
 
@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -83,6 +84,12 @@ class DeviceSessionQuerySet(models.QuerySet["DeviceSession"]):
 
     def expired(self, now: datetime | None = None) -> Self:
         return self.filter(revoked_at__isnull=True, expires_at__lte=now or timezone.now())
+
+    def ended_lately(self, now: datetime | None = None) -> Self:
+        """Those that ended in the last 30 days, the newest end first."""
+        now = now or timezone.now()
+        ended = self.annotate(ended=Coalesce("revoked_at", "expires_at"))
+        return ended.filter(ended__gt=now - timedelta(days=30), ended__lte=now).order_by("-ended")
 
     def suspicious(self) -> Self:
         """Those whose login was strange, whether or not the owner has said since that it was theirs."""

@@ -2,15 +2,16 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import TemplateView
+from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView
 
 from devices.api.routing import endpoint
 
-from .views import DocsView, healthz
+from .views import DocsView, HomeView, healthz
 
 urlpatterns = [
-    path("", TemplateView.as_view(template_name="home.html"), name="home"),
+    path("", HomeView.as_view(), name="home"),
+    path("language/", set_language, name="set_language"),
     path("devices/", include("devices.web.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),

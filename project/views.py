@@ -1,11 +1,25 @@
-"""The site's own answers: liveness, and what is not found or went wrong under `/api/`, as JSON."""
+"""The site's own answers: home, liveness, and what is not found or went wrong under `/api/`, as JSON."""
+
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
+from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.authentication import SessionAuthentication
 
-from devices.core import liveness
+from devices.core import liveness, sessions
+
+
+class HomeView(TemplateView):
+    """What this is, and the next step for whoever comes."""
+
+    template_name = "home.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        user = self.request.user
+        n = sessions.count_active(user) if user.is_authenticated else 0
+        return super().get_context_data(active_sessions=n, **kwargs)
 
 
 class DocsView(SpectacularSwaggerSplitView):

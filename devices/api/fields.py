@@ -1,6 +1,5 @@
 """The fields of our JSON: text that was sent as text, times in UTC whatever the host's time zone."""
 
-import unicodedata
 from datetime import UTC
 from typing import Any
 
@@ -8,15 +7,12 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import ISO_8601, serializers
 from rest_framework.fields import empty
 
-# Control characters, line and paragraph separators.
-CONTROLS = {"Cc", "Zl", "Zp"}
-# Embeddings, overrides and isolates: they turn the text around a name, not only the name.
-BIDI_CONTROLS = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+from devices.core.shown_text import has_controls
 
 
 def no_controls(text: str) -> None:
     """Validates what is shown to people, in lists, mails and logs."""
-    if any(unicodedata.category(char) in CONTROLS or char in BIDI_CONTROLS for char in text):
+    if has_controls(text):
         raise serializers.ValidationError(
             _("Control characters are not allowed."), code="control_characters"
         )

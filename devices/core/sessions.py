@@ -265,10 +265,14 @@ def revoke_all(
     *,
     reason: RevokeReason,
     keep: uuid.UUID | None = None,
+    idle_since: datetime | None = None,
     by: AbstractBaseUser | None = None,
     note: str = "",
 ) -> int:
-    """End all active sessions of a user but the one to keep; how many these were."""
+    """End all active sessions of a user but the one to keep; how many these were.
+
+    With `idle_since` only those that were not active from then on.
+    """
     with transaction.atomic():
         account = _lock(user)
         if account is None:
@@ -276,6 +280,8 @@ def revoke_all(
         active = DeviceSession.objects.of(account).active()
         if keep is not None:
             active = active.exclude(pk=keep)
+        if idle_since is not None:
+            active = active.filter(last_active__lt=idle_since)
         entries = _end(active, reason, by, note)
         activity.record_all(entries)
         return len(entries)

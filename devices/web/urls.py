@@ -2,12 +2,16 @@
 
 from django.urls import path
 
+from .signing_out import SignOutInactiveView, SignOutOthersView, SignOutView
 from .stepup import ConfirmView
-from .views import DevicesView, SignOutAllView, SignOutView
+from .views import ActivityView, DevicesView, RenameView
 
 urlpatterns = [
     path("", DevicesView.as_view(), name="devices"),
     path("confirm/", ConfirmView.as_view(), name="devices-confirm"),
-    path("sign-out-all/", SignOutAllView.as_view(), name="devices-sign-out-all"),
+    path("sign-out-others/", SignOutOthersView.as_view(), name="devices-sign-out-others"),
+    path("sign-out-inactive/", SignOutInactiveView.as_view(), name="devices-sign-out-inactive"),
+    path("<uuid:pk>/", ActivityView.as_view(), name="devices-activity"),
+    path("<uuid:pk>/name/", RenameView.as_view(), name="devices-rename"),
     path("<uuid:pk>/sign-out/", SignOutView.as_view(), name="devices-sign-out"),
 ]

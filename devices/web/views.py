@@ -1,55 +1,116 @@
-"""Your devices, as a page."""
+"""Your devices, as pages: where you are signed in, what happened there, and a name for each."""
 
 import uuid
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
-from django.views.generic import TemplateView, View
+from django.views.generic import TemplateView
 
 from devices.core import sessions
-from devices.models import DeviceSession, DeviceSessionQuerySet, RevokeReason
+from devices.exceptions import SessionRevoked
+from devices.models import DeviceSession, DeviceSessionQuerySet
+
+from . import words
+from .cards import INACTIVE, cards
+from .forms import NameForm
+
+# One page holds everybody's devices but those of a host project without a limit.
+PAGE_SIZE: Final = 100
+ACTIVITIES_PER_PAGE: Final = 25
+PAST_SHOWN: Final = 20
 
 
 class SignedInHttpRequest(HttpRequest):
     """A request as the views behind LoginRequiredMixin see it. For annotations."""
 
     user: AbstractBaseUser  # type: ignore[assignment]
+    device_session: DeviceSession | None
 
 
-def _mine(request: SignedInHttpRequest) -> DeviceSessionQuerySet:
+def current_session(request: HttpRequest) -> DeviceSession | None:
+    """The session of the browser that asks; None if it has none, as where no middleware knows it."""
+    return getattr(request, "device_session", None)
+
+
+def active_sessions(request: SignedInHttpRequest) -> DeviceSessionQuerySet:
     return DeviceSession.objects.of(request.user).active().order_by("-last_active", "-created_at")
 
 
 class DevicesView(LoginRequiredMixin, TemplateView):
+    """All of them, the current one first."""
+
     request: SignedInHttpRequest
     template_name = "devices/devices.html"
+    refused: NameForm | None = None
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(sessions=_mine(self.request), **kwargs)
+        current = current_session(self.request)
+        others = active_sessions(self.request)
+        if current is not None:
+            others = others.exclude(pk=current.pk)
+        page = Paginator(others, PAGE_SIZE).get_page(self.request.GET.get("page"))
+        here = [current] if current is not None else []
+        shown = cards([*here, *page.object_list], current, self.refused)
+        now = timezone.now()
+        past = DeviceSession.objects.filter(user_id=self.request.user.pk).ended_lately(now)
+        return super().get_context_data(
+            current=shown[0] if here else None,
+            others=shown[len(here) :],
+            page=page,
+            others_count=page.paginator.count,
+            inactive_count=others.filter(last_active__lt=now - INACTIVE).count(),
+            inactive_days=INACTIVE.days,
+            past=[
+                (session, words.ago(session.ended_at or now, now)) for session in past[:PAST_SHOWN]
+            ],
+            **kwargs,
+        )
 
 
-class SignOutView(LoginRequiredMixin, View):
+class RenameView(DevicesView):
+    """A name for one device; where it is not taken, the list again, with the reason."""
+
     http_method_names = ["post"]
 
     def post(self, request: SignedInHttpRequest, pk: uuid.UUID) -> HttpResponse:
-        session = get_object_or_404(_mine(request), pk=pk)
-        sessions.revoke(session, reason=RevokeReason.USER, by=request.user)
-        messages.success(request, _("Signed out: %(device)s") % {"device": session})
+        session = get_object_or_404(active_sessions(request), pk=pk)
+        form = NameForm(session, request.POST)
+        if not form.is_valid():
+            self.refused = form
+            return self.render_to_response(self.get_context_data(), status=400)
+        try:
+            sessions.rename(session, form.cleaned_data["name"])
+        except SessionRevoked:
+            messages.error(request, _("%(device)s has just been signed out.") % {"device": session})
+        else:
+            messages.success(
+                request, _("This device is now called %(device)s.") % {"device": session}
+            )
         return redirect("devices")
 
 
-class SignOutAllView(LoginRequiredMixin, View):
-    http_method_names = ["post"]
+class ActivityView(LoginRequiredMixin, TemplateView):
+    """What happened in one session, active or ended, newest first."""
 
-    def post(self, request: SignedInHttpRequest) -> HttpResponse:
-        n = sessions.revoke_all(request.user, reason=RevokeReason.USER_ALL, by=request.user)
-        messages.success(
-            request, ngettext("Signed out %(n)s device.", "Signed out %(n)s devices.", n) % {"n": n}
+    request: SignedInHttpRequest
+    template_name = "devices/activity.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        mine = DeviceSession.objects.filter(user_id=self.request.user.pk)
+        session = get_object_or_404(mine, pk=self.kwargs["pk"])
+        log = session.activities.order_by("-at", "-id")
+        page = Paginator(log, ACTIVITIES_PER_PAGE).get_page(self.request.GET.get("page"))
+        current = current_session(self.request)
+        return super().get_context_data(
+            card=cards([session], current)[0],
+            page=page,
+            entries=[(entry, *words.happening(entry)) for entry in page.object_list],
+            **kwargs,
         )
-        return redirect("devices")

@@ -1,0 +1,109 @@
+"""Signing devices out: one, all others, those long unused. A GET shows what would end; a POST ends it."""
+
+import uuid
+from datetime import timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.generic import TemplateView
+
+from devices.core import sessions
+from devices.models import DeviceSession, RevokeReason
+
+from .cards import INACTIVE, cards
+from .views import SignedInHttpRequest, active_sessions, current_session
+
+# So many are named; the number of all of them is told in any case.
+NAMED: Final = 10
+
+
+class SignOutView(LoginRequiredMixin, TemplateView):
+    """One device, by name."""
+
+    request: SignedInHttpRequest
+    template_name = "devices/sign_out.html"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        session = self._find()
+        if session is None:
+            return self._gone()
+        [card] = cards([session], current_session(request))
+        return self.render_to_response(self.get_context_data(card=card))
+
+    def post(self, request: SignedInHttpRequest, pk: uuid.UUID) -> HttpResponse:
+        session = self._find()
+        if session is None:
+            return self._gone()
+        if session == current_session(request):
+            sessions.logout(session)
+            logout(request)
+            messages.success(request, _("You are signed out."))
+            return redirect(settings.LOGIN_URL)
+        sessions.revoke(session, reason=RevokeReason.USER, by=request.user)
+        messages.success(request, _("Signed out: %(device)s") % {"device": session})
+        return redirect("devices")
+
+    def _find(self) -> DeviceSession | None:
+        return active_sessions(self.request).filter(pk=self.kwargs["pk"]).first()
+
+    def _gone(self) -> HttpResponse:
+        """It ended while one was looking, or was sent twice. A foreign one is as unknown as any."""
+        messages.info(self.request, _("That device is not signed in (any more)."))
+        return redirect("devices")
+
+
+class SignOutManyView(LoginRequiredMixin, TemplateView):
+    """A set of the devices, never the current one."""
+
+    request: SignedInHttpRequest
+    template_name = "devices/sign_out_many.html"
+    idle: timedelta | None = None
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        current = current_session(self.request)
+        chosen = active_sessions(self.request)
+        if current is not None:
+            chosen = chosen.exclude(pk=current.pk)
+        if self.idle is not None:
+            chosen = chosen.filter(last_active__lt=timezone.now() - self.idle)
+        count = chosen.count()
+        return super().get_context_data(
+            cards=cards(list(chosen[:NAMED]), current),
+            count=count,
+            more=max(count - NAMED, 0),
+            has_current=current is not None,
+            inactive_days=self.idle.days if self.idle else None,
+            **kwargs,
+        )
+
+    def post(self, request: SignedInHttpRequest) -> HttpResponse:
+        current = current_session(request)
+        n = sessions.revoke_all(
+            request.user,
+            reason=RevokeReason.USER_ALL,
+            keep=current.pk if current else None,
+            idle_since=timezone.now() - self.idle if self.idle else None,
+            by=request.user,
+        )
+        messages.success(
+            request, ngettext("Signed out %(n)s device.", "Signed out %(n)s devices.", n) % {"n": n}
+        )
+        return redirect("devices")
+
+
+class SignOutOthersView(SignOutManyView):
+    """All but the current one."""
+
+
+class SignOutInactiveView(SignOutManyView):
+    """Those not used for long."""
+
+    idle = INACTIVE
