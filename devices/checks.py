@@ -47,6 +47,8 @@ NUMBERS = {
     "LOGIN_ATTEMPTS_PER_ADDRESS": (1, False),
     "INACTIVE_DAYS": (1, False),
     "RETENTION_DAYS": (0, False),
+    "IP_RETENTION_DAYS": (0, True),
+    "ACTIVITY_RETENTION_DAYS": (1, True),
 }
 
 

@@ -92,6 +92,18 @@ class Conf:
         return timedelta(days=self._get("RETENTION_DAYS", 30))
 
     @property
+    def IP_RETENTION_DAYS(self) -> timedelta | None:
+        """Days after which addresses are shortened and user agents dropped. None: never."""
+        days = self._get("IP_RETENTION_DAYS", 90)
+        return None if days is None else timedelta(days=days)
+
+    @property
+    def ACTIVITY_RETENTION_DAYS(self) -> timedelta | None:
+        """Days for which the activity log is kept. None: as long as the account."""
+        days = self._get("ACTIVITY_RETENTION_DAYS", 365)
+        return None if days is None else timedelta(days=days)
+
+    @property
     def TRUSTED_PROXIES(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """CIDRs of the proxies whose forwarding headers are believed."""
         return _networks(tuple(self._get("TRUSTED_PROXIES", ())))

@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Self
 
@@ -60,6 +60,10 @@ class RiskLevel(models.TextChoices):
 
 
 SUSPICIOUS = (RiskLevel.MEDIUM, RiskLevel.HIGH, RiskLevel.CRITICAL)
+
+
+# Before anything was seen.
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 # What a deactivation writes over the stamps of a user's sessions: no password has it, so they stay ended
@@ -161,6 +165,10 @@ class DeviceSession(models.Model):
         db_index=False,
     )
 
+    # Addresses seen before this are shortened, and what came with them is dropped (`core.privacy`); None: all
+    # of them. One seen at `created_at` or `last_active` is whole if that is not before it.
+    precise_since = models.DateTimeField(null=True, blank=True, default=EVER)
+
     auth_stamp = models.CharField(max_length=32, blank=True)
     generation = models.PositiveIntegerField(default=0)
     generation_used = models.PositiveIntegerField(default=0)
@@ -187,6 +195,9 @@ class DeviceSession(models.Model):
             ),
             models.Index(F("created_at").desc(), F("id").desc(), name="devices_newest"),
             models.Index("ip_address", name="devices_address"),
+            models.Index(
+                "precise_since", condition=Q(precise_since__isnull=False), name="devices_precise"
+            ),
             # What staff filter by. A frequent value is soon found among the newest, a rare one only by these.
             models.Index("device_type", name="devices_type"),
             models.Index("os", name="devices_os"),
@@ -266,6 +277,17 @@ class Activity(models.Model):
     at = models.DateTimeField()
     ip_address = models.GenericIPAddressField(null=True, blank=True)
     data = models.JSONField(default=dict)
+    # Who did it, if not the user; `by` in the data. To be found by when they are erased.
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+    )
+    # Whether an address or the like stands in it that has to be shortened one day.
+    is_precise = models.BooleanField(default=True, editable=False)
 
     class Meta:
         verbose_name = _("activity")
@@ -273,6 +295,10 @@ class Activity(models.Model):
         indexes = [
             models.Index("session", F("at").desc(), F("id").desc(), name="devices_act_session"),
             models.Index("user", F("at").desc(), name="devices_act_user"),
+            models.Index("actor", condition=Q(actor__isnull=False), name="devices_act_actor"),
+            # By age, each line in one of the two.
+            models.Index("at", condition=Q(is_precise=True), name="devices_act_precise"),
+            models.Index("at", condition=Q(is_precise=False), name="devices_act_aged"),
         ]
 
     def __str__(self) -> str:

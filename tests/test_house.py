@@ -24,7 +24,8 @@ WRITES = {
 WRITERS = {
     "devices/core/sessions.py": r"DeviceSession\b|_unrevoked\(|unmoved$"
     r"|found\.filter|sessions\.filter|session$|user$",
-    "devices/core/cleanup.py": r"DeviceSession\b",
+    "devices/core/cleanup.py": r"rows$|DeviceSession\b",
+    "devices/core/privacy.py": r"DeviceSession\b|Activity\b",
     "devices/core/activity.py": r"Activity\b",
     "devices/core/attempts.py": r"LoginLimit\b|row$|over\.filter",
     "devices/models.py": r"super\(\)$",

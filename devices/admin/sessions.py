@@ -49,6 +49,7 @@ class Facts(forms.ModelForm):
             "os": _("Operating system"),
             "ip_address": _("Address at sign-in"),
             "last_ip": _("Latest address"),
+            "precise_since": _("Addresses shortened if seen before"),
             "created_at": _("Signed in"),
             "authenticated_at": _("Identity confirmed"),
             "mfa_at": _("Second factor confirmed"),
@@ -86,7 +87,16 @@ class DeviceSessionAdmin(RevokesSessions):
         (_("Device"), {"fields": ("device", "device_type", "browser", "os", "user_agent")}),
         (
             _("Place"),
-            {"fields": ("ip_address", "last_ip", "country", "city", ("latitude", "longitude"))},
+            {
+                "fields": (
+                    "ip_address",
+                    "last_ip",
+                    "precise_since",
+                    "country",
+                    "city",
+                    ("latitude", "longitude"),
+                )
+            },
         ),
         (_("Sign-in"), {"fields": ("login_method", "created_at", "authenticated_at", "mfa_at")}),
         (_("Risk"), {"fields": ("risk_level", "risk_score", "reviewed_at")}),

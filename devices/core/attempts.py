@@ -203,7 +203,9 @@ def _known_address(username: str, client: Client) -> str:
     if not client.ip_address:
         return ""
     name = get_user_model().USERNAME_FIELD
-    here = Q(ip_address=client.ip_address) | Q(last_ip=client.ip_address)
+    # Not what only looks like it: an address that has aged stands for its whole network (core.privacy).
+    began = Q(ip_address=client.ip_address, created_at__gte=F("precise_since"))
+    here = began | Q(last_ip=client.ip_address, last_active__gte=F("precise_since"))
     past = DeviceSession.objects.filter(here, **{f"user__{name}__iexact": username})
     return client.ip_address if past.exclude(revoke_reason__in=DISOWNED).exists() else ""
 

@@ -1,16 +1,16 @@
-"""Deleting what is over: sessions that nobody came back to, and ended ones past their retention."""
+"""Deleting what is over: sessions that nobody came back to, and what is past its retention."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from devices.conf import conf
-from devices.models import DeviceSession, DeviceSessionQuerySet
+from devices.models import Activity, DeviceSession
 
 # Deleted by the way at every so manieth login, so that a site without a scheduler does not grow for ever.
 LOGINS = 16
@@ -24,15 +24,18 @@ class Pass(NamedTuple):
     """A way along one index, and what to delete on it: an OR over two indexes would use neither."""
 
     column: str
-    rows: DeviceSessionQuerySet
+    rows: QuerySet
     due: Q = Q()
 
 
 def count(inactive: timedelta | None = None) -> int:
     """How many sessions `purge` would delete."""
-    return sum(
-        stretch.filter(way.due).count() for way in _passes(inactive) for stretch in _stretches(way)
-    )
+    return _count(_passes(inactive))
+
+
+def count_activities() -> int:
+    """How many lines of the log `purge_activities` would delete."""
+    return _count(_past())
 
 
 def purge(inactive: timedelta | None = None, *, batch_size: int = 1000) -> Iterator[int]:
@@ -41,13 +44,12 @@ def purge(inactive: timedelta | None = None, *, batch_size: int = 1000) -> Itera
     It may be stopped at any batch and started again, also twice at once: rows that somebody else holds
     are left to them.
     """
-    for way in _passes(inactive):
-        for stretch in _stretches(way):
-            ahead = stretch
-            while batch := _delete(way._replace(rows=ahead), batch_size):
-                yield len(batch)
-                # Not from the start again: that way lie the rows just deleted.
-                ahead = stretch.filter(**{f"{way.column}__gte": batch[-1]})
+    return _purge(_passes(inactive), batch_size)
+
+
+def purge_activities(*, batch_size: int = 1000) -> Iterator[int]:
+    """Delete the lines of the log past their retention, as `purge` does."""
+    return _purge(_past(), batch_size)
 
 
 def purge_some(begun: uuid.UUID) -> None:
@@ -84,7 +86,29 @@ def _inactive(since: datetime, kept_from: datetime) -> Pass:
     return Pass("expires_at", near, due=Q(last_active__lt=since))
 
 
-def _stretches(way: Pass) -> Iterator[DeviceSessionQuerySet]:
+def _past() -> tuple[Pass, ...]:
+    if (retention := conf.ACTIVITY_RETENTION_DAYS) is None:
+        return ()
+    past = Activity.objects.filter(at__lt=timezone.now() - retention)
+    # Each has an index of its own.
+    return Pass("at", past.filter(is_precise=True)), Pass("at", past.filter(is_precise=False))
+
+
+def _count(ways: Iterable[Pass]) -> int:
+    return sum(stretch.filter(way.due).count() for way in ways for stretch in _stretches(way))
+
+
+def _purge(ways: Iterable[Pass], batch_size: int) -> Iterator[int]:
+    for way in ways:
+        for stretch in _stretches(way):
+            ahead = stretch
+            while batch := _delete(way._replace(rows=ahead), batch_size):
+                yield len(batch)
+                # Not from the start again: that way lie the rows just deleted.
+                ahead = stretch.filter(**{f"{way.column}__gte": batch[-1]})
+
+
+def _stretches(way: Pass) -> Iterator[QuerySet]:
     rest, start = way.rows, None
     while True:
         edges = rest.order_by(way.column).values_list(way.column, flat=True)
@@ -96,7 +120,7 @@ def _stretches(way: Pass) -> Iterator[DeviceSessionQuerySet]:
         rest, start = way.rows.filter(**{f"{way.column}__gte": edge}), edge
 
 
-def _due(way: Pass) -> DeviceSessionQuerySet:
+def _due(way: Pass) -> QuerySet:
     """What to delete along a way, in its order, but for the rows that somebody holds."""
     return way.rows.filter(way.due).order_by(way.column).select_for_update(skip_locked=True)
 
@@ -105,5 +129,6 @@ def _delete(way: Pass, limit: int) -> list[datetime]:
     """Delete the first so many due rows; where each of them stood in the index."""
     with transaction.atomic():
         batch = list(_due(way).values_list("pk", way.column)[:limit])
-        DeviceSession.objects.filter(pk__in=[pk for pk, _ in batch]).delete()
+        rows = way.rows.model._default_manager.filter(pk__in=[pk for pk, _ in batch])
+        rows.delete()
         return [at for _, at in batch]

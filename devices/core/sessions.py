@@ -90,6 +90,7 @@ def start(
             last_active=now,
             expires_at=min(now + conf.IDLE_LIMIT, absolute),
             absolute_expires_at=absolute,
+            precise_since=now,
             auth_stamp=auth_stamp(account.password),
             rotated_at=now,
         )
@@ -485,7 +486,7 @@ def _revoked(
     for session in sessions:
         _announce(signals.session_revoked, session=session, reason=str(reason))
         _log(Event.SESSION_REVOKED, session, None, **data)
-    return [Entry(session, "session.revoked", data) for session in sessions]
+    return [Entry(session, "session.revoked", data, by=by) for session in sessions]
 
 
 def _assign(sessions: Sequence[DeviceSession], values: dict[str, Any]) -> None:

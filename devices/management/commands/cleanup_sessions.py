@@ -1,8 +1,9 @@
-"""Door for cron: deletes what is over. The rules of what is due are in core.cleanup and core.attempts."""
+"""Door for cron: deletes what is over, shortens what has aged. The rules are in core."""
 
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.db import Error
 from tqdm import tqdm
 
 from devices.conf import conf
-from devices.core import attempts, cleanup
+from devices.core import attempts, cleanup, privacy
 
 LIMITS = {"inactive_days": 36_500, "batch_size": 10_000}
 
@@ -19,8 +20,10 @@ LIMITS = {"inactive_days": 36_500, "batch_size": 10_000}
 class Command(BaseCommand):
     help = (
         "Deletes sessions without activity, and ended ones past their retention, in short batches. "
-        "It may be interrupted and started again, also twice at once. Limits of login attempts that limit "
-        "nobody any more go with them."
+        "With them go lines of the activity log past theirs, and limits of login attempts that limit "
+        "nobody any more. "
+        "Addresses seen IP_RETENTION_DAYS ago are shortened, and user agents dropped. "
+        "It may be interrupted and started again, also twice at once."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -53,32 +56,55 @@ class Command(BaseCommand):
 
     def _foretell(self, inactive: timedelta) -> None:
         try:
-            due = cleanup.count(inactive)
+            due = {
+                "Sessions to delete": cleanup.count(inactive),
+                "Lines of the log to delete": cleanup.count_activities(),
+                "Rows to shorten": privacy.count(),
+            }
         except Error as error:
             raise CommandError(f"The database failed: {error}") from error
-        self.stdout.write(f"Sessions to delete: {due}")
+        for what, n in due.items():
+            # The sessions are what it is for; the rest is told where there is some.
+            if n or what == "Sessions to delete":
+                self.stdout.write(f"{what}: {n}")
 
     def _purge(self, inactive: timedelta, batch_size: int) -> None:
-        started, sizes, limits = time.monotonic(), list[int](), 0
+        started, sizes = time.monotonic(), list[int]()
+        limits = lines = shortened = 0
 
         def figures() -> str:
             seconds = time.monotonic() - started
             return (
-                f"Sessions deleted: {sum(sizes)} (batches: {len(sizes)}), "
-                f"login limits: {limits}, {seconds:.1f} s"
+                f"Sessions deleted: {sum(sizes)} (batches: {len(sizes)}), login limits: {limits}, "
+                f"lines of the log: {lines}, rows shortened: {shortened}, {seconds:.1f} s"
             )
 
         try:
-            # Counting costs a look at each due row; only a progress bar needs it.
-            total = cleanup.count(inactive) if sys.stderr.isatty() else None
-            with tqdm(total=total, unit=" sessions", disable=None, leave=False) as bar:
-                for size in cleanup.purge(inactive, batch_size=batch_size):
-                    sizes.append(size)
-                    bar.update(size)
+            total = cleanup.count(inactive) if self._is_watched() else None
+            for n in self._bar(cleanup.purge(inactive, batch_size=batch_size), "sessions", total):
+                sizes.append(n)
             while forgotten := attempts.forget(batch_size):
                 limits += forgotten
+            total = cleanup.count_activities() if self._is_watched() else None
+            for n in self._bar(cleanup.purge_activities(batch_size=batch_size), "lines", total):
+                lines += n
+            total = privacy.count() if self._is_watched() else None
+            for n in self._bar(privacy.age(batch_size=batch_size), "rows shortened", total):
+                shortened += n
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted. {figures()}", returncode=130) from None
         except Error as error:
             raise CommandError(f"The database failed: {error}\n{figures()}") from error
         self.stdout.write(figures())
+
+    @staticmethod
+    def _is_watched() -> bool:
+        # Counting costs a look at each due row; only a progress bar needs it.
+        return sys.stderr.isatty()
+
+    @staticmethod
+    def _bar(batches: Iterator[int], unit: str, total: int | None) -> Iterator[int]:
+        with tqdm(total=total, unit=f" {unit}", disable=None, leave=False) as bar:
+            for size in batches:
+                yield size
+                bar.update(size)
