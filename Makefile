@@ -7,7 +7,7 @@ PORT ?= 8000
 # The README says so.
 export DJANGO_RUNSERVER_HIDE_WARNING = true
 
-.PHONY: run demo test races mutants check lint bench wheel clean
+.PHONY: run demo test races fuzz mutants check lint bench wheel clean
 
 run: .venv/run .env  ## serve the site on this machine, on http://127.0.0.1:8000
 	$(BIN)/python manage.py migrate --verbosity 0
@@ -26,6 +26,9 @@ test: .venv/dev  ## the suite, on SQLite or on what DATABASE_URL names
 
 races: .venv/dev  ## all rounds of the races, on the PostgreSQL that DATABASE_URL names, and a long walk beside the model
 	RACE_ROUNDS=200 MODEL_STEPS=10000 $(BIN)/pytest tests/races tests/test_model_machine.py
+
+fuzz: .venv/dev  ## thousands of requests made from the API's own description, of which none may surprise
+	FUZZ_CASES=300 $(BIN)/pytest tests/fuzz
 
 mutants: .venv/dev  ## take out one protection after the other; its tests have to fail. PostgreSQL, too
 	$(BIN)/python -m tests.mutations

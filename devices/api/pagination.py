@@ -31,6 +31,14 @@ class NewestSessionsFirst(CursorPagination):
             )
         return size
 
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        described = super().get_schema_operation_parameters(view)
+        for parameter in described:
+            if parameter["name"] == self.page_size_query_param:
+                bounds = {"minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
+                parameter["schema"] |= bounds
+        return described
+
     def decode_cursor(self, request: Request) -> Cursor | None:
         if len(request.query_params.getlist(self.cursor_query_param)) > 1:
             raise NotFound(self.invalid_cursor_message)

@@ -202,6 +202,7 @@ WHICH = OpenApiParameter(
         OpenApiExample("Another one", SESSION_ID),
     ],
 )
+PAGE = {"page_size": ["Give a number from 1 to 100, once."]}
 STEP_UP = timedelta(minutes=15)
 UNKNOWN = (*BEARER, NotFound())
 
@@ -285,6 +286,7 @@ describe(
         "All your sessions that are still kept, ended ones too, the newest first, in pages.",
         gives=Body(PastSessionSerializer(many=True), ENDED),
         refuses=UNKNOWN,
+        invalid=PAGE,
     ),
 )
 
@@ -298,6 +300,7 @@ describe(
         "`session.`, `refresh.`, `login.` or `device.`, or with what the site itself records.",
         gives=Body(ActivitySerializer(many=True), ACTIVITY),
         refuses=UNKNOWN,
+        invalid=PAGE,
         parameters=[WHICH],
     ),
 )
