@@ -75,6 +75,13 @@ def test_15_3_5_a_value_of_another_type_is_refused(phone, path, field):
         assert answer["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize("value", [0, 1, "yes", "on", "true", None, []])
+def test_15_3_5_a_wish_has_one_spelling(phone, value):
+    body = {**BODIES["/api/login"], "remember": value}
+    answer = send(phone, "/api/login", body)
+    assert (answer.status_code, list(answer.json())) == (400, ["remember"])
+
+
 @pytest.mark.parametrize("path", BODIES)
 def test_15_3_5_a_body_that_is_no_object_or_an_empty_one_is_refused(phone, path):
     for body in (None, True, 0, 1.5, "x", "", [], ["x"], [{}]):

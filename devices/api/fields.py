@@ -27,6 +27,15 @@ class TextField(serializers.CharField):
         return super().run_validation(data)
 
 
+class FlagField(serializers.BooleanField):
+    """DRF's own takes 1, "yes" and "on" for true, so that one wish has many spellings."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class TimeField(serializers.DateTimeField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(format=ISO_8601, default_timezone=UTC, **kwargs)

@@ -16,7 +16,7 @@ from devices.http import client_of, newcomer_of
 from devices.models import Activity, DeviceSession
 
 from .errors import SessionDenied
-from .fields import TextField, TimeField, no_controls
+from .fields import FlagField, TextField, TimeField, no_controls
 
 TIMES_IN_UTC = {
     **serializers.ModelSerializer.serializer_field_mapping,
@@ -43,7 +43,7 @@ class SessionStartSerializer(TokenObtainSerializer):
         # A password is taken as it is; SimpleJWT's field would strip it.
         self.fields["password"] = TextField(write_only=True, trim_whitespace=False)
         self.fields["otp"] = OtpField(required=False, allow_blank=True)
-        self.fields["remember"] = serializers.BooleanField(write_only=True, default=True)
+        self.fields["remember"] = FlagField(write_only=True, default=True)
 
     def admit(self, user: Any) -> None:
         """For subclasses: raise a SessionError to keep out a user whose password was right."""

@@ -1,7 +1,7 @@
 """Requests made from the served OpenAPI description: every answer is one that it foretells.
 
-Made by schemathesis, from what the description allows and from what it does not. Some hundreds run with the suite;
-`make fuzz` sends thousands.
+Made by schemathesis, from what the description allows and from what it does not. Some hundreds run with the
+suite; `make fuzz` sends thousands.
 """
 
 import os
@@ -81,7 +81,7 @@ def is_meant_well(case, location):
 
 
 def ask(case, caller, answers):
-    # Text of blanks alone, or with what cannot be shown in it, may be refused: no description says that either.
+    # Text of blanks alone, or with what cannot be shown, may be refused: no description says that either.
     values = case.body.values() if isinstance(case.body, dict) else ()
     texts = [value for value in values if isinstance(value, str)]
     is_judged = any(not text.strip() or not text.isprintable() for text in texts)
