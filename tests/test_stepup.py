@@ -1,14 +1,19 @@
 """A stolen access token must not throw its owner out: sensitive steps ask for a recent proof (RFC 9470)."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
 from devices.api.permissions import RecentlyConfirmed
+from devices.core import sessions, tokens
+from devices.core.client import Client
 from devices.models import Activity, DeviceSession
-from tests.client import PASSWORD
+from tests.client import PASSWORD, Device, refusal
 
 SIXTEEN_MINUTES = 16 * 60
 
@@ -39,6 +44,18 @@ def test_V7_5_2_an_old_login_is_asked_to_confirm_before_it_ends_others(stale):
             'Bearer error="insufficient_user_authentication", max_age="900"'
         )
     assert DeviceSession.objects.filter(revoked_at__isnull=True).count() == 2
+
+
+def test_who_is_brought_along_from_elsewhere_proved_it_there_and_then(alice, sign_in, clock):
+    laptop, moved = sign_in(alice), Device()
+    hour_ago = timezone.now() - timedelta(hours=1)
+    session = sessions.start(alice, Client("203.0.113.9"), method="knox", proved_at=hour_ago)
+    moved.hold({**tokens.issue(session)._asdict(), "session_id": str(session.pk)})
+    assert refusal(moved.delete(f"/api/sessions/{laptop.session_id}")) == (
+        401,
+        "insufficient_user_authentication",
+    )
+    assert moved.is_in() and laptop.is_in()
 
 
 def test_looking_naming_and_signing_oneself_out_never_need_it(stale):

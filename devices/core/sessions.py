@@ -44,11 +44,13 @@ def start(
     method: str = "password",
     mfa: bool = False,
     remember: bool = True,
+    proved_at: datetime | None = None,
 ) -> DeviceSession:
     """Begin a session for a user who has just proved who they are; `mfa` if with a second factor, too.
 
     Whoever has one does not get in without it, by whatever door: OtpRequired. One that is not to be
-    remembered ends after SHORT_SESSION_MAX_AGE.
+    remembered ends after SHORT_SESSION_MAX_AGE. Whoever is brought along from another system proved it at
+    another time, `proved_at`, and steps up as if they had done so here.
 
     The session that the same device had ends, and its name goes on. The least recently active sessions
     beyond MAX_SESSIONS end. Raises AccountNotActive if the account was deactivated, deleted or given
@@ -84,8 +86,8 @@ def start(
             latitude=place.latitude,
             longitude=place.longitude,
             login_method=method,
-            authenticated_at=now,
-            mfa_at=now if mfa else None,
+            authenticated_at=proved_at or now,
+            mfa_at=proved_at or now if mfa else None,
             created_at=now,
             last_active=now,
             expires_at=min(now + conf.IDLE_LIMIT, absolute),
