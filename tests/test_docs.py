@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import load_command_class
+from django.core.management.base import BaseCommand
 from django.urls import URLResolver, get_resolver, resolve
 
 from devices.conf import Conf
@@ -144,11 +145,21 @@ def test_architecture_md_names_owners_that_exist():
     assert all((ROOT / path.strip("`")).exists() for _, path in table)
 
 
-def test_operations_md_shows_the_options_of_the_clean_up():
-    parser = load_command_class("devices", "cleanup_sessions").create_parser("manage.py", "x")
+@pytest.mark.parametrize(
+    ("command", "heading"),
+    [("cleanup_sessions", "Cleaning up"), ("revoke_sessions", "After an incident")],
+)
+def test_operations_md_shows_the_options_of_the_commands(command, heading):
+    usual = {
+        option
+        for action in BaseCommand().create_parser("", "")._actions
+        for option in action.option_strings
+    }
+    parser = load_command_class("devices", command).create_parser("manage.py", command)
     options = {option for action in parser._actions for option in action.option_strings}
-    named = set(re.findall(r"`(--[\w-]+)`", DOCS["operations.md"]))
-    assert named == {"--inactive-days", "--dry-run", "--batch-size"} and named <= options
+    text = section(DOCS["operations.md"], heading)
+    assert f"manage.py {command}" in text
+    assert set(re.findall(r"`(--[\w-]+)`", text)) == options - usual
 
 
 def test_the_makefile_has_what_the_documents_tell_to_make():

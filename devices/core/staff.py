@@ -1,5 +1,6 @@
 """What staff do to a whole set of other people's sessions: see how large it is, and end it."""
 
+import math
 import time
 import uuid
 from collections.abc import Iterator
@@ -95,37 +96,41 @@ def revoke(
 def revoking(
     chosen: DeviceSessionQuerySet,
     *,
-    by: AbstractBaseUser,
+    by: AbstractBaseUser | None,
     note: str,
     spare: uuid.UUID | None = None,
-    patience: timedelta = PATIENCE,
+    patience: timedelta | None = PATIENCE,
 ) -> Iterator[Revoked]:
-    """The same, telling after each batch what is done so far. Whoever stops asking stops it."""
+    """The same, telling after each batch what is done so far. Whoever stops asking stops it.
+
+    By None it is done on the machine itself, by somebody who may do anything; a patience of None never ends.
+    """
     people: set[Any] = set()
     revoked = 0
-    deadline = time.monotonic() + patience.total_seconds()
-    due = permitted(chosen.active(), by).order_by("-created_at", "-id")
+    deadline = math.inf if patience is None else time.monotonic() + patience.total_seconds()
+    may = chosen.active() if by is None else permitted(chosen.active(), by)
+    due = may.order_by("-created_at", "-id")
     if spare is not None:
         due = due.exclude(pk=spare)
     try:
-        more = True
+        ahead, more = due, True
         while more:
-            batch = list(due[:BATCH])
+            batch = list(ahead[:BATCH])
             ended = sessions.revoke_batch(batch, reason=RevokeReason.ADMIN, by=by, note=note)
             revoked += len(ended)
             people |= {session.user_id for session in ended}
             more = len(batch) == BATCH
             if more:
                 # Not from the front again, over all that have just ended.
-                due = due.filter(created_at__lte=batch[-1].created_at)
+                ahead = due.filter(created_at__lte=batch[-1].created_at)
                 if time.monotonic() > deadline:
-                    yield Revoked(revoked, len(people), more=due.exists())
+                    yield Revoked(revoked, len(people), more=ahead.exists())
                     break
             yield Revoked(revoked, len(people), more)
     finally:
         audit.log(
             Event.STAFF_REVOKED,
-            user_id=by.pk,
+            user_id=by.pk if by else None,
             sessions=str(revoked),
             people=str(len(people)),
             note=note,
