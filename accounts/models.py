@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
@@ -35,10 +36,15 @@ class UserManager(BaseUserManager["User"]):
         return await self._entering().aget(email=(email or "").lower())
 
     def _entering(self) -> models.QuerySet["User"]:
-        """With what is asked of those who sign in: `has_second_factor`."""
+        """With what is asked of those who sign in: `has_second_factor`, `has_proved_email`."""
         factors = apps.get_model("mfa.Authenticator")._default_manager
-        mine = factors.filter(user_id=OuterRef("pk"), type__in=FACTORS)
-        return self.annotate(has_second_factor=Exists(mine))
+        asked = {"has_second_factor": factors.filter(user_id=OuterRef("pk"), type__in=FACTORS)}
+        if settings.REQUIRE_EMAIL_VERIFICATION:
+            addresses = apps.get_model("account.EmailAddress")._default_manager
+            asked["has_proved_email"] = addresses.filter(
+                user_id=OuterRef("pk"), email=OuterRef("email"), verified=True
+            )
+        return self.annotate(**{name: Exists(rows) for name, rows in asked.items()})
 
 
 class User(AbstractBaseUser, PermissionsMixin):

@@ -1,10 +1,14 @@
 """The OpenAPI description of the account's views, told apart from them."""
 
+from rest_framework.exceptions import Throttled
+
 from devices.api.openapi import BEARER, CREDENTIALS, DEVICE, Body, describe, operation
 from devices.api.schema import ACCESS, CREDENTIALS_EXAMPLE, REFRESH, SESSION_ID
 from devices.api.serializers import SessionStartSerializer
 
 from .serializers import (
+    SENT,
+    AcceptedSerializer,
     EmailTaken,
     MeSerializer,
     PasswordChangeSerializer,
@@ -27,11 +31,13 @@ describe(
         "register",
         "Create an account",
         "Creates an account and begins its first session, on the calling device. An address is the same in "
-        "whichever case it is written.",
+        "whichever case it is written. Where addresses have to be proved first, a mail is sent, and nobody "
+        "is told whether there was an account before.",
         takes=Body(RegisterSerializer, CREDENTIALS_EXAMPLE),
         gives=Body(TokensSerializer, TOKENS),
         status=201,
-        refuses=[EmailTaken()],
+        gives_else=(202, Body(AcceptedSerializer, {"detail": str(SENT)})),
+        refuses=[EmailTaken(), Throttled(wait=60)],
         invalid={"password": ["This password is too common."]},
         parameters=[DEVICE],
     ),
@@ -44,7 +50,9 @@ describe(
         "login",
         "Sign in",
         "Begins a session on the calling device, named after its user agent, in place of the one it had. "
-        "Beyond the limit of sessions the least recently active one ends.",
+        "Beyond the limit of sessions the least recently active one ends. Whoever has a second factor sends "
+        "a code of it, or a recovery code, as `otp`; each is good once. With `remember: false` the session "
+        "ends after 12 hours.",
         takes=Body(SessionStartSerializer, CREDENTIALS_EXAMPLE),
         gives=Body(TokensSerializer, TOKENS),
         refuses=CREDENTIALS,

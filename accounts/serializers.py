@@ -4,17 +4,22 @@ from typing import Any
 
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, Throttled
 
+from devices.api import serializers as api
 from devices.api.fields import TextField, no_controls
 from devices.core import attempts
 from devices.exceptions import TooManyAttempts
 from devices.http import client_of
 
+from . import addresses
 from .models import User
+
+# Whether or not there is an account of this address.
+SENT = _("We have sent a mail to this address. Follow the link in it, then sign in.")
 
 
 class EmailTaken(APIException):
@@ -53,10 +58,22 @@ class RegisterSerializer(serializers.Serializer[User]):
 
     def create(self, validated_data: dict[str, Any]) -> User:
         try:
-            with transaction.atomic():
-                return User.objects.create_user(**validated_data)
+            return addresses.create_account(self.context["request"]._request, **validated_data)
         except IntegrityError as error:
             raise EmailTaken from error
+
+
+class LoginSerializer(api.SessionStartSerializer):
+    def admit(self, user: User) -> None:
+        addresses.demand_proof(self.context["request"]._request, user)
+
+
+class TokenObtainPairSerializer(LoginSerializer, api.TokenObtainPairSerializer):
+    """SimpleJWT's TOKEN_OBTAIN_SERIALIZER, under the rules of this site."""
+
+
+class AcceptedSerializer(serializers.Serializer[Any]):
+    detail = serializers.CharField()
 
 
 class PasswordChangeSerializer(serializers.Serializer[User]):

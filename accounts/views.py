@@ -2,20 +2,25 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from rest_framework import status
+from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from devices.api.authentication import SignedInRequest
 from devices.api.errors import SessionDenied
-from devices.api.serializers import SessionStartSerializer
 from devices.core import sessions, tokens
-from devices.exceptions import SessionError
+from devices.exceptions import SessionError, TooManyAttempts
 from devices.http import newcomer_of
 
+from . import addresses
 from .serializers import (
+    SENT,
+    AcceptedSerializer,
+    LoginSerializer,
     MeSerializer,
     PasswordChangeSerializer,
     RegisterSerializer,
@@ -35,17 +40,26 @@ class Entrance(APIView):
 
 
 class RegisterView(Entrance):
-    @transaction.atomic
     def post(self, request: Request) -> Response:
-        serializer = RegisterSerializer(data=request.data)
+        serializer = RegisterSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
-        session = sessions.start(serializer.save(), newcomer_of(request))
+        if settings.REQUIRE_EMAIL_VERIFICATION:
+            return self._invite(request, serializer.validated_data)
+        with transaction.atomic():
+            session = sessions.start(serializer.save(), newcomer_of(request))
         return Response(_tokens(session), status=status.HTTP_201_CREATED)
+
+    def _invite(self, request: Request, credentials: dict[str, str]) -> Response:
+        try:
+            addresses.invite(request._request, **credentials)
+        except TooManyAttempts as error:
+            raise Throttled(wait=error.retry_after) from error
+        return Response(AcceptedSerializer({"detail": SENT}).data, status=status.HTTP_202_ACCEPTED)
 
 
 class LoginView(Entrance):
     def post(self, request: Request) -> Response:
-        serializer = SessionStartSerializer(data=request.data, context={"request": request})
+        serializer = LoginSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
         return Response(_tokens(serializer.session))
 

@@ -49,6 +49,13 @@ class OtpInvalid(SessionError):
     message = _("This code is wrong, or was used before.")
 
 
+class EmailNotVerified(SessionError):
+    """For sites that let nobody in before: raised by the `admit` of their serializer."""
+
+    code = "email_not_verified"
+    message = _("Follow the link in the mail that we sent you, then sign in.")
+
+
 class TooManyAttempts(ValidationError):
     """Tried too often, a password or a code. A ValidationError, so that any form shows it as its own."""
 

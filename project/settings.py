@@ -152,7 +152,7 @@ SIMPLE_JWT = {
     "REFRESH_TOKEN_LIFETIME": timedelta(days=30),
     # Clocks of several servers are never quite the same.
     "LEEWAY": timedelta(seconds=5),
-    "TOKEN_OBTAIN_SERIALIZER": "devices.api.serializers.TokenObtainPairSerializer",
+    "TOKEN_OBTAIN_SERIALIZER": "accounts.serializers.TokenObtainPairSerializer",
     "TOKEN_REFRESH_SERIALIZER": "devices.api.serializers.TokenRefreshSerializer",
     "TOKEN_VERIFY_SERIALIZER": "devices.api.serializers.TokenVerifySerializer",
     "TOKEN_BLACKLIST_SERIALIZER": "devices.api.serializers.TokenBlacklistSerializer",

@@ -13,6 +13,12 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "http" if env.bool("DEBUG", default=False) else "https"
+# Whether nobody gets in before they have proved that their address is theirs. Nobody else is told, then,
+# whether it is registered.
+REQUIRE_EMAIL_VERIFICATION = env.bool("REQUIRE_EMAIL_VERIFICATION", default=False)
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if REQUIRE_EMAIL_VERIFICATION else "optional"
+# Of what changes about an account, its owner is told; of a changed address, at the old one.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 # Passwords are limited by devices.backends.LimitedModelBackend, on every way in alike, and exactly.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
 

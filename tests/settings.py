@@ -8,6 +8,7 @@ os.environ.update(
     DEBUG="false",
     ALLOWED_HOSTS="*",
     EMAIL_URL="memorymail://",
+    REQUIRE_EMAIL_VERIFICATION="false",
     TRUSTED_PROXIES="",
     DEVICES_MAX_SESSIONS="20",
     DEVICES_LIVENESS="database",

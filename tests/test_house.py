@@ -30,7 +30,7 @@ WRITERS = {
     "devices/core/attempts.py": r"LoginLimit\b|row$|over\.filter",
     "devices/models.py": r"super\(\)$",
     "accounts/models.py": r"user$",
-    "accounts/serializers.py": r"User\b",
+    "accounts/addresses.py": r"EmailAddress\b",
     "accounts/second_factor.py": r"authenticator$",
 }
 # Dictionaries, progress bars, and serializers, which call the verbs.

@@ -23,6 +23,7 @@ from rest_framework.views import APIView
 
 from devices.exceptions import (
     AccountNotActive,
+    EmailNotVerified,
     OtpInvalid,
     OtpRequired,
     SessionExpired,
@@ -46,6 +47,7 @@ BEARER = (
 # credentials,
 CREDENTIALS = (
     SessionDenied(AccountNotActive()),
+    SessionDenied(EmailNotVerified()),
     SessionDenied(OtpRequired()),
     SessionDenied(OtpInvalid()),
     Throttled(wait=60),
@@ -102,19 +104,19 @@ def operation(
     takes: Body | None = None,
     gives: Body | None = None,
     status: int = 200,
+    gives_else: tuple[int, Body] | None = None,
     refuses: Iterable[APIException] = (),
     invalid: dict[str, list[str]] | None = None,
     parameters: Iterable[OpenApiParameter] = (),
 ) -> Callable[[Any], Any]:
     """One operation: what it takes and gives, and what it refuses with.
 
-    `invalid` is an example of field errors. The refusals of a body are known and need not be named.
+    `gives_else` is what another success answers. `invalid` is an example of field errors.
+    The refusals of a body are known and need not be named.
     """
-    answer = OpenApiResponse(
-        gives.shape if gives else None,
-        description="" if gives else "Done; there is no body.",
-        examples=[OpenApiExample("Answer", gives.example)] if gives else [],
-    )
+    answers = {status: _answer_with(gives)}
+    if gives_else:
+        answers[gives_else[0]] = _answer_with(gives_else[1])
     return extend_schema(
         operation_id=name,
         summary=summary,
@@ -122,8 +124,14 @@ def operation(
         parameters=list(parameters),
         request=takes.shape if takes else None,
         examples=[OpenApiExample("Request", takes.example, request_only=True)] if takes else [],
-        responses={status: answer, **_refusals([*refuses, *(JSON if takes else ())], invalid)},
+        responses={**answers, **_refusals([*refuses, *(JSON if takes else ())], invalid)},
     )
+
+
+def _answer_with(body: Body | None) -> OpenApiResponse:
+    if body is None:
+        return OpenApiResponse(None, description="Done; there is no body.")
+    return OpenApiResponse(body.shape, examples=[OpenApiExample("Answer", body.example)])
 
 
 def without_trailing_slash(

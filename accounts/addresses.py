@@ -1,0 +1,98 @@
+"""Email addresses: whether somebody has proved that one is theirs, and the mails that let them.
+
+allauth keeps them, the account's own and others that people add on its pages.
+"""
+
+import logging
+from collections.abc import Callable
+
+from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.email_verification import consume_email_verification_rate_limit
+from allauth.account.models import EmailAddress
+from allauth.core import context, ratelimit
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest
+
+from devices.exceptions import EmailNotVerified, TooManyAttempts
+
+from .models import User
+
+logger = logging.getLogger("accounts")
+
+
+def demand_proof(request: HttpRequest, user: User) -> None:
+    """Let nobody in whose address is not proved, where REQUIRE_EMAIL_VERIFICATION says so.
+
+    They are sent another mail, at most every three minutes. Raises EmailNotVerified.
+    """
+    if settings.REQUIRE_EMAIL_VERIFICATION and not is_proved(user):
+        send_link(request, user)
+        raise EmailNotVerified
+
+
+def is_proved(user: User) -> bool:
+    # UserManager has asked already, where somebody signs in.
+    known: bool | None = getattr(user, "has_proved_email", None)
+    if known is not None:
+        return known
+    mine = EmailAddress.objects.filter(user_id=user.pk, email=user.email, verified=True)
+    return bool(mine.exists())
+
+
+def create_account(request: HttpRequest, email: str, password: str) -> User:
+    """An account whose address is not proved yet, and the mail for that. Raises IntegrityError if taken."""
+    with transaction.atomic():
+        user = User.objects.create_user(email, password)
+        _address_of(user)
+        transaction.on_commit(lambda: send_link(request, user, signup=True))
+    return user
+
+
+def invite(request: HttpRequest, email: str, password: str) -> None:
+    """Create an account for whoever reads mail at this address; or tell them that they have one.
+
+    Whoever asks here learns neither, nor by how long it takes. Raises TooManyAttempts.
+    """
+    if not ratelimit.consume(request, action="signup"):
+        raise TooManyAttempts(retry_after=60)
+    if not User.objects.filter(email=email).exists():
+        try:
+            create_account(request, email, password)
+        except IntegrityError:
+            logger.info("An address was registered twice at once.")
+        return
+    # As dear as creating the account.
+    User().set_password(password)
+    if _may_mail(request, email):
+        _send(request, lambda: get_adapter().send_account_already_exists_mail(email))
+
+
+def send_link(request: HttpRequest, user: User, *, signup: bool = False) -> None:
+    """The mail with the link that proves the account's own address, at most every three minutes."""
+    if _may_mail(request, user.email):
+        _send(request, lambda: _address_of(user).send_confirmation(request, signup=signup))
+
+
+def _address_of(user: User) -> EmailAddress:
+    has_primary = EmailAddress.objects.filter(user_id=user.pk, primary=True).exists()
+    defaults = {"primary": not has_primary}
+    address: EmailAddress
+    address, _created = EmailAddress.objects.get_or_create(
+        user=user, email=user.email, defaults=defaults
+    )
+    return address
+
+
+def _may_mail(request: HttpRequest, email: str) -> bool:
+    return bool(consume_email_verification_rate_limit(request, email))
+
+
+def _send(request: HttpRequest, send: Callable[[], object]) -> None:
+    """A mail server that does not answer fails no login and tells nobody who has an account."""
+    try:
+        # Links and senders are made of the request, which may be over by now.
+        with context.request_context(request):
+            send()
+    except OSError as error:
+        logger.error("A mail could not be sent: %s", error)
