@@ -24,6 +24,10 @@ class AccountAdapter(DefaultAccountAdapter):
     def clean_email(self, email: str) -> str:
         return email.lower()
 
+    def login(self, request: HttpRequest, user: User) -> None:
+        request.is_allauth_login = True  # type: ignore[attr-defined]
+        super().login(request, user)
+
     def reauthenticate(self, user: User, password: str) -> bool:
         """By the address the account signs in with, whichever the person calls their primary one."""
         proved = self.authenticate(self.request, email=user.get_username(), password=password)

@@ -14,5 +14,6 @@ class DevicesConfig(AppConfig):
     def ready(self) -> None:
         import_module("devices.checks")
         import_module("devices.receivers")
+        import_module("devices.web.receivers")
         if apps.is_installed("drf_spectacular"):
             import_module("devices.api.schema")

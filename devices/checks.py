@@ -28,6 +28,7 @@ LONGEST_LEEWAY = timedelta(minutes=1)
 AUTHENTICATION = "devices.api.authentication.DeviceSessionAuthentication"
 EXCEPTION_HANDLER = "devices.api.errors.exception_handler"
 BACKEND = "devices.backends.LimitedModelBackend"
+COOKIES = "django.contrib.auth.middleware.AuthenticationMiddleware"
 MIDDLEWARE = "devices.web.middleware.DeviceMiddleware"
 SERIALIZERS = {
     "TOKEN_OBTAIN_SERIALIZER": "devices.api.serializers.SessionStartSerializer",
@@ -90,7 +91,24 @@ def _doors() -> Iterator[CheckMessage]:
             hint=f"Put {BACKEND} into AUTHENTICATION_BACKENDS in place of Django's ModelBackend.",
             id="devices.W003",
         )
-    if MIDDLEWARE not in settings.MIDDLEWARE:
+    yield from _middleware()
+
+
+def _middleware() -> Iterator[CheckMessage]:
+    asked = list(settings.MIDDLEWARE)
+    if COOKIES in asked and MIDDLEWARE not in asked:
+        yield Error(
+            "Whoever signs in to the admin or to pages stays in, however their session ended.",
+            hint=f"Put {MIDDLEWARE} behind {COOKIES} in MIDDLEWARE.",
+            id="devices.E024",
+        )
+    elif MIDDLEWARE in asked and COOKIES in asked[asked.index(MIDDLEWARE) :]:
+        yield Error(
+            "What stands before the users of cookies are known cannot ask whether they still live.",
+            hint=f"Put {MIDDLEWARE} behind {COOKIES} in MIDDLEWARE.",
+            id="devices.E025",
+        )
+    elif MIDDLEWARE not in asked:
         yield checks.Warning(
             "A browser is not known again: each sign-in adds a session beside the one it had.",
             hint=f"Put {MIDDLEWARE} into MIDDLEWARE.",

@@ -1,5 +1,6 @@
 """Settings of `devices`: one typed property each, read live from `settings.DEVICES`."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -70,6 +71,12 @@ class Conf:
     def REAUTHENTICATION_URL(self) -> str | None:
         """Name of the URL where people confirm by other means than password and code. None: nowhere."""
         return self._get("REAUTHENTICATION_URL", None) or None
+
+    @property
+    def LOGIN_PROOF(self) -> Callable[..., Any] | None:
+        """Dotted path of what tells how somebody signed in to the pages. None: by which backend."""
+        path = self._get("LOGIN_PROOF", None)
+        return import_string(path) if path else None
 
     @property
     def LOGIN_FAILURES_PER_ACCOUNT(self) -> int:

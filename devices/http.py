@@ -4,6 +4,9 @@ And the keeper of the cookie by which a browser is known again.
 """
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -19,6 +22,8 @@ from .conf import conf
 from .core import address
 from .core.agents.hints import HINT_HEADERS
 from .core.client import Client, clean_user_agent
+from .core.device_key import PAGES
+from .models import DeviceSession
 
 APP_ID_LENGTH: Final = 128
 ORIGIN_LENGTH: Final = 256
@@ -28,6 +33,8 @@ COOKIE_AGE: Final = timedelta(days=400)
 
 # In META, which a request of DRF shares with Django's: the id in the cookie that the answer shall set.
 _GIVEN: Final = "devices.browser_id"
+
+_answering: ContextVar[HttpRequest | None] = ContextVar("devices.answering", default=None)
 
 
 def client_of(request: HttpRequest | Request) -> Client:
@@ -69,6 +76,26 @@ def same_site_referrer(request: HttpRequest) -> str:
         return ""
     path: str = referrer._replace(scheme="", netloc="", fragment="").geturl()
     return path
+
+
+def browser_of(request: HttpRequest | Request) -> Client:
+    """The client of a request that signs in to a cookie session, of which a browser has one for all pages."""
+    return replace(newcomer_of(request), app_id="", browser_id=_browser_id(request), origin=PAGES)
+
+
+@contextmanager
+def answering(request: HttpRequest) -> Iterator[None]:
+    """Let it be known, where no request is passed along, which one is being answered."""
+    token = _answering.set(request)
+    try:
+        yield
+    finally:
+        _answering.reset(token)
+
+
+def session_at_hand() -> DeviceSession | None:
+    """The session whose cookie came with the request that is being answered, if any."""
+    return getattr(_answering.get(), "device_session", None)
 
 
 def expect_newcomer(request: HttpRequest) -> None:

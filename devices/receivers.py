@@ -9,6 +9,7 @@ from django.db.models.signals import post_migrate, post_save, pre_delete
 from django.dispatch import receiver
 
 from .core import attempts, sessions, triggers
+from .http import session_at_hand
 
 
 @receiver(post_save, sender=get_user_model(), dispatch_uid="devices.account_saved")
@@ -24,7 +25,8 @@ def account_saved(
     if getattr(instance, "_password", None) is not None:
         # Set by set_password() and not yet forgotten by save(): a new password, with a clean slate.
         attempts.pardon(instance.get_username())
-    sessions.account_changed(instance)
+    # A person who changes their password on a page stays signed in there, as Django's own views have it.
+    sessions.account_changed(instance, keep=session_at_hand())
 
 
 @receiver(pre_delete, sender=get_user_model(), dispatch_uid="devices.account_deleted")

@@ -143,13 +143,16 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
+# A session ends this long after its last refresh; in a browser, after its last use.
+IDLE_LIMIT = timedelta(days=30)
+SESSION_COOKIE_AGE = int(IDLE_LIMIT.total_seconds())
+
 SIMPLE_JWT = {
     "SIGNING_KEY": JWT_SECRET_KEY,
     "ISSUER": "devices",
     "AUDIENCE": "devices-api",
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
-    # The idle limit: a session ends this long after its last refresh.
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=30),
+    "REFRESH_TOKEN_LIFETIME": IDLE_LIMIT,
     # Clocks of several servers are never quite the same.
     "LEEWAY": timedelta(seconds=5),
     "TOKEN_OBTAIN_SERIALIZER": "accounts.serializers.TokenObtainPairSerializer",
@@ -165,6 +168,7 @@ DEVICES = {
     "BUS": env.str("DEVICES_BUS", default="") or None,
     "MAX_SESSIONS": env.int("DEVICES_MAX_SESSIONS", default=20) or None,
     "TRUSTED_PROXIES": env.tuple("TRUSTED_PROXIES", default=()),
+    "LOGIN_PROOF": "accounts.proof.proof_of",
 }
 # A city database of MaxMind or DB-IP; without one the country is known, from data the package brings along.
 if GEOIP_PATH := env.str("GEOIP_PATH", default=""):

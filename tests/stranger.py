@@ -68,12 +68,17 @@ page = browser.get("/devices/")
 assert page.status_code == 200 and "Your devices" in page.content.decode()
 
 everywhere = post("/api/sessions/revoke-all?keep_current=false", refreshed["access"])
-assert everywhere.json() == {"revoked": 1}
+assert everywhere.json() == {"revoked": 2}
 assert status_of(refreshed["access"]) == 401
+page = browser.get("/devices/")
+assert page.status_code == 302 and not browser.cookies["sessionid"].value
 
 root = get_user_model().objects.create_superuser("root", password=PASSWORD)
 staff = Client()
 staff.force_login(root)
+form = {"username": "root", "password": PASSWORD}
+assert Client().post("/admin/login/?next=/admin/", form).status_code == 302
+assert root.device_sessions.active().count() == 2
 for path in ("", f"{laptop['session_id']}/change/"):
     page = staff.get(f"/admin/devices/devicesession/{path}")
     assert page.status_code == 200 and "alice" in page.content.decode(), path

@@ -27,7 +27,7 @@ from devices.exceptions import TooManyAttempts
 from devices.models import DeviceSession, LoginLimit, RevokeReason
 
 from .client import Client
-from .device_key import proven_key
+from .device_key import proven_keys
 
 WINDOW = timedelta(minutes=1)
 LONGEST_WINDOW = timedelta(hours=1)
@@ -190,11 +190,11 @@ def _known_device(username: str, client: Client) -> str:
     name = get_user_model().USERNAME_FIELD
     users = get_user_model()._default_manager.filter(**{f"{name}__iexact": username})
     for user_id in users.values_list("pk", flat=True):
-        if key := proven_key(user_id, client):
-            past = DeviceSession.objects.filter(user_id=user_id, device_key=key)
+        if keys := proven_keys(user_id, client):
+            past = DeviceSession.objects.filter(user_id=user_id, device_key__in=keys)
             ended = set(past.values_list("revoke_reason", flat=True).distinct())
             if ended and ended.isdisjoint(DISOWNED):
-                return key
+                return keys[0]
     return ""
 
 

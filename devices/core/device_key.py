@@ -4,9 +4,14 @@ It groups the sessions of one user, whose key is part of it; it opens nothing.
 """
 
 import hashlib
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from .client import Client, Label, os_family
+
+# In place of a page's origin, for sessions that are held in a cookie: a browser has one of it for the site,
+# signed in to by a form of its own or on the way back from another site. No origin is spelled like this.
+PAGES: Final = "pages"
 
 
 def proven_key(user_id: Any, client: Client) -> str:
@@ -20,6 +25,12 @@ def proven_key(user_id: Any, client: Client) -> str:
     if client.browser_id:
         return _digest("browser", user_id, client.browser_id, client.origin)
     return ""
+
+
+def proven_keys(user_id: Any, client: Client) -> list[str]:
+    """All keys that this device has: a browser's, of the page that asks and of the pages with cookies."""
+    keys = {proven_key(user_id, client), proven_key(user_id, replace(client, origin=PAGES))}
+    return sorted(keys - {""})
 
 
 def likeness(user_id: Any, label: Label) -> str:

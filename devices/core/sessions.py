@@ -26,6 +26,7 @@ from devices.exceptions import (
     RefreshReused,
     SessionError,
     SessionRevoked,
+    TokenNotValid,
 )
 from devices.models import DeviceSession, DeviceSessionQuerySet, RevokeReason, auth_stamp
 
@@ -163,6 +164,28 @@ def _resume(claims: Claims, client_of: Callable[[], Client]) -> DeviceSession:
     return session
 
 
+def visit(
+    user_id: Any, session_id: Any, client_of: Callable[[], Client]
+) -> tuple[DeviceSession, bool]:
+    """The living session that a cookie names, as `living` has it, and whether its idle limit has just moved.
+
+    Notes that it was active. Each use counts against the idle limit, since a cookie is not refreshed; it is
+    written when a twentieth of it has gone by, being in an index.
+    """
+    try:
+        claims = Claims(str(user_id), uuid.UUID(str(session_id)), 0)
+    except ValueError as error:
+        raise TokenNotValid from error
+    session = _living(claims, client_of)
+    now = timezone.now()
+    if session.last_active > now - conf.TOUCH_INTERVAL:
+        return session, False
+    until = min(now + conf.IDLE_LIMIT, session.absolute_expires_at)
+    is_due = until - session.expires_at > conf.IDLE_LIMIT / 20
+    _touch(session, 0, client_of(), now, until=until if is_due else None)
+    return session, is_due
+
+
 def rotate(claims: Claims, client: Client) -> DeviceSession:
     """Exchange a refresh token for its successor: the session, at the successor's generation.
 
@@ -263,6 +286,15 @@ def logout(session: DeviceSession) -> None:
     revoke(session, reason=RevokeReason.LOGOUT, by=session.user)
 
 
+def leave(user_id: Any, session_id: Any) -> None:
+    """End the session that a cookie names, at the wish of whoever holds it; if there is one."""
+    try:
+        session = liveness.load(Claims(str(user_id), uuid.UUID(str(session_id)), 0))
+    except (ValueError, SessionError):
+        return
+    logout(session)
+
+
 def revoke_all(
     user: AbstractBaseUser,
     *,
@@ -329,13 +361,21 @@ def check_password(user: AbstractBaseUser, password: str | None) -> bool:
     return hashers.check_password(password, user.password, rehash)
 
 
-def account_changed(user: AbstractBaseUser) -> None:
-    """End what the saved account ends: every session if inactive, else those under another password."""
+def account_changed(user: AbstractBaseUser, *, keep: DeviceSession | None = None) -> None:
+    """End what the saved account ends: every session if inactive, else those under another password.
+
+    The one to keep, if it is the user's own, goes on under the new password.
+    """
     sessions = DeviceSession.objects.filter(user_id=user.pk)
     with transaction.atomic():
         _lock(user)
         if user.is_active:
-            stale = sessions.exclude(auth_stamp=auth_stamp(user.password))
+            stamp = auth_stamp(user.password)
+            if keep is not None and keep.user_id == user.pk and keep.auth_stamp != stamp:
+                # Unless another change of the password was faster.
+                _unrevoked(keep).filter(auth_stamp=keep.auth_stamp).update(auth_stamp=stamp)
+                keep.auth_stamp = stamp
+            stale = sessions.exclude(auth_stamp=stamp)
             entries = _end(stale, RevokeReason.PASSWORD_CHANGED)
         else:
             entries = _end(sessions, RevokeReason.DEACTIVATED)
@@ -362,10 +402,21 @@ def _is_same(
     return account is not None and account.is_active and account.password == user.password
 
 
-def _touch(session: DeviceSession, generation: int, client: Client, now: datetime) -> None:
-    """Note activity, at most once per TOUCH_INTERVAL, and that this generation has reached its client."""
+def _touch(
+    session: DeviceSession,
+    generation: int,
+    client: Client,
+    now: datetime,
+    until: datetime | None = None,
+) -> None:
+    """Note activity, at most once per TOUCH_INTERVAL, and that this generation has reached its client.
+
+    Moves the idle limit, if it is told to which time.
+    """
     due = Q(last_active__lte=now - conf.TOUCH_INTERVAL)
-    touched = {"last_active": now, "last_ip": client.ip_address}
+    touched: dict[str, Any] = {"last_active": now, "last_ip": client.ip_address}
+    if until is not None:
+        touched["expires_at"] = until
     _unrevoked(session).filter(due | Q(generation_used__lt=generation)).update(
         **touched, generation_used=Greatest("generation_used", generation)
     )

@@ -1,11 +1,18 @@
-"""What answers tell a browser: the cookie that knows it again, and the client hints that help to name it."""
+"""What the pages know of a browser: who is signed in to it, for as long as that lives, and which it is."""
 
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
+from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
+from rest_framework.views import APIView
 
-from devices.http import expect_newcomer, hand_out_cookie
+from devices.http import answering, expect_newcomer, hand_out_cookie
+
+from . import cookie
 
 # Chromium sends these only when asked: Windows 10 or 11, the phone's model, whether it is a tablet.
 # It listens to the answer of a navigation alone, so an API's answers need not ask.
@@ -15,15 +22,38 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class DeviceMiddleware:
-    """Sets the device cookie where somebody signs in, and asks for client hints with every page."""
+    """`request.user` as the DeviceSession of the cookie session has it, and that as `request.device_session`.
+
+    Sets the device cookie where somebody signs in, and asks for client hints with every page. To stand behind
+    AuthenticationMiddleware and MessageMiddleware; without the former it leaves `request.user` alone.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: Any) -> HttpResponse:
         expect_newcomer(request)
-        response = self.get_response(request)
+        request.device_session = None
+        if hasattr(request, "session") and hasattr(request, "user"):
+            request.cookie_session = request.session
+            request.user = SimpleLazyObject(partial(cookie.user_of, request))
+            request.auser = partial(cookie.auser_of, request)
+        with answering(request):
+            response = self.get_response(request)
         hand_out_cookie(request, response)
         if response.get("Content-Type", "").startswith("text/html"):
             response.headers.setdefault("Accept-CH", ACCEPT_CH)
         return response
+
+    def process_view(self, request: Any, view: Any, args: Any, kwargs: Any) -> None:
+        """Ask before the view does: outside of the transaction that ATOMIC_REQUESTS wraps around it."""
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES or not hasattr(request, "user"):
+            return
+        if issubclass(getattr(view, "cls", object), APIView):
+            # It asks for a token, mostly; if for the cookie, then itself.
+            return
+        try:
+            bool(request.user.is_authenticated)
+        except DatabaseError:
+            # The view may do without.
+            return

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib import auth
 from django.contrib.auth.models import Permission
 from django.test import Client as Browser
 
@@ -11,9 +12,20 @@ from accounts.models import User
 from devices.core import sessions
 from devices.core.client import Client
 from devices.models import DeviceSession
+from devices.web import cookie
 from tests.client import CHROME
 
 MakeStaff = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def staff_beside_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Staff come in without a session of their own, which would stand among those they look at.
+
+    That theirs are sessions as anybody's is tested in tests/devices/web.
+    """
+    monkeypatch.setattr(cookie, "begin", lambda request, user: None)
+    monkeypatch.setattr(cookie, "_ask", auth.get_user)
 
 
 @pytest.fixture
