@@ -67,7 +67,7 @@ def test_V16_3_1_each_event_is_written_when_it_happens_and_no_other_exists(
     staff.revoke(DeviceSession.objects.of(alice), by=root, note="Ticket 4711")
 
     assert {line["event"] for line in lines.events} == {event.value for event in Event}
-    assert len(lines.of(Event.SESSION_STARTED)) == 3
+    assert len(lines.of(Event.SESSION_STARTED)) == 4
     assert len(lines.of(Event.REFRESH_SUCCEEDED)) == 1
     [reused] = lines.of(Event.REFRESH_REUSED)
     assert reused["session"] == phone.session_id
