@@ -204,6 +204,9 @@ class DeviceSession(models.Model):
             models.Index("browser", name="devices_browser"),
             models.Index("country", name="devices_country"),
             models.Index(
+                "login_method", condition=~Q(login_method="password"), name="devices_method"
+            ),
+            models.Index(
                 F("created_at").desc(),
                 F("id").desc(),
                 condition=Q(risk_level__in=("medium", "high", "critical")),
@@ -325,3 +328,40 @@ class LoginLimit(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Tally(models.Model):
+    """How many things of a kind happened in an hour. Written by `core.tally` alone."""
+
+    hour = models.DateTimeField()
+    kind = models.CharField(max_length=32)
+    # Of the rows that one hour and kind have; they are added up.
+    shard = models.PositiveSmallIntegerField()
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("tally")
+        verbose_name_plural = _("tallies")
+        constraints = [
+            models.UniqueConstraint("hour", "kind", "shard", name="devices_tally_of_hour"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.hour:%Y-%m-%d %H}:00"
+
+
+class Figures(models.Model):
+    """What staff see of all sessions at a glance. One row, written by `core.figures` alone."""
+
+    data = models.JSONField(default=dict)
+    counted_at = models.DateTimeField(null=True, blank=True)
+    # Of the last attempt, which may have been given up.
+    begun_at = models.DateTimeField(null=True, blank=True)
+    took = models.FloatField(default=0)
+
+    class Meta:
+        verbose_name = _("figures")
+        verbose_name_plural = _("figures")
+
+    def __str__(self) -> str:
+        return f"{self.counted_at}"

@@ -42,7 +42,7 @@ def test_each_threat_has_an_id_a_rule_and_a_test():
             assert re.fullmatch(r"`test[\w/.]+`(?:, `test_\w+`)*", tests), ids
 
 
-def test_the_table_of_events_is_that_of_the_code(caplog):
+def test_the_table_of_events_is_that_of_the_code(db, caplog):
     caplog.set_level(logging.INFO, logger="devices.security")
     logging.getLogger("devices.security").addHandler(caplog.handler)
     try:

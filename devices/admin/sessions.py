@@ -12,6 +12,7 @@ from django.db.models.expressions import Combinable
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 
+from devices.core import patience
 from devices.models import DeviceSession, Status
 
 from . import columns
@@ -23,9 +24,6 @@ from .search import search
 
 # Lines of its log that a session's page shows.
 LOG_LENGTH = 50
-
-# PostgreSQL's code for a statement that ran into `statement_timeout`.
-QUERY_CANCELED = "57014"
 
 
 class NewestFirst(ChangeList):
@@ -138,7 +136,7 @@ class DeviceSessionAdmin(RevokesSessions):
         try:
             return super().changelist_view(request, extra_context)
         except OperationalError as error:
-            if getattr(error.__cause__, "sqlstate", None) != QUERY_CANCELED:
+            if not patience.is_over(error):
                 raise
             # No index knows that two frequent values never come together; with a time it is soon read.
             text = _("That took too long. Choose a shorter time, or fewer filters.")

@@ -7,6 +7,7 @@ import enum
 import logging
 from typing import Any
 
+from . import tally
 from .client import Client
 
 logger = logging.getLogger("devices.security")
@@ -40,6 +41,8 @@ _ALARMING = {
     Event.REFRESH_REUSED,
     Event.ACCESS_REFUSED,
 }
+# What staff see figures of, though no row tells of it.
+_COUNTED = {Event.LOGIN_FAILED, Event.LOGIN_BLOCKED, Event.OTP_FAILED, Event.OTP_BLOCKED}
 _FAILED = _ALARMING | {Event.LOGIN_FAILED, Event.OTP_FAILED}
 
 
@@ -60,4 +63,6 @@ def log(
         "address": client.ip_address if client else None,
         **{name: value[:MAX_LENGTH] for name, value in details.items()},
     }
+    if event in _COUNTED:
+        tally.count(event.value)
     logger.log(logging.WARNING if event in _ALARMING else logging.INFO, event.value, extra=record)
