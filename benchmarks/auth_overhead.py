@@ -41,6 +41,7 @@ POSTGRES = "postgres://postgres@127.0.0.1:5432/devices"
 PLAIN = "SimpleJWT `JWTAuthentication`"
 STATELESS = "SimpleJWT `JWTStatelessUserAuthentication`"
 DATABASE = "**devices**, mode `database`"
+ONCE = "**devices**, mode `database`, each token seen once"
 CACHED = "**devices**, mode `cached`"
 SAME = {"HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"}
 
@@ -56,14 +57,19 @@ class Contestant:
         self.times: dict[bool, list[float]] = {False: [], True: []}
         # The mode is a setting, read live.
         self.devices = settings.DEVICES
+        # Done before each request, where something would be remembered that shall not be.
+        self.forget: Callable[[], None] | None = None
 
     def run(self, touched: bool, requests: int) -> None:
         ask = self.asks[touched]
         if ask is None:
             return
         settings.DEVICES = self.devices
+        forget = self.forget
         begin = time.perf_counter()
         for _ in range(requests):
+            if forget:
+                forget()
             ask()
         self.times[touched].append((time.perf_counter() - begin) / requests * 1e6)
 
@@ -161,6 +167,9 @@ def contestants(user: Any) -> Iterator[Contestant]:
     access = tokens.issue(session).access
     authentication = DeviceSessionAuthentication
     yield contestant(DATABASE, authentication, access, revokes=True)
+    once = contestant(ONCE, authentication, access, revokes=True)
+    once.forget = tokens._checked._claims.clear
+    yield once
     bus_url = "postgres" if connection.vendor == "postgresql" else os.environ.get("REDIS_URL")
     if bus_url:
         settings.DEVICES = settings.DEVICES | {"LIVENESS": "cached", "BUS": bus_url}

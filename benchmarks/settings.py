@@ -6,12 +6,10 @@ os.environ.setdefault("SECRET_KEY", "a secret key for the benchmarks, of no use 
 os.environ.setdefault("JWT_SECRET_KEY", "a signing key for the benchmarks, of no use elsewhere")
 
 from project.settings import *  # noqa: E402, F403
-from project.settings import DATABASES, INSTALLED_APPS, MIDDLEWARE, env  # noqa: E402
+from project.settings import DATABASES, INSTALLED_APPS, env  # noqa: E402
 
 DEBUG = False
-INSTALLED_APPS += ["knox", "drf_sessions", "trusted_devices", "allauth", "allauth.account"]
-INSTALLED_APPS += ["allauth.headless"]
-MIDDLEWARE += ["allauth.account.middleware.AccountMiddleware"]
+INSTALLED_APPS += ["knox", "drf_sessions", "trusted_devices"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}

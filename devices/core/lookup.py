@@ -18,6 +18,19 @@ from .statements import Statement
 Row = Sequence[Any]
 Read = Callable[[Row], Any]
 
+# What requests do not ask of their own session. Whoever does pays a query for it.
+SELDOM = (
+    "device_key",
+    "latitude",
+    "longitude",
+    "precise_since",
+    "risk_score",
+    "risk_level",
+    "reviewed_at",
+    "revoke_reason",
+    "revoked_by",
+)
+
 
 class LazyUser(SimpleLazyObject):
     """A user who is built, without a query, when first touched. What is known before costs nothing."""
@@ -49,6 +62,8 @@ class Columns:
         # In the order of Model.__init__; the select has the columns of a parent table elsewhere.
         fields = self.model._meta.concrete_fields
         self.names = [field.attname for field in fields if field.attname in self._places]
+        # Where some are missing, from_db() looks for each field among the names.
+        self._given = self.names if len(self.names) == len(fields) else dict.fromkeys(self.names)
         self._cut = itemgetter(*(self._places[name] for name in self.names))
         expressions = [compiler.select[self._places[name]][0] for name in self.names]
         self._converters = list(compiler.get_converters(expressions).items())
@@ -60,7 +75,7 @@ class Columns:
         for index, (converters, expression) in self._converters:
             for convert in converters:
                 values[index] = convert(values[index], expression, connection)
-        return self.model.from_db(self._using, self.names, values)
+        return self.model.from_db(self._using, cast(Any, self._given), values)
 
     def reader(self, name: str) -> Read:
         """What reads a single value of the object."""
@@ -79,13 +94,14 @@ class Columns:
 
 
 class Lookup:
-    """The statement for a model of sessions, on one database."""
+    """The statement for a model of sessions, on one database; without the columns that are seldom asked."""
 
-    def __init__(self, model: type[models.Model], using: str) -> None:
+    def __init__(self, model: type[models.Model], using: str, seldom: Sequence[str] = ()) -> None:
         self._using = using
         compiler = (
             model._base_manager.using(using)
             .select_related("user")
+            .defer(*seldom)
             .order_by()
             .query.get_compiler(using)
         )
@@ -133,7 +149,7 @@ class Lookup:
 
 @cache
 def _lookup(using: str) -> Lookup:
-    return Lookup(DeviceSession, using)
+    return Lookup(DeviceSession, using, SELDOM)
 
 
 def find(session_id: Any, user_id: Any) -> DeviceSession | None:

@@ -141,10 +141,10 @@ def authenticate(token: bytes, client_of: Callable[[], Client]) -> DeviceSession
     The client is asked for only where there is something to write.
     """
     if conf.LIVENESS != "cached":
-        return _resume(tokens.read_access(token), client_of)
+        return _resume(tokens.recall_access(token), client_of)
     session = liveness.recall(token)
     if session is None:
-        claims, ticket = tokens.read_access(token), liveness.ticket()
+        claims, ticket = tokens.recall_access(token), liveness.ticket()
         session = _resume(claims, client_of)
         liveness.remember(token, claims, session, ticket)
     return session

@@ -1,7 +1,10 @@
 """The JWTs of a session: what they claim, and what is believed of a claim."""
 
+import os
+import threading
+import time
 import uuid
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 from rest_framework_simplejwt import settings as jwt
@@ -14,6 +17,8 @@ from devices.models import DeviceSession
 
 # Far above what a token of ours needs; nothing longer is worth decoding.
 MAX_LENGTH = 8192
+# A few MB. Who is forgotten is checked again.
+MAX_CHECKED = 10_000
 
 
 class Claims(NamedTuple):
@@ -54,6 +59,17 @@ def issue(session: DeviceSession) -> Pair:
 
 def read_access(raw: str | bytes) -> Claims:
     return _read(AccessToken, raw)
+
+
+def recall_access(token: bytes) -> Claims:
+    """As `read_access`, but the signature of a token is checked once in this process, and not each time."""
+    settings = jwt.api_settings
+    claims = _checked.get(token, settings)
+    if claims is None:
+        claims = read_access(token)
+        if not settings.JWK_URL:
+            _checked.put(token, claims, settings)
+    return claims
 
 
 def read_refresh(raw: str | bytes) -> Claims:
@@ -101,3 +117,45 @@ def _read(token_class: type[Token], raw: str | bytes) -> Claims:
         return Claims(user_id, uuid.UUID(session_id), generation, expires)
     except ValueError as error:
         raise TokenNotValid from error
+
+
+class Checked:
+    """Access tokens whose signature was found good: few, until they expire, and under these settings only.
+
+    It spares arithmetic and decides nothing else: whether the session lives is asked each time. Only the
+    very bytes that were checked are known again. Keys that come from a JWK_URL can be withdrawn at any
+    time, so what they signed is not remembered; any other key changes with a restart.
+    """
+
+    def __init__(self) -> None:
+        self._claims: dict[bytes, Claims] = {}
+        self._settings: Any = None
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._claims)
+
+    def get(self, token: bytes, settings: Any) -> Claims | None:
+        claims = self._claims.get(token)
+        if claims is None or settings is not self._settings or time.time() >= claims.expires:
+            return None
+        return claims
+
+    def put(self, token: bytes, claims: Claims, settings: Any) -> None:
+        with self._lock:
+            if settings is not self._settings:
+                self._claims.clear()
+                self._settings = settings
+            self._claims.pop(token, None)
+            if len(self._claims) >= MAX_CHECKED:
+                # The oldest, which expires first.
+                self._claims.pop(next(iter(self._claims)))
+            self._claims[token] = claims
+
+    def after_fork(self) -> None:
+        # Another thread may have held it.
+        self._lock = threading.Lock()
+
+
+_checked = Checked()
+os.register_at_fork(after_in_child=_checked.after_fork)

@@ -186,6 +186,16 @@ def test_what_is_changed_on_the_user_is_what_is_seen(found, alice):
     assert alice.is_active
 
 
+def test_what_is_seldom_asked_is_not_read_and_can_still_be_asked(found, django_assert_num_queries):
+    assert {DeviceSession._meta.get_field(name).attname for name in lookup.SELDOM} == (
+        found.get_deferred_fields()
+    )
+    with django_assert_num_queries(1):
+        assert found.risk_level == "none"
+    with django_assert_num_queries(1):
+        assert lookup.twin(found).device_key
+
+
 def test_twins_share_nothing_that_a_request_can_change(found, alice):
     one, other = lookup.twin(found), lookup.twin(found)
     one.name, one.user.email = "phone", "changed@example.org"
