@@ -7,7 +7,7 @@ PORT ?= 8000
 # The README says so.
 export DJANGO_RUNSERVER_HIDE_WARNING = true
 
-.PHONY: run demo test races fuzz mutants check lint bench wheel clean
+.PHONY: run demo test races fuzz mutants check lint messages images bench wheel clean
 
 run: .venv/run .env  ## serve the site on this machine, on http://127.0.0.1:8000
 	$(BIN)/python manage.py migrate --verbosity 0
@@ -44,6 +44,16 @@ check: lint  ## everything that has to hold before a change goes in
 	$(BIN)/python manage.py makemigrations --check --dry-run --settings tests.settings
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null --settings tests.settings
 	$(MAKE) test PYTEST="--cov --cov-report=term"
+
+messages: .venv/dev  ## gather what is to be translated (needs gettext's xgettext), and compile what is
+	for app in devices accounts project; do \
+		(cd $$app && ../$(BIN)/django-admin makemessages -l de --no-location --no-wrap --no-obsolete) && \
+		$(BIN)/pybabel compile --domain django --directory $$app/locale || exit 1; \
+	done
+
+images: .venv/dev  ## pictures of all pages, into docs/images
+	mkdir -p docs/images
+	IMAGES=docs/images $(BIN)/pytest tests/browser/test_pages.py
 
 wheel: .venv/dev  ## the app devices alone, into dist/
 	$(BIN)/python -m build --wheel

@@ -25,6 +25,7 @@ class Card:
     last_active: str  # "now", "3 hours ago"
     signed_in: str
     expires: str  # "in 4 weeks"
+    ended: str  # "2 days ago"; "" while it has not
     is_active_now: bool
     # Whether the login was strange, and why, in sentences.
     is_strange: bool
@@ -66,7 +67,8 @@ def cards(
             last_active=words.ago(session.last_active, now),
             signed_in=words.ago(session.created_at, now),
             expires=words.ahead(session.expires_at, now),
-            is_active_now=now - session.last_active < words.NOW,
+            ended=words.ago(session.ended_at, now) if session.ended_at else "",
+            is_active_now=not session.ended_at and now - session.last_active < words.NOW,
             is_strange=session.risk_level in SUSPICIOUS,
             hints=hints.get(str(session.pk), ()),
             is_waiting=session.risk_level in SUSPICIOUS and session.reviewed_at is None,

@@ -9,8 +9,10 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.generic import TemplateView
@@ -19,6 +21,7 @@ from devices.core import sessions
 from devices.models import DeviceSession, RevokeReason
 
 from .cards import INACTIVE, cards
+from .stepup import recently_confirmed
 from .views import SignedInHttpRequest, active_sessions, current_session
 
 # So many are named; the number of all of them is told in any case.
@@ -26,10 +29,17 @@ NAMED: Final = 10
 
 
 class SignOutView(LoginRequiredMixin, TemplateView):
-    """One device, by name."""
+    """One device, by name. Another than the one in hand asks for a recent proof, as at the API."""
 
     request: SignedInHttpRequest
     template_name = "devices/sign_out.html"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        current = current_session(request)
+        view = super().dispatch
+        if current is None or current.pk != kwargs["pk"]:
+            view = recently_confirmed(view)
+        return view(request, *args, **kwargs)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         session = self._find()
@@ -60,8 +70,9 @@ class SignOutView(LoginRequiredMixin, TemplateView):
         return redirect("devices")
 
 
+@method_decorator(recently_confirmed, name="dispatch")
 class SignOutManyView(LoginRequiredMixin, TemplateView):
-    """A set of the devices, never the current one."""
+    """A set of the devices, never the current one, after a recent proof."""
 
     request: SignedInHttpRequest
     template_name = "devices/sign_out_many.html"

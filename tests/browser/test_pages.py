@@ -1,0 +1,116 @@
+"""Every page in Chromium, light and dark, at a desk and on a phone.
+
+None is refused anything by its own policy, none logs an error, none fails axe-core, none is wider than its
+screen. With IMAGES=folder (`make images`) pictures of all are left there.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.browser import scenes
+from tests.browser.visitor import DESK, PHONE
+from tests.client import PASSWORD
+
+IMAGES = os.environ.get("IMAGES", "")
+
+# axe-core's own grades; what is below, "moderate" and "minor", is for people to weigh.
+GRAVE = {"serious", "critical"}
+
+
+def faults(visitor, **options):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(visitor.page, options=options or None).response["violations"]
+    return [
+        f"{visitor.path}: {rule['id']}: {node['html'][:200]}"
+        for rule in found
+        if rule["impact"] in GRAVE
+        for node in rule["nodes"]
+    ]
+
+
+def look(visitor, name):
+    """The faults of the page as it is: in both themes and sizes. Colours are all that differs in the dark."""
+    page, found = visitor.page, []
+    for size, viewport in (("desktop", DESK), ("phone", PHONE)):
+        page.set_viewport_size(viewport)
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            if theme == "light" and size == "desktop":
+                found += faults(visitor)
+            elif size == "desktop":
+                found += faults(visitor, runOnly={"type": "rule", "values": ["color-contrast"]})
+            if IMAGES:
+                visitor.picture(Path(IMAGES) / f"{name}-{size}-{theme}.webp")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > viewport["width"]:
+            found.append(f"{visitor.path}: {width} pixels wide on a {size}")
+    page.set_viewport_size(DESK)
+    page.emulate_media(color_scheme="light")
+    return found
+
+
+STRANGERS = {
+    "home": "/",
+    "log-in": "/accounts/login/",
+    "sign-up": "/accounts/signup/",
+    "password-reset": "/accounts/password/reset/",
+    "api-docs": "/docs",
+}
+OWN = {
+    "devices": "/devices/",
+    "sign-out-one": "/devices/{strange}/sign-out/",
+    "sign-out-others": "/devices/sign-out-others/",
+    "activity": "/devices/{strange}/",
+    "confirm": "/devices/confirm/",
+    "home-signed-in": "/",
+    "email": "/accounts/email/",
+    "password-change": "/accounts/password/change/",
+    "second-factor": "/accounts/2fa/",
+    "authenticator-app": "/accounts/2fa/totp/activate/",
+    "passkey": "/accounts/2fa/webauthn/add/",
+    "other-sites": "/accounts/3rdparty/",
+    "log-out": "/accounts/logout/",
+}
+
+
+def walk(visitor, pages, **ids):
+    found = []
+    for name, path in pages.items():
+        visitor.go(path.format(**ids))
+        if visitor.path != path.format(**ids):
+            found.append(f"{path} led to {visitor.path}")
+        found += look(visitor, name)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def no_limit(settings):
+    settings.DEVICES = {**settings.DEVICES, "MAX_SESSIONS": None}
+
+
+def test_pages_for_strangers(drive):
+    assert drive(lambda visit: walk(visit(), STRANGERS)) == []
+
+
+def test_pages_of_ones_own(drive, make_user):
+    user = make_user()
+    strange = scenes.alice(user)
+
+    def journey(visit):
+        return walk(visit().sign_in(user.email, PASSWORD), OWN, strange=strange.pk)
+
+    assert drive(journey) == []
+
+
+def test_few_and_many_devices(drive, make_user):
+    newcomer, collector = make_user("new@example.org"), make_user("many@example.org")
+    scenes.sixty(collector)
+
+    def journey(visit):
+        one = visit().sign_in(newcomer.email, PASSWORD)
+        many = visit().sign_in(collector.email, PASSWORD)
+        return walk(one, {"devices-one": "/devices/"}) + walk(many, {"devices-sixty": "/devices/"})
+
+    assert drive(journey) == []
