@@ -1,7 +1,7 @@
 """One Chromium for all tests in this folder, in a thread of its own.
 
-The driver has an event loop, and where one runs Django refuses to ask the database; so the tests ask it in their
-thread, and what is done in the browser is handed over to the other: `drive(lambda visit: visit().go("/"))`.
+The driver has an event loop, and where one runs Django refuses to ask the database. So the tests ask it in
+their thread, and what is done in the browser is handed to the other: `drive(lambda visit: visit().go("/"))`.
 """
 
 from collections.abc import Callable, Iterator

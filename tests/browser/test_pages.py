@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
+from allauth.account.models import EmailAddress
 
 from tests.browser import scenes
 from tests.browser.visitor import DESK, PHONE
@@ -96,6 +97,8 @@ def test_pages_for_strangers(drive):
 
 def test_pages_of_ones_own(drive, make_user):
     user = make_user()
+    # Before that, nobody can have a second factor.
+    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
     strange = scenes.alice(user)
 
     def journey(visit):
