@@ -127,6 +127,62 @@ class Conf:
         return str(self._get("GEO_BACKEND", "devices.core.geo.Iptocc"))
 
     @property
+    def RISK_LEVELS(self) -> dict[str, int | None]:
+        """From which score on a login has a level, where it is not as in risk.md; None: never."""
+        return dict(self._get("RISK_LEVELS", {}))
+
+    @property
+    def RISK_POINTS(self) -> dict[str, int]:
+        """What a reason for suspicion counts, where it is not as in risk.md; 0: nothing."""
+        return dict(self._get("RISK_POINTS", {}))
+
+    @property
+    def RISK_RULES(self) -> tuple[Any, ...]:
+        """The host project's own rules on logins, beside ours; given by dotted paths."""
+        return tuple(import_string(path) for path in self._get("RISK_RULES", ()))
+
+    @property
+    def RISK_MEMORY_DAYS(self) -> timedelta:
+        """Days for which a user's devices, countries and networks are remembered, to know a strange login."""
+        return timedelta(days=self._get("RISK_MEMORY_DAYS", 180))
+
+    @property
+    def RISK_DORMANT_DAYS(self) -> timedelta:
+        """Days without a login after which an account counts as dormant."""
+        return timedelta(days=self._get("RISK_DORMANT_DAYS", 120))
+
+    @property
+    def SITE_NAME(self) -> str:
+        """What mails call the site. Empty: the host name of SITE_URL."""
+        return str(self._get("SITE_NAME", ""))
+
+    @property
+    def SITE_URL(self) -> str:
+        """Where mails lead to, "https://example.org"; never the host of a request. Empty: no links."""
+        return str(self._get("SITE_URL", "")).rstrip("/")
+
+    @property
+    def PASSWORD_RESET_URL(self) -> str | None:
+        """URL, path or URL name for who must change a password. None: allauth's or Django's, if there."""
+        url: str | None = self._get("PASSWORD_RESET_URL", None)
+        return url
+
+    @property
+    def NOTIFY_NEW_DEVICE(self) -> bool:
+        """Whether a mail tells of a sign-in on a device that was not seen before."""
+        return bool(self._get("NOTIFY_NEW_DEVICE", True))
+
+    @property
+    def NOTICE_QUEUE(self) -> str:
+        """Who sends mails: a thread of each process ("embedded"), `devices_worker` ("worker", redis URL)."""
+        return str(self._get("NOTICE_QUEUE", "embedded"))
+
+    @property
+    def NOTICE_LEASE(self) -> timedelta:
+        """Seconds after which a mail that a worker took and did not finish is taken by another."""
+        return timedelta(seconds=self._get("NOTICE_LEASE", 300))
+
+    @property
     def LABEL_RULES(self) -> tuple[Any, ...]:
         """The host project's own rules for naming devices, tried in this order; given by dotted paths."""
         return tuple(import_string(path) for path in self._get("LABEL_RULES", ()))

@@ -56,6 +56,27 @@ class EmailNotVerified(SessionError):
     message = _("Follow the link in the mail that we sent you, then sign in.")
 
 
+class LoginTooStrange(SessionError):
+    """The proof was right, but the login too unlike its owner; they are told by mail, and can say yes."""
+
+    code = "login_suspicious"
+    message = _(
+        "This sign-in is unlike your others, so it was refused. We sent you a mail about it."
+    )
+
+
+class ReviewLinkInvalid(Exception):
+    """A link "was this you?" that was not made here."""
+
+
+class ReviewLinkExpired(ReviewLinkInvalid):
+    """One that was, too long ago."""
+
+
+class ReviewLinkSpent(ReviewLinkInvalid):
+    """One whose question has been answered, or whose session is not kept any more."""
+
+
 class TooManyAttempts(ValidationError):
     """Tried too often, a password or a code. A ValidationError, so that any form shows it as its own."""
 

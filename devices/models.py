@@ -41,6 +41,7 @@ class RevokeReason(models.TextChoices):
     DEACTIVATED = "deactivated", _("Account deactivated")
     REUSE = "reuse", _("Refresh token used twice")
     NOT_ME = "not_me", _("Reported as not me")
+    RISK = "risk", _("Too strange to be let in")
 
 
 class Status(models.TextChoices):
@@ -148,6 +149,8 @@ class DeviceSession(models.Model):
     risk_level = models.CharField(max_length=8, choices=RiskLevel, default=RiskLevel.NONE)
     # When the owner said whether it was them.
     reviewed_at = models.DateTimeField(null=True, blank=True)
+    # Since when it takes another proof before sensitive steps, however fresh the last one is.
+    doubted_at = models.DateTimeField(null=True, blank=True)
 
     created_at = models.DateTimeField()
     last_active = models.DateTimeField()
@@ -319,8 +322,9 @@ class LoginLimit(models.Model):
     failures = models.PositiveIntegerField(default=0)
     pending = models.PositiveIntegerField(default=0)
     window_ends = models.DateTimeField(db_index=True)
-    # Failures since the last success, over all windows.
+    # Failures since the last success, over all windows; and those before it.
     consecutive = models.PositiveIntegerField(default=0)
+    before_success = models.PositiveIntegerField(default=0)
 
     class Meta:
         verbose_name = _("login limit")
@@ -365,3 +369,89 @@ class Figures(models.Model):
 
     def __str__(self) -> str:
         return f"{self.counted_at}"
+
+
+class LoginPast(models.Model):
+    """What is remembered of a user's logins, to tell a strange one. Written by `core.past` alone.
+
+    One compact row, so that a login reads it at one go; it outlives the sessions and holds no address.
+    """
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="devices_past"
+    )
+    data = models.JSONField(default=dict)
+    # The last login that was learned from.
+    seen_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("past of logins")
+        verbose_name_plural = _("pasts of logins")
+
+    def __str__(self) -> str:
+        return str(self.user_id)
+
+
+class NoticeKind(models.TextChoices):
+    NEW_DEVICE = "new_device", _("Sign-in on a new device")
+    SUSPICIOUS_LOGIN = "suspicious_login", _("Suspicious sign-in")
+    REFRESH_REUSED = "refresh_reused", _("Copied session")
+    PASSWORD_CHANGED = "password_changed", _("Password changed")
+
+
+class NoticeOutcome(models.TextChoices):
+    SENT = "sent", _("Sent")
+    UNWANTED = "unwanted", _("Not wanted")
+    NO_ADDRESS = "no_address", _("No address")
+    GIVEN_UP = "given_up", _("Given up")
+
+
+class Notice(models.Model):
+    """A mail that has to be sent. Written by `core.notices` alone, in the transaction of what it tells of."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=True
+    )
+    # Of a session that may be deleted before.
+    session_id = models.UUIDField(null=True)
+    kind = models.CharField(max_length=32, choices=NoticeKind)
+    data = models.JSONField(default=dict)
+    language = models.CharField(max_length=16, blank=True)
+    created_at = models.DateTimeField()
+    # From when on a worker may take it. Whoever does moves it on: the time until which it is theirs.
+    due_at = models.DateTimeField()
+    taken_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    done_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=16, choices=NoticeOutcome, blank=True)
+
+    class Meta:
+        verbose_name = _("notice")
+        verbose_name_plural = _("notices")
+        indexes = [
+            models.Index("due_at", condition=Q(done_at__isnull=True), name="devices_notices_due"),
+            models.Index(
+                "done_at", condition=Q(done_at__isnull=False), name="devices_notices_done"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+class NoticePreferences(models.Model):
+    """Which mails a user does without. What is critical cannot be switched off. Written by `core.notices`."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
+    )
+    new_device = models.BooleanField(_("a new device"), default=True)
+    suspicious_login = models.BooleanField(_("a sign-in that is somewhat strange"), default=True)
+
+    class Meta:
+        verbose_name = _("preferences of notices")
+        verbose_name_plural = _("preferences of notices")
+
+    def __str__(self) -> str:
+        return str(self.user_id)

@@ -5,11 +5,14 @@ from typing import Any
 from django.apps import AppConfig
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.signals import request_started
 from django.db.models.signals import post_migrate, post_save, pre_delete
 from django.dispatch import receiver
+from django.utils import timezone
 
-from .core import attempts, sessions, triggers
+from .core import attempts, background, notices, sessions, triggers
 from .http import session_at_hand
+from .models import NoticeKind
 
 
 @receiver(post_save, sender=get_user_model(), dispatch_uid="devices.account_saved")
@@ -25,8 +28,15 @@ def account_saved(
     if getattr(instance, "_password", None) is not None:
         # Set by set_password() and not yet forgotten by save(): a new password, with a clean slate.
         attempts.pardon(instance.get_username())
+        notices.write(instance.pk, NoticeKind.PASSWORD_CHANGED, {"at": timezone.now().isoformat()})
     # A person who changes their password on a page stays signed in there, as Django's own views have it.
     sessions.account_changed(instance, keep=session_at_hand())
+
+
+@receiver(request_started, dispatch_uid="devices.request_started")
+def request_started_here(**kwargs: Any) -> None:
+    # Not when the app is loaded: that may be before a fork. What another process left undone is found, too.
+    background.ensure_running()
 
 
 @receiver(pre_delete, sender=get_user_model(), dispatch_uid="devices.account_deleted")

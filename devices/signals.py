@@ -1,4 +1,4 @@
-"""Signals for host projects, sent after commit. Only defined here, never listened to."""
+"""Signals for host projects, sent after commit. Only defined here, never listened to. See docs/signals.md."""
 
 from django.dispatch import Signal
 
@@ -8,3 +8,7 @@ session_started = Signal()
 session_revoked = Signal()
 # session: DeviceSession
 refresh_reused = Signal()
+# session: DeviceSession, level: str, score: int, reasons: list[dict[str, Any]]
+suspicious_login = Signal()
+# session: DeviceSession
+device_first_seen = Signal()

@@ -26,3 +26,6 @@ from project.settings import *  # noqa: E402, F403
 
 # Hashing is slow on purpose; tests that are about it choose their own hasher.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# Mails are sent by those tests that are about them; no thread runs beside the others.
+DEVICES = {**DEVICES, "NOTICE_QUEUE": "worker"}  # noqa: F405

@@ -23,13 +23,15 @@ WRITES = {
 }  # fmt: skip
 WRITERS = {
     "devices/core/sessions.py": r"DeviceSession\b|_unrevoked\(|unmoved$"
-    r"|found\.filter|sessions\.filter|session$|user$",
+    r"|found\.filter|sessions\.filter|session$|user$|asked$",
     "devices/core/cleanup.py": r"rows$|DeviceSession\b",
     "devices/core/privacy.py": r"DeviceSession\b|Activity\b",
     "devices/core/activity.py": r"Activity\b",
     "devices/core/tally.py": r"Tally\b|row$",
     "devices/core/figures.py": r"Figures\b|row$|claim$",
     "devices/management/commands/session_groups.py": r"Group\b",
+    "devices/core/past.py": r"LoginPast\b|old\.filter",
+    "devices/core/notices.py": r"Notice(Preferences)?\b|notice$|_due\(|ours$",
     "devices/core/attempts.py": r"LoginLimit\b|row$|over\.filter",
     "devices/models.py": r"super\(\)$",
     "accounts/models.py": r"user$",

@@ -35,7 +35,7 @@ LONGEST_WINDOW = timedelta(hours=1)
 MAX_CONSECUTIVE = 100
 
 # Who was signed in there was not the account's owner.
-DISOWNED = (RevokeReason.REUSE, RevokeReason.NOT_ME)
+DISOWNED = (RevokeReason.REUSE, RevokeReason.NOT_ME, RevokeReason.RISK)
 
 # How long an attempt waits for others that are being decided just now, before it is refused for them.
 PATIENCE = 5.0
@@ -51,9 +51,13 @@ class Attempt:
     key: str
 
     def succeeded(self) -> None:
-        _settle(self.key, failures=_count(0), consecutive=_count(0))
+        before: dict[str, Combinable] = {
+            "before_success": F("consecutive"),
+            "consecutive": _count(0),
+        }
+        _settle(self.key, failures=_count(0), **before)
         if self.key != self.account:
-            LoginLimit.objects.filter(key=self.account).update(consecutive=0)
+            LoginLimit.objects.filter(key=self.account).update(**before)
 
     def failed(self) -> None:
         one = _count(1)
@@ -84,6 +88,12 @@ def begin_code(username: str, client: Client) -> Attempt:
     The two do not share a count. The address was counted with the password, or with the session's login.
     """
     return _begin("code", "known for codes", username, client)
+
+
+def failures_before(username: str) -> Subquery:
+    """How many attempts failed in a row before the last that did not; to be selected along with something."""
+    row = LoginLimit.objects.filter(key=_key("account", username.casefold()))
+    return Subquery(row.values("before_success"))
 
 
 def pardon(username: str) -> None:

@@ -22,6 +22,7 @@ class Event(enum.Enum):
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
     LOGIN_BLOCKED = "login.blocked"
+    LOGIN_SUSPICIOUS = "login.suspicious"
     OTP_SUCCEEDED = "otp.succeeded"
     OTP_FAILED = "otp.failed"
     OTP_BLOCKED = "otp.blocked"
@@ -36,6 +37,7 @@ class Event(enum.Enum):
 
 _ALARMING = {
     Event.LOGIN_BLOCKED,
+    Event.LOGIN_SUSPICIOUS,
     Event.OTP_BLOCKED,
     Event.SESSION_USED_AFTER_END,
     Event.REFRESH_REUSED,

@@ -22,15 +22,36 @@ from devices import signals
 from devices.conf import conf
 from devices.exceptions import (
     AccountNotActive,
+    LoginTooStrange,
     OtpRequired,
     RefreshReused,
+    ReviewLinkSpent,
     SessionError,
     SessionRevoked,
     TokenNotValid,
 )
-from devices.models import DeviceSession, DeviceSessionQuerySet, RevokeReason, auth_stamp
+from devices.models import (
+    DeviceSession,
+    DeviceSessionQuerySet,
+    NoticeKind,
+    RevokeReason,
+    RiskLevel,
+    auth_stamp,
+)
 
-from . import activity, audit, cleanup, geo, liveness, second_factor, tokens
+from . import (
+    activity,
+    attempts,
+    audit,
+    cleanup,
+    geo,
+    liveness,
+    notices,
+    past,
+    second_factor,
+    suspicion,
+    tokens,
+)
 from .activity import Entry
 from .audit import Event
 from .client import Client, label
@@ -55,25 +76,23 @@ def start(
 
     The session that the same device had ends, and its name goes on. The least recently active sessions
     beyond MAX_SESSIONS end. Raises AccountNotActive if the account was deactivated, deleted or given
-    another password since the proof.
+    another password since the proof, and LoginTooStrange if it is judged so: then nothing else ends.
     """
     if not mfa and second_factor.required_of(user):
         raise OtpRequired
     device = label(client, conf.LABEL_RULES)
     place = geo.locate(client.ip_address)
     with transaction.atomic():
-        account = _lock(user)
+        account = _lock_with_past(user)
         if not _is_same(account, user):
             raise AccountNotActive
         now = timezone.now()
         proven = proven_key(account.pk, client)
-        ended, name = _make_room(account, proven, now)
         absolute = now + conf.SESSION_MAX_AGE
         if not remember:
             absolute = min(absolute, now + conf.SHORT_SESSION_MAX_AGE)
         session = DeviceSession(
             user_id=account.pk,
-            name=name,
             device=device.device,
             device_type=device.device_type,
             browser=device.browser,
@@ -97,14 +116,30 @@ def start(
             auth_stamp=auth_stamp(account.password),
             rotated_at=now,
         )
+        failures = getattr(account, "failures_before", 0) if method == "password" else 0
+        judged = past.judge(account, past.login_of(session, failures or 0))
+        session.risk_score, session.risk_level = judged.score, judged.level
+        if judged.is_at_least(RiskLevel.HIGH):
+            session.doubted_at = now
+        ended: list[Entry] = []
+        revocation: dict[str, Any] = {}
+        if judged.level == RiskLevel.CRITICAL:
+            revocation = _revocation(RevokeReason.RISK, None)
+            _assign([session], revocation)
+        else:
+            ended, session.name = _make_room(account, proven, now)
         session.save(force_insert=True)
         started = Entry(session, "session.started", {"method": method}, client.ip_address)
-        activity.record_all([*ended, started])
         _announce(signals.session_started, session=session)
         _log(Event.SESSION_STARTED, session, client, method=method)
+        strange = suspicion.of_login(session, judged, client)
+        end = _revoked([session], revocation, "") if revocation else []
+        activity.record_all([*ended, started, *strange, *end])
         if not ended:
             # A login that had to end others has done enough.
             transaction.on_commit(partial(cleanup.purge_some, session.pk), robust=True)
+    if revocation:
+        raise LoginTooStrange
     return session
 
 
@@ -197,6 +232,8 @@ def rotate(claims: Claims, client: Client) -> DeviceSession:
     now = timezone.now()
     if claims.generation == session.generation:
         if _advance(session, client, now):
+            if session.revoked_at is not None:
+                raise SessionRevoked
             _log(Event.REFRESH_SUCCEEDED, session, client)
             return session
         # Another request with the same token was faster; its successor is ours too.
@@ -207,6 +244,8 @@ def rotate(claims: Claims, client: Client) -> DeviceSession:
         if revoke(session, reason=RevokeReason.REUSE):
             data = {"generation": claims.generation, "current": session.generation}
             activity.record(session, "refresh.reused", data, ip_address=client.ip_address)
+            facts = suspicion.facts_of(session, at=now)
+            notices.write(session.user_id, NoticeKind.REFRESH_REUSED, facts, session.pk)
             _announce(signals.refresh_reused, session=session)
             _log(Event.REFRESH_REUSED, session, client)
     raise RefreshReused
@@ -219,7 +258,7 @@ def count_active(user: AbstractBaseUser) -> int:
 def confirm(session: DeviceSession, client: Client, *, method: str, mfa: bool = False) -> None:
     """Note that the person has just proved again who they are. Raises SessionRevoked if it has ended."""
     now = timezone.now()
-    proved = {"authenticated_at": now} | ({"mfa_at": now} if mfa else {})
+    proved = {"authenticated_at": now, "doubted_at": None} | ({"mfa_at": now} if mfa else {})
     with transaction.atomic():
         if not _unrevoked(session).update(**proved):
             raise SessionRevoked
@@ -237,6 +276,41 @@ def rename(session: DeviceSession, name: str) -> None:
         activity.record(session, "session.renamed", {"from": session.name, "to": name})
         liveness.forget([session.user_id])
         session.name = name
+
+
+def review(session_id: uuid.UUID, *, is_mine: bool) -> DeviceSession:
+    """Take the owner's word for whether a login was theirs, once. Raises ReviewLinkSpent.
+
+    Yes: the device and the place are known from now on. No: the session ends, and the device is a stranger's.
+    """
+    with transaction.atomic():
+        session = DeviceSession.objects.select_related("user").filter(pk=session_id).first()
+        if session is None or _lock(session.user) is None:
+            raise ReviewLinkSpent
+        answer: dict[str, Any] = {"reviewed_at": timezone.now()}
+        if is_mine:
+            answer["doubted_at"] = None
+        asked = DeviceSession.objects.filter(
+            pk=session_id, user_id=session.user_id, reviewed_at__isnull=True
+        )
+        if not asked.update(**answer):
+            raise ReviewLinkSpent
+        _assign([session], answer)
+        liveness.forget([session.user_id])
+        learn = past.trust if is_mine else past.disown
+        learn(session.user_id, past.login_of(session))
+        activity.record(session, "session.reviewed", {"mine": is_mine})
+        if not is_mine:
+            revoke(session, reason=RevokeReason.NOT_ME)
+    return session
+
+
+def asked_about(session_id: uuid.UUID) -> DeviceSession:
+    """The session whose owner is asked whether it is theirs. Raises ReviewLinkSpent if they have said."""
+    session = DeviceSession.objects.filter(pk=session_id, reviewed_at__isnull=True).first()
+    if session is None:
+        raise ReviewLinkSpent
+    return session
 
 
 def revoke(
@@ -395,6 +469,17 @@ def _lock(user: AbstractBaseUser) -> AbstractBaseUser | None:
     )
 
 
+def _lock_with_past(user: AbstractBaseUser) -> AbstractBaseUser | None:
+    """As `_lock`, and in the same SELECT what a login is judged by."""
+    model = get_user_model()
+    # The past is not locked: it may not be there yet. Of a user in several tables, all are.
+    links = [link.name for link in model._meta.parents.values() if link is not None]
+    rows = model._default_manager.select_related("devices_past").annotate(
+        failures_before=attempts.failures_before(user.get_username())
+    )
+    return rows.select_for_update(no_key=True, of=("self", *links)).filter(pk=user.pk).first()
+
+
 def _is_same(
     account: AbstractBaseUser | None, user: AbstractBaseUser
 ) -> TypeGuard[AbstractBaseUser]:
@@ -424,8 +509,11 @@ def _touch(
 
 
 def _advance(session: DeviceSession, client: Client, now: datetime) -> bool:
-    """Move to the next generation, unless somebody was faster: compare and swap on the row."""
-    moved = {
+    """Move to the next generation, unless somebody was faster: compare and swap on the row.
+
+    Whoever comes from elsewhere, or with another kind of device, is judged; the session may end by it.
+    """
+    moved: dict[str, Any] = {
         "generation": session.generation + 1,
         "generation_used": session.generation,
         "rotated_at": now,
@@ -433,10 +521,29 @@ def _advance(session: DeviceSession, client: Client, now: datetime) -> bool:
         "last_active": now,
         "last_ip": client.ip_address,
     }
+    judged = suspicion.judge_refresh(session, client)
+    revocation: dict[str, Any] = {}
+    if judged is not None:
+        moved |= {"risk_score": judged.score, "risk_level": judged.level, "reviewed_at": None}
+        if judged.is_at_least(RiskLevel.HIGH):
+            moved["doubted_at"] = now
+        if judged.level == RiskLevel.CRITICAL:
+            revocation = _revocation(RevokeReason.RISK, None)
     unmoved = _unrevoked(session).filter(generation=session.generation, expires_at__gt=now)
-    if not unmoved.update(**moved):
-        return False
-    _assign([session], moved)
+    if judged is None:
+        if not unmoved.update(**moved):
+            return False
+        _assign([session], moved)
+        return True
+    with transaction.atomic():
+        if not unmoved.update(**moved, **revocation):
+            return False
+        _assign([session], moved)
+        liveness.forget([session.user_id])
+        entries = suspicion.of_refresh(session, judged, client, now)
+        if revocation:
+            entries += _revoked([session], revocation, "")
+        activity.record_all(entries)
     return True
 
 

@@ -15,8 +15,11 @@ from .client import Client
 def is_fresh(session: DeviceSession, max_age: timedelta | None) -> bool:
     """Whether the person proved who they are at most this long ago; with the second factor, if they have one.
 
-    Whoever has is asked last, since that is a query. None: it never gets too old.
+    Whoever has is asked last, since that is a query. None: it never gets too old. The proof of a login that
+    was strange does not count: it takes another, or the owner's word.
     """
+    if session.doubted_at is not None:
+        return False
     if max_age is None:
         return True
     since = timezone.now() - max_age

@@ -1,0 +1,174 @@
+"""The mails that have to be sent: written with what they tell of, taken by one worker, sent once.
+
+The only writer of Notice and NoticePreferences.
+"""
+
+import logging
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import get_language
+from huey import crontab
+
+from devices.conf import conf
+from devices.models import Notice, NoticeKind, NoticeOutcome, NoticePreferences, RiskLevel
+
+from . import background, notifications
+
+logger = logging.getLogger(__name__)
+
+# After a failure the next attempt waits, each time twice as long; after this time it is given up.
+FIRST_WAIT: Final = timedelta(minutes=1)
+LONGEST_WAIT: Final = timedelta(hours=1)
+PERSISTENCE: Final = timedelta(days=3)
+# How many a round looks for.
+ROUND: Final = 100
+
+# What can be switched off, but where it is critical.
+PREFERENCES: Final = ("new_device", "suspicious_login")
+CRITICAL: Final = (RiskLevel.HIGH, RiskLevel.CRITICAL)
+
+
+def write(
+    user_id: Any, kind: NoticeKind, data: dict[str, Any], session_id: uuid.UUID | None = None
+) -> None:
+    """Note in the caller's transaction that a mail has to be sent, and have that done after its commit."""
+    now = timezone.now()
+    notice = Notice(
+        user_id=user_id,
+        session_id=session_id,
+        kind=kind,
+        data=data,
+        language=get_language() or "",
+        created_at=now,
+        due_at=now,
+    )
+    notice.save(force_insert=True)
+    transaction.on_commit(lambda: background.ring(deliver, str(notice.pk)), robust=True)
+
+
+@background.huey.task(name="devices.deliver")  # type: ignore[untyped-decorator]
+def deliver(notice_id: str) -> None:
+    """Send one notice, unless somebody else has it or had it."""
+    try:
+        send(uuid.UUID(notice_id))
+    finally:
+        background.put_connections_back()
+
+
+@background.huey.periodic_task(crontab(minute="*"), name="devices.deliver_due")  # type: ignore[untyped-decorator]
+def deliver_due() -> None:
+    """Send what is left: of workers that died, of a queue that was away, of mail servers that were."""
+    try:
+        send_due()
+    finally:
+        background.put_connections_back()
+
+
+@background.huey.on_startup(name="devices.deliver_due")  # type: ignore[untyped-decorator]
+def begin() -> None:
+    deliver_due()
+
+
+def send_due() -> int:
+    """Send every notice that is due; how many were sent. Stops at the first that cannot be."""
+    sent = 0
+    while due := list(_due(timezone.now()).order_by("due_at").values_list("pk", flat=True)[:ROUND]):
+        for notice_id in due:
+            if not send(notice_id):
+                return sent
+            sent += 1
+    return sent
+
+
+def send(notice_id: uuid.UUID) -> bool:
+    """Take a notice, send it, and note that it was. False if the mail could not be sent; it comes again.
+
+    Whoever takes it has it for NOTICE_LEASE, by one conditional UPDATE. A worker that dies before the mail
+    server has the mail leaves it to the next.
+    """
+    notice = _take(notice_id)
+    if notice is None:
+        return True
+    try:
+        outcome = _outcome(notice)
+    except Exception as error:  # whatever a mail server or its backend may raise
+        _give_back(notice, error)
+        return False
+    _finish(notice, outcome)
+    return True
+
+
+def preferences_of(user: AbstractBaseUser) -> dict[str, bool]:
+    """Which mails the user wants, of those that can be switched off."""
+    row = NoticePreferences.objects.filter(user_id=user.pk).first() or NoticePreferences()
+    return {name: getattr(row, name) for name in PREFERENCES}
+
+
+def prefer(user: AbstractBaseUser, **wanted: bool) -> dict[str, bool]:
+    """Note which mails the user wants; what is not named stays as it is."""
+    if wanted:
+        NoticePreferences.objects.bulk_create(
+            [NoticePreferences(user_id=user.pk, **wanted)],
+            update_conflicts=True,
+            unique_fields=["user"],
+            update_fields=list(wanted),
+        )
+    return preferences_of(user)
+
+
+def forget(limit: int) -> int:
+    """Delete the first so many notices that were done with long ago; how many these were."""
+    old = Notice.objects.filter(done_at__lt=timezone.now() - conf.RETENTION_DAYS)
+    keys = list(old.order_by("done_at").values_list("pk", flat=True)[:limit])
+    return Notice.objects.filter(pk__in=keys).delete()[0]
+
+
+def _due(now: datetime) -> Any:
+    return Notice.objects.filter(done_at__isnull=True, due_at__lte=now)
+
+
+def _take(notice_id: uuid.UUID) -> Notice | None:
+    now = timezone.now()
+    taken = {"taken_at": now, "due_at": now + conf.NOTICE_LEASE}
+    if not _due(now).filter(pk=notice_id).update(**taken):
+        return None
+    return Notice.objects.select_related("user").filter(pk=notice_id).first()
+
+
+def _outcome(notice: Notice) -> NoticeOutcome:
+    if not _is_wanted(notice):
+        return NoticeOutcome.UNWANTED
+    if not notifications.send(notice):
+        return NoticeOutcome.NO_ADDRESS
+    return NoticeOutcome.SENT
+
+
+def _is_wanted(notice: Notice) -> bool:
+    if notice.kind not in PREFERENCES or notice.data.get("level") in CRITICAL:
+        return True
+    return preferences_of(notice.user)[notice.kind]
+
+
+def _finish(notice: Notice, outcome: NoticeOutcome) -> None:
+    Notice.objects.filter(pk=notice.pk, done_at__isnull=True).update(
+        done_at=timezone.now(), outcome=outcome, attempts=notice.attempts + 1
+    )
+
+
+def _give_back(notice: Notice, error: Exception) -> None:
+    """Leave the notice to a later attempt, unless that was the last."""
+    logger.warning("A notice could not be sent: %s", type(error).__name__)
+    now, attempts = timezone.now(), notice.attempts + 1
+    if now - notice.created_at > PERSISTENCE:
+        logger.error("A notice was given up after %s attempts.", attempts)
+        _finish(notice, NoticeOutcome.GIVEN_UP)
+        return
+    wait = min(FIRST_WAIT * 2 ** min(attempts - 1, 10), LONGEST_WAIT)
+    # Only if it is still ours: the lease may be over, and another have it.
+    ours = Notice.objects.filter(pk=notice.pk, taken_at=notice.taken_at, done_at__isnull=True)
+    ours.update(due_at=now + wait, attempts=attempts)

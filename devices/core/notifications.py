@@ -1,0 +1,150 @@
+"""The mails themselves: what they say, in words and in HTML. The only place that sends mail."""
+
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from devices.conf import conf
+from devices.models import Notice, NoticeKind
+
+from . import review
+from .reasons import sentences
+
+
+class Words(NamedTuple):
+    """What differs between the mails."""
+
+    subject: str
+    lead: str
+    # What the button says, and where it leads.
+    action: str = ""
+    url: str = ""
+    closing: str = ""
+
+
+def send(notice: Notice) -> bool:
+    """Send the mail of a notice. False if the user has no address. Raises what the mail backend raises."""
+    user = notice.user
+    address = getattr(user, get_user_model().get_email_field_name(), "")
+    if not address:
+        return False
+    with translation.override(notice.language or settings.LANGUAGE_CODE):
+        subject, text, html = compose(notice)
+    mail = EmailMultiAlternatives(subject, text, to=[address], headers=_headers(notice))
+    mail.attach_alternative(html, "text/html")
+    mail.send()
+    return True
+
+
+def compose(notice: Notice) -> tuple[str, str, str]:
+    """Subject, text and HTML of a notice, in the language that is active."""
+    words = _words(notice)
+    context = {
+        "site": site_name(),
+        "site_url": conf.SITE_URL,
+        "words": words,
+        "facts": _facts(notice.data),
+        "reasons": sentences(notice.data.get("reasons", [])),
+        "devices_url": review.page("devices"),
+        "password_url": review.absolute(review.password_url()),
+    }
+    text = render_to_string("devices/mail/notice.txt", context)
+    html = render_to_string("devices/mail/notice.html", context)
+    # One line, whatever a client calls itself.
+    return " ".join(words.subject.split()), text.strip() + "\n", html
+
+
+def site_name() -> str:
+    return conf.SITE_NAME or urlsplit(conf.SITE_URL).hostname or _("our site")
+
+
+def _words(notice: Notice) -> Words:
+    data = {"site": site_name(), "device": inert(str(notice.data.get("device", "")))}
+    review_url = review.url_of(notice.session_id) if notice.session_id else ""
+    match notice.kind:
+        case NoticeKind.NEW_DEVICE:
+            return Words(
+                _("New sign-in to %(site)s: %(device)s") % data,
+                _("Somebody signed in to your account on a device that we have not seen before.")
+                % data,
+                _("Was this you?"),
+                review_url,
+                _("If it was you, there is nothing you have to do."),
+            )
+        case NoticeKind.SUSPICIOUS_LOGIN:
+            return Words(
+                _("Was this you? A strange sign-in to %(site)s") % data,
+                _strange(notice.data),
+                _("Yes or no: was this you?"),
+                review_url,
+                _(
+                    "If it was not you, say no there: that signs the device out. Then change your password."
+                ),
+            )
+        case NoticeKind.REFRESH_REUSED:
+            return Words(
+                _("A session at %(site)s was copied, and signed out") % data,
+                _(
+                    "Somebody used a copy of the key that keeps you signed in. To be safe, that device was "
+                    "signed out. All others stay as they are."
+                ),
+                _("Look at your devices"),
+                review.page("devices"),
+                _("If you see this more than once, look for malware on that device."),
+            )
+    return Words(
+        _("Your password at %(site)s was changed") % data,
+        _("The password of your account was changed. All other devices were signed out."),
+        _("It was not me: get a new password"),
+        review.absolute(review.password_url()),
+        _("If it was you, there is nothing you have to do."),
+    )
+
+
+def _strange(data: dict[str, Any]) -> str:
+    if data.get("refused"):
+        return _("Somebody signed in to your account with the right password, but was not let in.")
+    if data.get("at_refresh"):
+        return _("Somebody else may be using a device of yours that is signed in.")
+    return _("Somebody signed in to your account in a way that is unlike you.")
+
+
+def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
+    at = parse_datetime(data.get("at", ""))
+    facts = [
+        (_("Device"), inert(data.get("device", ""))),
+        (_("Place"), place_of(data.get("city", ""), data.get("country", ""))),
+        (_("Time"), f"{date_format(at, 'DATETIME_FORMAT')} UTC" if at else ""),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def place_of(city: str, country: str) -> str:
+    """Where an address is thought to be, said with the caution it deserves; "" if that is not known."""
+    place = ", ".join(part for part in (inert(city), country) if part)
+    return _("%(place)s (by the network address; may be wrong)") % {"place": place} if place else ""
+
+
+def inert(text: str) -> str:
+    """Text of a client so that no mail program makes a link of it."""
+    return (
+        " ".join(text.split()).replace("://", ": //").replace("www.", "www .").replace("@", " at ")
+    )
+
+
+def _headers(notice: Notice) -> dict[str, str]:
+    domain = urlsplit(conf.SITE_URL).hostname or "localhost"
+    # The same at each attempt: whoever got it twice may know it by this.
+    return {
+        "Message-ID": f"<{notice.pk}@{domain}>",
+        "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "All",
+    }
