@@ -24,7 +24,6 @@ SELDOM = (
     "latitude",
     "longitude",
     "precise_since",
-    "risk_score",
     "risk_level",
     "reviewed_at",
     "revoke_reason",

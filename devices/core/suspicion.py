@@ -88,7 +88,7 @@ def _suspect(
             session_id=session.pk,
             client=client,
             kind=kind,
-            level=str(judged.level),
+            level_of_risk=str(judged.level),
             reasons=" ".join(reason.code for reason in judged.reasons),
         )
     )

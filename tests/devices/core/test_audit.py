@@ -11,7 +11,7 @@ from devices.core import staff
 from devices.core.audit import Event, log
 from devices.core.client import Client
 from devices.models import DeviceSession
-from tests.client import PASSWORD, Device
+from tests.client import FIREFOX, PASSWORD, Device
 
 
 class Lines(logging.Handler):
@@ -62,13 +62,20 @@ def test_V16_3_1_each_event_is_written_when_it_happens_and_no_other_exists(
     assert not phone.is_in()
     Device().get("/api/me", HTTP_AUTHORIZATION="Bearer nonsense")
     laptop.post("/api/logout")
-    sign_in(alice)
+    for _ in range(5):
+        Device().post("/api/login", {"email": alice.email, "password": "guessed"})
+    sign_in(alice, agent=FIREFOX, ip="192.0.2.9")
     root = make_user("root@example.org", is_superuser=True)
     staff.revoke(DeviceSession.objects.of(alice), by=root, note="Ticket 4711")
 
     assert {line["event"] for line in lines.events} == {event.value for event in Event}
     assert len(lines.of(Event.SESSION_STARTED)) == 4
     assert len(lines.of(Event.REFRESH_SUCCEEDED)) == 1
+    [suspicious] = lines.of(Event.LOGIN_SUSPICIOUS)
+    assert (suspicious["level_of_risk"], suspicious["reasons"]) == (
+        "medium",
+        "new_device failures",
+    )
     [reused] = lines.of(Event.REFRESH_REUSED)
     assert reused["session"] == phone.session_id
     assert reused["user"] == str(alice.pk)
