@@ -1,6 +1,6 @@
 """Floor 3: turns a request into a Client. The only reader of `request.META`.
 
-And the keeper of the cookie by which a browser is known again.
+And the keeper of the cookie by which a browser is known again, and of files that people take home.
 """
 
 import secrets
@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 from typing import Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.http import url_has_allowed_host_and_scheme
 from rest_framework.request import Request
 
@@ -114,6 +116,23 @@ def hand_out_cookie(request: HttpRequest, response: HttpResponse) -> None:
             httponly=True,
             samesite="Lax",
         )
+
+
+def csv_download(lines: Iterator[str], name: str) -> HttpResponseBase:
+    """An answer that is saved as a file of this name, and by no cache.
+
+    What is short is one answer, so that an error is an error and not the half of a file.
+    """
+    first, second = next(lines, ""), next(lines, None)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    kind = "text/csv; charset=utf-8"
+    if second is None:
+        return HttpResponse(first, content_type=kind, headers=headers)
+    return StreamingHttpResponse(chain((first, second), lines), content_type=kind, headers=headers)
 
 
 def _app_id(raw: str) -> str:

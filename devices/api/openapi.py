@@ -59,6 +59,8 @@ JSON = (
     UnsupportedMediaType("text/plain"),
 )
 
+JSON_TYPE = "application/json"
+
 FIELD_ERRORS = {
     "type": "object",
     "additionalProperties": {"type": "array", "items": {"type": "string"}},
@@ -108,15 +110,17 @@ def operation(
     refuses: Iterable[APIException] = (),
     invalid: dict[str, list[str]] | None = None,
     parameters: Iterable[OpenApiParameter] = (),
+    file: tuple[str, str] | None = None,
 ) -> Callable[[Any], Any]:
     """One operation: what it takes and gives, and what it refuses with.
 
-    `gives_else` is what another success answers. `invalid` is an example of field errors.
-    The refusals of a body are known and need not be named.
+    `gives_else` is what another success answers, `file` a media type and an example of the answer in it.
+    `invalid` is an example of field errors. The refusals of a body are known and need not be named.
     """
     answers = {status: _answer_with(gives)}
     if gives_else:
         answers[gives_else[0]] = _answer_with(gives_else[1])
+    answers |= _refusals([*refuses, *(JSON if takes else ())], invalid)
     return extend_schema(
         operation_id=name,
         summary=summary,
@@ -124,7 +128,10 @@ def operation(
         parameters=list(parameters),
         request=takes.shape if takes else None,
         examples=[OpenApiExample("Request", takes.example, request_only=True)] if takes else [],
-        responses={**answers, **_refusals([*refuses, *(JSON if takes else ())], invalid)},
+        responses={
+            **{(code, JSON_TYPE): response for code, response in answers.items()},
+            **({(status, file[0]): _file(file[1])} if file else {}),
+        },
     )
 
 
@@ -132,6 +139,10 @@ def _answer_with(body: Body | None) -> OpenApiResponse:
     if body is None:
         return OpenApiResponse(None, description="Done; there is no body.")
     return OpenApiResponse(body.shape, examples=[OpenApiExample("Answer", body.example)])
+
+
+def _file(example: str) -> OpenApiResponse:
+    return OpenApiResponse(str, examples=[OpenApiExample("File", example)])
 
 
 def without_trailing_slash(

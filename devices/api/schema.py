@@ -67,6 +67,10 @@ ENDED = {
     "ended_at": "2026-03-04T09:00:00Z",
     "revoke_reason": "user",
 }
+CSV = "\r\n".join(
+    ",".join(f'"{"" if cell is None else cell}"' for cell in cells)
+    for cells in (ENDED, ENDED.values())
+)
 ACTIVITY = {
     "id": 42,
     "kind": "session.renamed",
@@ -283,8 +287,20 @@ describe(
     list=operation(
         "listHistory",
         "Where you have been signed in",
-        "All your sessions that are still kept, ended ones too, the newest first, in pages.",
+        "All your sessions that are still kept, ended ones too, the newest first: in pages, or whole as a "
+        "file, with `format=csv`. A cell of it that a spreadsheet would take for a formula begins with an "
+        "apostrophe.",
         gives=Body(PastSessionSerializer(many=True), ENDED),
+        file=("text/csv", CSV),
+        parameters=[
+            OpenApiParameter(
+                "format",
+                str,
+                enum=["json", "csv"],
+                default="json",
+                description="In pages, or a file.",
+            )
+        ],
         refuses=UNKNOWN,
         invalid=PAGE,
     ),

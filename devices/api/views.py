@@ -1,19 +1,25 @@
 """The sessions of the caller over REST."""
 
 import uuid
+from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from rest_framework import mixins, viewsets
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 
-from devices.core import sessions, stepup
+from devices.core import history, sessions, stepup
+from devices.http import csv_download
 from devices.models import Activity, DeviceSession, DeviceSessionQuerySet, RevokeReason
 
 from .authentication import DeviceSessionAuthentication, SignedInRequest
 from .pagination import NewestActivitiesFirst, NewestSessionsFirst
 from .permissions import RecentlyConfirmed
+from .renderers import CSVRenderer
 from .serializers import (
     ActivitySerializer,
     ConfirmedSerializer,
@@ -99,13 +105,28 @@ class SessionViewSet(CallersSessions, mixins.ListModelMixin, mixins.RetrieveMode
 
 
 class HistoryViewSet(CallersSessions, mixins.ListModelMixin):
-    """All the caller's sessions, ended ones too."""
+    """All the caller's sessions, ended ones too: in pages, or whole as a file."""
 
     serializer_class = PastSessionSerializer
     pagination_class = NewestSessionsFirst
+    renderer_classes = (*CallersSessions.renderer_classes, CSVRenderer)
 
     def get_queryset(self) -> DeviceSessionQuerySet:
         return DeviceSession.objects.filter(user_id=self.request.user.pk)
+
+    def list(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(request.accepted_renderer, CSVRenderer):
+            lines = history.as_csv(request.user, request.auth)
+            return csv_download(lines, f"sessions-{timezone.now():%Y-%m-%d}.csv")
+        return super().list(request, *args, **kwargs)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        asked = getattr(request, "accepted_renderer", None)
+        if isinstance(response, Response) and isinstance(asked, CSVRenderer):
+            # A refusal is JSON, whatever was asked for.
+            request.accepted_renderer = JSONRenderer()
+            request.accepted_media_type = JSONRenderer.media_type
+        return super().finalize_response(request, response, *args, **kwargs)
 
 
 class ActivityViewSet(CallersSessions, mixins.ListModelMixin):

@@ -15,7 +15,7 @@ from devices.models import Activity, DeviceSession
 from . import traces
 
 # A dotted name: of what, and what happened to it.
-KIND: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
+KIND: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
 KIND_LENGTH: Final = 64
 # As JSON. A line tells what happened; it is no store of files.
 DATA_LENGTH: Final = 8192

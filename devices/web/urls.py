@@ -4,10 +4,11 @@ from django.urls import path
 
 from .signing_out import SignOutInactiveView, SignOutOthersView, SignOutView
 from .stepup import ConfirmView
-from .views import ActivityView, DevicesView, RenameView
+from .views import ActivityView, DevicesView, HistoryView, RenameView
 
 urlpatterns = [
     path("", DevicesView.as_view(), name="devices"),
+    path("history.csv", HistoryView.as_view(), name="devices-history-csv"),
     path("confirm/", ConfirmView.as_view(), name="devices-confirm"),
     path("sign-out-others/", SignOutOthersView.as_view(), name="devices-sign-out-others"),
     path("sign-out-inactive/", SignOutInactiveView.as_view(), name="devices-sign-out-inactive"),

@@ -8,13 +8,15 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.generic import TemplateView
+from django.views.generic import TemplateView, View
 
-from devices.core import sessions
+from devices.core import history, sessions
 from devices.exceptions import SessionRevoked
+from devices.http import csv_download
 from devices.models import DeviceSession, DeviceSessionQuerySet
 
 from . import words
@@ -114,3 +116,11 @@ class ActivityView(LoginRequiredMixin, TemplateView):
             entries=[(entry, *words.happening(entry)) for entry in page.object_list],
             **kwargs,
         )
+
+
+class HistoryView(LoginRequiredMixin, View):
+    """All sessions that are still kept, as a file to take home."""
+
+    def get(self, request: SignedInHttpRequest) -> HttpResponseBase:
+        lines = history.as_csv(request.user, current_session(request))
+        return csv_download(lines, f"sessions-{timezone.now():%Y-%m-%d}.csv")

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from devices.core import cleanup, sessions
+from devices.core import activity, cleanup, sessions
 from devices.core.client import Client
 from devices.models import Activity, DeviceSession, RevokeReason
 
@@ -83,6 +83,36 @@ def test_the_log_of_a_deleted_session_stays(start, clock):
     assert Activity.objects.filter(session_id=session.pk, kind="session.started").exists()
 
 
+def test_a_line_of_the_log_is_kept_for_its_retention_and_no_longer(start, clock, settings):
+    settings.DEVICES = {"ACTIVITY_RETENTION_DAYS": 100}
+    session = start()
+    clock.shift(60)
+    activity.record(session, "report.exported", ip_address="203.0.113.7")
+    clock.shift(100 * DAY - 60)
+    assert cleanup.count_activities() == 0
+    clock.shift(1)
+    assert cleanup.count_activities() == sum(cleanup.purge_activities()) == 1
+    assert [line.kind for line in Activity.objects.all()] == ["report.exported"]
+    clock.shift(60)
+    assert list(cleanup.purge_activities()) == [1]
+    settings.DEVICES = {"ACTIVITY_RETENTION_DAYS": None}
+    activity.record(session, "report.exported")
+    clock.shift(10_000 * DAY)
+    assert (cleanup.count_activities(), list(cleanup.purge_activities())) == (0, [])
+
+
+def test_lines_of_the_log_go_in_batches_each_by_its_index(start, clock):
+    session = start()
+    for ip in ("203.0.113.7", None) * 4:
+        activity.record(session, "report.exported", ip_address=ip)
+    clock.shift(366 * DAY)
+    assert list(cleanup.purge_activities(batch_size=3)) == [3, 1, 3, 2]
+    with CaptureQueriesContext(connection) as queries:
+        assert list(cleanup.purge_activities()) == []
+    indexes = ["devices_act_precise"] * 2 + ["devices_act_aged"] * 2
+    check_plans(queries, indexes)
+
+
 @pytest.mark.parametrize("inactive", [None, timedelta(days=1), timedelta(days=3650)])
 @pytest.mark.parametrize("stretch", [1, 2, 5, 100_000])
 def test_the_count_is_what_a_purge_deletes(crowd, inactive, stretch, monkeypatch):
@@ -121,6 +151,11 @@ def test_each_pass_walks_along_its_own_index(db):
     with CaptureQueriesContext(connection) as queries:
         assert purge() == 0
     # Each pass looks for the end of its stretch, then for what is due in it.
+    check_plans(queries, ["devices_revoked"] * 2 + ["devices_expiring"] * 4)
+
+
+def check_plans(queries, indexes):
+    """Each SELECT goes along its index, in the order of it."""
     looks = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":  # an empty table it would read as a whole
@@ -130,7 +165,6 @@ def test_each_pass_walks_along_its_own_index(db):
         for look in looks:
             cursor.execute(f"{explain} {look}")
             plans.append("\n".join(str(row) for row in cursor.fetchall()))
-    indexes = ["devices_revoked"] * 2 + ["devices_expiring"] * 4
     for plan, index in zip(plans, indexes, strict=True):
         assert index in plan
         assert "Sort" not in plan and "TEMP B-TREE" not in plan
