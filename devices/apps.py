@@ -17,3 +17,4 @@ class DevicesConfig(AppConfig):
         import_module("devices.web.receivers")
         if apps.is_installed("drf_spectacular"):
             import_module("devices.api.schema")
+            import_module("devices.api.staff_schema")

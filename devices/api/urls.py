@@ -3,6 +3,7 @@
 from rest_framework_simplejwt import views as simplejwt
 
 from .routing import endpoint
+from .staff import StaffRevokeView, StaffSessionsView, StaffStatsView
 from .views import ActivityViewSet, HistoryViewSet, SessionViewSet
 
 SESSION = r"sessions/(?P<pk>[^/]+)"
@@ -30,4 +31,7 @@ urlpatterns = [
         "session",
     ),
     endpoint(f"{SESSION}/activity", ActivityViewSet.as_view({"get": "list"}), "session-activity"),
+    endpoint("admin/sessions", StaffSessionsView.as_view(), "staff-sessions"),
+    endpoint("admin/sessions/revoke", StaffRevokeView.as_view(), "staff-revoke"),
+    endpoint("admin/stats", StaffStatsView.as_view(), "staff-stats"),
 ]

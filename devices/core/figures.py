@@ -11,6 +11,8 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import OperationalError, transaction
 from django.db.models import Count, QuerySet
 from django.db.models.functions import TruncDate
@@ -90,6 +92,14 @@ def count(*, limit: timedelta | None = None) -> Figures:
     )
     tally.forget()
     return figures
+
+
+def people(figures: Figures) -> list[tuple[AbstractBaseUser, int]]:
+    """Those with the most living sessions who are still there, and how many they have."""
+    top = {each["value"]: each["sessions"] for each in figures.data["top"]["users"]}
+    users = get_user_model()._default_manager.filter(pk__in=top)
+    found = [(user, top[str(user.pk)]) for user in users]
+    return sorted(found, key=lambda each: each[1], reverse=True)
 
 
 def _is_due(row: Figures) -> bool:

@@ -1,0 +1,256 @@
+"""Every session over REST, for staff: to look at, to end, and to count. By Django's permissions."""
+
+from typing import Any
+
+from django.db import OperationalError
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from devices.core import figures, patience, staff
+from devices.core.selection import InvalidSelection, Selection
+from devices.models import DeviceSession, DeviceSessionQuerySet, Status
+
+from .authentication import DeviceSessionAuthentication, SignedInRequest
+from .fields import FlagField, TextField, TimeField
+from .pagination import NewestSessionsFirst
+from .permissions import RecentlyConfirmed
+from .serializers import SESSION_KEYS, PastSessionSerializer
+
+
+class MayView(BasePermission):
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.user.has_perm("devices.view_devicesession")
+
+
+class MayRevoke(BasePermission):
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.user.has_perm("devices.revoke_devicesession")
+
+
+class TooBroad(APIException):
+    """No index knows that two frequent values never come together; with a time it is soon read."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_detail = _("That took too long. Add a filter, or a shorter time.")
+    default_code = "too_broad"
+
+
+class NotCounted(APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = _("There are too many sessions to count them now: count_sessions has to.")
+    default_code = "not_counted"
+
+
+class StaffView(APIView):
+    authentication_classes = (DeviceSessionAuthentication,)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, OperationalError) and patience.is_over(exc):
+            exc = TooBroad()
+        if isinstance(exc, InvalidSelection):
+            exc = ValidationError({name: [error] for name, error in exc.errors.items()})
+        return super().handle_exception(exc)
+
+
+class PersonSerializer(serializers.Serializer):
+    """Whose session it is: as much of a user as every user model has."""
+
+    id = serializers.CharField(source="pk")
+    name = serializers.CharField(source="get_username")
+
+
+class StaffSessionSerializer(PastSessionSerializer):
+    """A session as staff see it: as its owner does in the history, and whose it is."""
+
+    user = PersonSerializer()
+    revoked_by = serializers.CharField(source="revoked_by_id", allow_null=True)
+
+    class Meta(PastSessionSerializer.Meta):
+        fields: tuple[str, ...] = (  # type: ignore[assignment]
+            *("id", "user"),
+            *SESSION_KEYS[1:],
+            *("status", "ended_at", "revoke_reason", "revoked_by"),
+            *("authenticated_at", "mfa_at", "risk_level", "risk_score", "reviewed_at"),
+        )
+        read_only_fields: tuple[str, ...] = fields  # type: ignore[assignment]
+
+
+class StaffPages(NewestSessionsFirst):
+    page_size = 50
+
+    def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
+        # Those that ended are listed by when they did: the newest logins have not, and would be read in vain.
+        match request.query_params.get("status"):
+            case Status.REVOKED:
+                return ("-revoked_at", "-id")
+            case Status.EXPIRED:
+                return ("-expires_at", "-id")
+        return ("-created_at", "-id")
+
+
+class StaffSessionsView(StaffView, ListAPIView):
+    """All sessions, or those that filters let through."""
+
+    permission_classes = (IsAuthenticated, MayView)
+    serializer_class = StaffSessionSerializer
+    pagination_class = StaffPages
+    queryset = DeviceSession.objects.all()  # for the description
+
+    def get_queryset(self) -> DeviceSessionQuerySet:
+        given = dict(self.request.query_params.lists())
+        for name in ("cursor", "page_size"):
+            given.pop(name, None)
+        if twice := [name for name, values in given.items() if len(values) > 1]:
+            raise ValidationError({name: [_("Give it once.")] for name in twice})
+        selection = Selection.parse({name: values[0] for name, values in given.items()})
+        return selection.sessions().select_related("user")
+
+
+class StaffRevokeSerializer(serializers.Serializer):
+    """What is no filter in a request to revoke."""
+
+    reason = TextField(max_length=500, required=False)
+    dry_run = FlagField(default=False)
+    all = FlagField(default=False)
+    include_current = FlagField(default=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs["dry_run"] and "reason" not in attrs:
+            raise ValidationError({"reason": [_("This field is required.")]})
+        return attrs
+
+
+class StaffRevokedSerializer(serializers.Serializer):
+    matched = serializers.IntegerField()
+    users = serializers.IntegerField()
+    revoked = serializers.IntegerField()
+    more = serializers.BooleanField()
+    protected = serializers.IntegerField()
+    current_kept = serializers.BooleanField()
+
+
+class StaffRevokeView(StaffView):
+    """End what filters let through."""
+
+    permission_classes = (IsAuthenticated, MayRevoke)
+    request: SignedInRequest
+
+    def post(self, request: SignedInRequest) -> Response:
+        order = StaffRevokeSerializer(data=request.data)
+        order.is_valid(raise_exception=True)
+        wish = order.validated_data
+        assert isinstance(request.data, dict)
+        selection = Selection.parse(_filters(request.data, set(order.fields)))
+        if selection.is_everybody != wish["all"]:
+            everybody = _("Without a filter this is everybody: say “all”: true, or give a filter.")
+            both = _("Give filters, or “all”; not both.")
+            raise ValidationError({"all": [both if wish["all"] else everybody]})
+        if not wish["dry_run"]:
+            RecentlyConfirmed().has_permission(request, self)
+        by = request.user
+        spare = None if wish["include_current"] else request.auth.pk
+        chosen = selection.sessions()
+        survey = staff.survey(chosen, by=by, spare=spare)
+        done = staff.Revoked(0, 0, survey.more)
+        if not wish["dry_run"]:
+            done = staff.revoke(chosen, by=by, note=wish["reason"], spare=spare)
+        return Response(
+            StaffRevokedSerializer(
+                {
+                    "matched": survey.sessions,
+                    "users": survey.people,
+                    "revoked": done.sessions,
+                    "more": done.more,
+                    "protected": survey.protected,
+                    "current_kept": bool(survey.spared),
+                }
+            ).data
+        )
+
+
+def _filters(body: dict[str, Any], others: set[str]) -> dict[str, str]:
+    """The filters of a body as the text they are in an address. Numbers and flags may be given as such."""
+    filters = {}
+    for name, value in body.items():
+        if name in others:
+            continue
+        if not isinstance(value, str | int):
+            raise ValidationError({name: [_("Give text.")]})
+        filters[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    return filters
+
+
+class ValueSerializer(serializers.Serializer):
+    value = serializers.CharField(allow_null=True, allow_blank=True)
+    sessions = serializers.IntegerField()
+
+
+class UserCountSerializer(serializers.Serializer):
+    user = PersonSerializer()
+    sessions = serializers.IntegerField()
+
+
+class CountsSerializer(serializers.Serializer):
+    logins = serializers.IntegerField()
+    revocations = serializers.IntegerField()
+    failed_logins = serializers.IntegerField()
+    blocked_logins = serializers.IntegerField()
+
+
+class DaySerializer(CountsSerializer):
+    day = serializers.DateField()
+
+
+class LiveSerializer(serializers.Serializer):
+    sessions = serializers.IntegerField()
+    people = serializers.IntegerField()
+
+
+class TraitsSerializer(serializers.Serializer):
+    device_type = ValueSerializer(many=True)
+    os = ValueSerializer(many=True)
+    browser = ValueSerializer(many=True)
+    country = ValueSerializer(many=True)
+    login_method = ValueSerializer(many=True)
+
+
+class TopSerializer(serializers.Serializer):
+    addresses = ValueSerializer(many=True)
+    users = UserCountSerializer(many=True)
+
+
+class StatsSerializer(serializers.Serializer):
+    """The figures of the dashboard."""
+
+    counted_at = TimeField()
+    live = LiveSerializer()
+    waiting = serializers.IntegerField()
+    past_day = CountsSerializer()
+    days = DaySerializer(many=True)
+    by = TraitsSerializer()
+    revocations_by_reason = ValueSerializer(many=True)
+    top = TopSerializer()
+
+
+class StaffStatsView(StaffView):
+    """The figures of the dashboard."""
+
+    permission_classes = (IsAuthenticated, MayView)
+
+    def get(self, request: Request) -> Response:
+        counted = figures.current()
+        if counted.counted_at is None:
+            raise NotCounted
+        people = figures.people(counted)
+        top = {
+            **counted.data["top"],
+            "users": [{"user": user, "sessions": n} for user, n in people],
+        }
+        data = {**counted.data, "top": top, "counted_at": counted.counted_at}
+        return Response(StatsSerializer(data).data)
