@@ -55,10 +55,12 @@ class DevicesView(LoginRequiredMixin, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         current = current_session(self.request)
         others = active_sessions(self.request)
+        here: list[DeviceSession] = []
         if current is not None:
+            # Asked for anew: what every request brings along holds no more than every request needs.
+            here = list(others.filter(pk=current.pk))
             others = others.exclude(pk=current.pk)
         page = Paginator(others, PAGE_SIZE).get_page(self.request.GET.get("page"))
-        here = [current] if current is not None else []
         shown = cards([*here, *page.object_list], current, self.refused)
         now = timezone.now()
         past = DeviceSession.objects.filter(user_id=self.request.user.pk).ended_lately(now)
