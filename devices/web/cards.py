@@ -14,6 +14,7 @@ from .forms import NameForm
 
 # Not used for this long, a device is asked about.
 INACTIVE: Final = timedelta(days=90)
+STRANGE: Final = ("login.suspicious", "refresh.suspicious")
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,6 @@ def cards(
 
 def _hints(sessions: Sequence[DeviceSession]) -> dict[str, list[str]]:
     strange = [session.pk for session in sessions if session.risk_level in SUSPICIOUS]
-    found = Activity.objects.filter(session__in=strange, kind="login.suspicious").values_list(
-        "session_id", "data"
-    )
-    return {str(session_id): words.reasons(data) for session_id, data in found}
+    found = Activity.objects.filter(session__in=strange, kind__in=STRANGE).order_by("at", "id")
+    # What was found last tells the most.
+    return {str(pk): words.reasons(data) for pk, data in found.values_list("session_id", "data")}

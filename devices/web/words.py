@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from devices.core.reasons import sentences
 from devices.models import Activity, DeviceSession, RevokeReason
 
 # Activity is noted once a minute, and of what runs in the background, too; no page knows it better.
@@ -76,6 +77,8 @@ def happening(entry: Activity) -> tuple[str, Sequence[str]]:
             return gettext("A key to this session was used twice, so it was signed out"), ()
         case "login.suspicious":
             return gettext("The sign-in was unusual"), reasons(data)
+        case "refresh.suspicious" | "refresh.noted":
+            return gettext("It was used in an unusual way"), reasons(data)
         case "device.new":
             return gettext("Signed in here for the first time"), ()
     return entry.kind, [f"{key}: {value}" for key, value in data.items()]
@@ -88,7 +91,17 @@ def _ending(data: Mapping[str, Any]) -> Sequence[str]:
 
 def reasons(data: Mapping[str, Any]) -> list[str]:
     """Why a login was strange, one sentence each."""
-    return [str(reason) for reason in data.get("reasons", ())]
+    return sentences([_with_names(reason) for reason in data.get("reasons") or []])
+
+
+def _with_names(reason: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The reason with countries by their names."""
+    if reason.get("code") not in ("new_country", "refresh_country"):
+        return reason
+    names = {
+        key: _country(code) for key, code in reason.items() if key in ("country", "began", "now")
+    }
+    return {**reason, **names}
 
 
 def _roughly(time: timedelta) -> str:

@@ -85,8 +85,11 @@ def alice(user: User) -> DeviceSession:
         risk_score=72,
         risk_level="high",
     )
-    reasons = {"reasons": []}
-    activity.record(strange, "login.suspicious", reasons, ip_address="177.32.90.14")
+    reasons = [
+        {"code": "new_country", "country": "BR", "known": ["DE"]},
+        {"code": "impossible_travel", "kilometres": 10250, "hours": 2.4},
+    ]
+    activity.record(strange, "login.suspicious", {"reasons": reasons}, ip_address="177.32.90.14")
     for agent, began, ended, reason in (
         (PIXEL, 50, 2, RevokeReason.USER),
         (WINDOWS, 30, 6, RevokeReason.LOGOUT),

@@ -69,10 +69,12 @@ OWN = {
     "email": "/accounts/email/",
     "password-change": "/accounts/password/change/",
     "second-factor": "/accounts/2fa/",
-    "authenticator-app": "/accounts/2fa/totp/activate/",
-    "passkey": "/accounts/2fa/webauthn/add/",
     "other-sites": "/accounts/3rdparty/",
     "log-out": "/accounts/logout/",
+}
+GUARDED = {
+    "authenticator-app": "/accounts/2fa/totp/activate/",
+    "passkey": "/accounts/2fa/webauthn/add/",
 }
 
 
@@ -102,7 +104,12 @@ def test_pages_of_ones_own(drive, make_user):
     strange = scenes.alice(user)
 
     def journey(visit):
-        return walk(visit().sign_in(user.email, PASSWORD), OWN, strange=strange.pk)
+        visitor = visit().sign_in(user.email, PASSWORD)
+        found = walk(visitor, OWN, strange=strange.pk)
+        visitor.go(GUARDED["authenticator-app"])
+        found += look(visitor, "reauthenticate")
+        visitor.fill(password=PASSWORD).press("Confirm", within="main")
+        return found + walk(visitor, GUARDED)
 
     assert drive(journey) == []
 

@@ -98,9 +98,10 @@ def test_it_is_now_for_five_minutes_and_exact_on_hover(browser, start, clock):
 
 def test_why_a_sign_in_was_unusual_is_said_in_words(browser, start):
     phone = start(IPHONE, risk_level="high", risk_score=70)
-    activity.record(phone, "login.suspicious", {"reasons": []})
-    page = browser.get(LIST)
-    assert "This sign-in was unusual" in text(page)
+    reason = {"code": "new_country", "country": "BR", "known": ["DE"]}
+    activity.record(phone, "login.suspicious", {"reasons": [reason]})
+    shown = text(browser.get(LIST))
+    assert "This sign-in was unusual You were not seen in this country before: Brazil." in shown
     DeviceSession.objects.filter(pk=phone.pk).update(reviewed_at=timezone.now())
     assert "you said that it was you" in text(browser.get(LIST))
 
