@@ -4,11 +4,16 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
+from allauth.core.exceptions import ReauthenticationRequired
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
 from django.http import Http404, HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
-from devices.http import client_of
+from devices.conf import conf
+from devices.core import second_factor, stepup
+from devices.http import client_of, session_at_hand
 
 from .models import User
 
@@ -24,6 +29,11 @@ class AccountAdapter(DefaultAccountAdapter):
     def clean_email(self, email: str) -> str:
         return email.lower()
 
+    def send_account_already_exists_mail(self, email: str) -> None:
+        """For a registration that was none, which takes as long as one."""
+        User().set_password(email)
+        super().send_account_already_exists_mail(email)
+
     def login(self, request: HttpRequest, user: User) -> None:
         request.is_allauth_login = True  # type: ignore[attr-defined]
         super().login(request, user)
@@ -32,6 +42,27 @@ class AccountAdapter(DefaultAccountAdapter):
         """By the address the account signs in with, whichever the person calls their primary one."""
         proved = self.authenticate(self.request, email=user.get_username(), password=password)
         return proved is not None and proved.pk == user.pk
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """As the rest of the site has it: before factors, addresses and other sites' accounts are changed.
+
+        Raises ReauthenticationRequired. To answer would not do: allauth takes any login for a recent proof
+        if the person has neither password nor factor.
+        """
+        session = session_at_hand()
+        if session is None or not stepup.is_fresh(session, conf.STEP_UP_MAX_AGE):
+            raise ReauthenticationRequired
+        return False
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """No password for those who have a second factor; a new login for whoever has nothing else."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if user.is_authenticated and second_factor.required_of(user):
+            return [method for method in methods if method["id"] != "reauthenticate"]
+        if not methods and user.is_authenticated:
+            again = reverse("account_sign_in_again")
+            return [{"id": "again", "description": _("Sign in again"), "url": again}]
+        return methods
 
 
 class ProviderNotOffered(SocialApp.DoesNotExist, Http404):

@@ -62,8 +62,6 @@ def invite(request: HttpRequest, email: str, password: str) -> None:
         except IntegrityError:
             logger.info("An address was registered twice at once.")
         return
-    # As dear as creating the account.
-    User().set_password(password)
     if _may_mail(request, email):
         _send(request, lambda: get_adapter().send_account_already_exists_mail(email))
 

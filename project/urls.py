@@ -1,18 +1,24 @@
 """Where everything is."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView
 
+from accounts.pages import SignInAgainView
 from devices.api.routing import endpoint
 
 from .views import DocsView, HomeView, healthz
+
+# Staff sign in where everybody does, and are asked for their second factor there.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
     path("", HomeView.as_view(), name="home"),
     path("language/", set_language, name="set_language"),
     path("devices/", include("devices.web.urls")),
+    path("accounts/sign-in-again/", SignInAgainView.as_view(), name="account_sign_in_again"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),

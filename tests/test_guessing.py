@@ -41,8 +41,8 @@ def guess(email="alice@example.org", ip=ELSEWHERE, password="wrong", path="/api/
     return Device(ip=ip).post(path, {"email": email, "password": password})
 
 
-def guess_in_admin(email, ip=ELSEWHERE, password="wrong"):
-    page = Client(REMOTE_ADDR=ip).post("/admin/login/", {"username": email, "password": password})
+def guess_on_page(email, ip=ELSEWHERE, password="wrong"):
+    page = Client(REMOTE_ADDR=ip).post("/accounts/login/", {"login": email, "password": password})
     return page.content.decode()
 
 
@@ -68,12 +68,12 @@ def test_A30_every_way_in_counts_on_the_same_account(alice, hasher, clock):
     for _ in range(4):
         assert guess().status_code == 401
         assert guess(path="/api/token").status_code == 401
-    guess_in_admin(alice.email)
-    assert "Too many attempts" not in guess_in_admin(alice.email)
+    guess_on_page(alice.email)
+    assert "Too many attempts" not in guess_on_page(alice.email)
     assert hasher.verified == 10
     for path in ("/api/login", "/api/token"):
         assert guess(path=path, password=PASSWORD).status_code == 429
-    assert "Too many attempts" in guess_in_admin(alice.email)
+    assert "Too many attempts" in guess_on_page(alice.email)
     assert hasher.verified == 10
 
 

@@ -1,4 +1,7 @@
-"""Signing devices out: one, all others, those long unused. A GET shows what would end; a POST ends it."""
+"""Signing devices out: one, all others, those long unused. A GET shows what would end; a POST ends it.
+
+Both ask for a recent proof of who one is, but where somebody signs out where they are.
+"""
 
 import uuid
 from datetime import timedelta
@@ -38,6 +41,7 @@ class SignOutView(LoginRequiredMixin, TemplateView):
         current = current_session(request)
         view = super().dispatch
         if current is None or current.pk != kwargs["pk"]:
+            # Before anything is looked for: a stale proof learns nothing of the others.
             view = recently_confirmed(view)
         return view(request, *args, **kwargs)
 

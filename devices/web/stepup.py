@@ -148,6 +148,12 @@ class ConfirmView(RedirectURLMixin, FormView):
             # It ended between the middleware and here.
             return to_sign_in(request)
 
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        context = self.get_context_data()
+        if not context["form"].fields and context["other_way"]:
+            return HttpResponseRedirect(context["other_way"])
+        return self.render_to_response(context)
+
     def get_default_redirect_url(self) -> str:
         return reverse("devices")
 

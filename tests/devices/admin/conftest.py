@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client as Browser
 
 from accounts.models import User
+from devices.admin import revocation
 from devices.core import sessions
 from devices.core.client import Client
 from devices.models import DeviceSession
@@ -22,8 +23,10 @@ MakeStaff = Callable[..., Any]
 def staff_beside_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """Staff come in without a session of their own, which would stand among those they look at.
 
-    That theirs are sessions as anybody's is tested in tests/devices/web.
+    That theirs are sessions as anybody's is tested in tests/devices/web, and that they have to prove
+    again who they are in test_stepup.py there.
     """
+    monkeypatch.setattr(revocation, "_is_confirmed", lambda request: True)
     monkeypatch.setattr(cookie, "begin", lambda request, user: None)
     monkeypatch.setattr(cookie, "_ask", auth.get_user)
 
