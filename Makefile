@@ -7,7 +7,7 @@ PORT ?= 8000
 # The README says so.
 export DJANGO_RUNSERVER_HIDE_WARNING = true
 
-.PHONY: run demo test races fuzz mutants check lint messages images bench wheel clean
+.PHONY: run demo test races fuzz mutants check lint docs messages images bench wheel clean
 
 run: .venv/run .env  ## serve the site on this machine, on http://127.0.0.1:8000
 	$(BIN)/python manage.py migrate --verbosity 0
@@ -43,7 +43,11 @@ check: lint  ## everything that has to hold before a change goes in
 	$(BIN)/python -W error manage.py check --fail-level WARNING --settings tests.settings
 	$(BIN)/python manage.py makemigrations --check --dry-run --settings tests.settings
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null --settings tests.settings
+	$(MAKE) docs
 	$(MAKE) test PYTEST="--cov --cov-report=term"
+
+docs: .venv/dev  ## the documents as a site, in docs/_site; a warning is an error
+	$(BIN)/sphinx-build --quiet --fail-on-warning --nitpicky --jobs auto docs docs/_site
 
 messages: .venv/dev  ## gather what is to be translated (needs gettext's xgettext), and compile what is
 	for app in devices accounts project; do \

@@ -1,0 +1,74 @@
+"""The guides are walked: their blocks make a project, and people sign in to it before and after."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+
+ROOT = Path(settings.BASE_DIR)
+README = (ROOT / "README.md").read_text()
+# A page, and whether it begins with the app put in by the lines of the README.
+GUIDES = {
+    "tutorial": True,
+    "existing-project": False,
+    "moving/knox": True,
+    "moving/token-blacklist": False,
+    "moving/user-sessions": True,
+}
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """What a page puts into which file: `# shop/urls.py`, or `# before: shop/urls.py` for how it was."""
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    return re.findall(r"```python\n# ((?:before: )?[\w/]+\.py)\n(.*?)```", text, re.DOTALL)
+
+
+def of_the_readme() -> list[tuple[str, str]]:
+    told = README.split("## In a project of yours")[1].split("\n## ")[0]
+    found = re.findall(r"```python\n(.*?)```", told, re.DOTALL)
+    return list(zip(("shop/settings.py", "shop/urls.py"), found, strict=True))
+
+
+def write(project: Path, block: tuple[str, str]) -> None:
+    path, code = block
+    with (project / path.removeprefix("before: ")).open("a") as file:
+        file.write(f"\n{code}")
+
+
+def play(story: str, project: Path) -> None:
+    environment = {
+        **{key: value for key, value in os.environ.items() if key != "DATABASE_URL"},
+        "PYTHONPATH": str(ROOT),
+        "JWT_SECRET_KEY": "a signing key for the shop, of no use elsewhere",
+        "PYTHONWARNINGS": "error",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", f"tests.guides.{story}"],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("page", "by_the_readme"), GUIDES.items())
+def test_a_guide_leads_where_it_says(page, by_the_readme, tmp_path):
+    call_command("startproject", "shop", tmp_path)
+    story = Path(page).name.replace("-", "_")
+    before = [block for block in blocks(page) if block[0].startswith("before: ")]
+    for block in before:
+        write(tmp_path, block)
+    if before:
+        play(f"{story}_before", tmp_path)
+    after = [block for block in blocks(page) if block not in before]
+    for path, code in [*(of_the_readme() if by_the_readme else ()), *after]:
+        # A project with another package has it already.
+        write(tmp_path, (path, code.replace('"rest_framework", ', "") if before else code))
+    play(story, tmp_path)
