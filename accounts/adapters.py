@@ -1,13 +1,17 @@
 """How allauth, which signs people in on pages and for apps, is told to do it our way."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
+import requests
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ReauthenticationRequired
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.helpers import render_authentication_error
 from allauth.socialaccount.models import SocialApp, SocialLogin
-from django.http import Http404, HttpRequest
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +20,9 @@ from devices.core import second_factor, stepup
 from devices.http import client_of, session_at_hand
 
 from .models import User
+
+# Where a provider says what it has.
+WELL_KNOWN: Final = "/.well-known/"
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -69,12 +76,62 @@ class ProviderNotOffered(SocialApp.DoesNotExist, Http404):
     """No client id is set for this provider: its paths lead nowhere."""
 
 
+class ProviderAway(OAuth2Error, requests.RequestException):
+    """It does not answer, or not as such. allauth's views expect one error or the other."""
+
+
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def get_app(self, request: HttpRequest, provider: str, client_id: str | None = None) -> Any:
         try:
             return super().get_app(request, provider, client_id)
         except SocialApp.DoesNotExist as error:
             raise ProviderNotOffered from error
+
+    def get_provider(self, *args: Any, **kwargs: Any) -> Any:
+        provider = super().get_provider(*args, **kwargs)
+        provider.verify_token = self._carefully(provider.verify_token)
+        provider.redirect = self._or_tell(provider)
+        return provider
+
+    def _carefully(self, verify: Callable[[HttpRequest, Any], SocialLogin]) -> Any:
+        """To tell a token that is malformed in ways the providers did not think of from a fault of ours."""
+
+        def verify_token(request: HttpRequest, token: Any) -> SocialLogin:
+            try:
+                return verify(request, token)
+            except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+                raise self.validation_error("invalid_token") from error
+
+        return verify_token
+
+    def _or_tell(self, provider: Any) -> Any:
+        """To send people there; or to tell them that it is away."""
+        send: Callable[..., HttpResponse] = provider.redirect
+
+        def redirect(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return send(request, *args, **kwargs)
+            except ProviderAway as error:
+                return render_authentication_error(request, provider, exception=error)
+
+        return redirect
+
+    def get_requests_session(self) -> requests.Session:
+        session: requests.Session = super().get_requests_session()
+        request = session.request
+
+        def ask(*args: Any, **kwargs: Any) -> requests.Response:
+            try:
+                answer: requests.Response = request(*args, **kwargs)
+                if WELL_KNOWN in answer.url:
+                    answer.raise_for_status()
+                    answer.json()
+            except requests.RequestException as error:
+                raise ProviderAway(str(error)) from error
+            return answer
+
+        session.request = ask  # type: ignore[method-assign]
+        return session
 
     def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: Any) -> User:
         for address in sociallogin.email_addresses:

@@ -11,7 +11,7 @@ from rest_framework.exceptions import APIException, Throttled
 
 from devices.api import serializers as api
 from devices.api.fields import TextField, no_controls
-from devices.core import attempts
+from devices.core import attempts, tokens
 from devices.exceptions import TooManyAttempts
 from devices.http import client_of
 
@@ -108,6 +108,18 @@ class TokensSerializer(serializers.Serializer[Any]):
     token_type = serializers.ChoiceField(choices=["bearer"])
     expires_in = serializers.IntegerField(help_text="Seconds until the access token expires.")
     session_id = serializers.UUIDField()
+
+
+def tokens_of(session: Any) -> dict[str, Any]:
+    pair = tokens.issue(session)
+    answer = {
+        "access_token": pair.access,
+        "refresh_token": pair.refresh,
+        "token_type": "bearer",
+        "expires_in": pair.expires_in,
+        "session_id": session.pk,
+    }
+    return TokensSerializer(answer).data
 
 
 class CurrentSessionSerializer(serializers.Serializer[Any]):

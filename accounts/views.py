@@ -1,7 +1,5 @@
 """Who you are, over REST: register, login, me, logout, password."""
 
-from typing import Any
-
 from django.conf import settings
 from django.db import transaction
 from rest_framework import status
@@ -12,7 +10,7 @@ from rest_framework.views import APIView
 
 from devices.api.authentication import SignedInRequest
 from devices.api.errors import SessionDenied
-from devices.core import sessions, tokens
+from devices.core import sessions
 from devices.exceptions import SessionError, TooManyAttempts
 from devices.http import newcomer_of
 
@@ -24,7 +22,7 @@ from .serializers import (
     MeSerializer,
     PasswordChangeSerializer,
     RegisterSerializer,
-    TokensSerializer,
+    tokens_of,
 )
 
 
@@ -47,7 +45,7 @@ class RegisterView(Entrance):
             return self._invite(request, serializer.validated_data)
         with transaction.atomic():
             session = sessions.start(serializer.save(), newcomer_of(request))
-        return Response(_tokens(session), status=status.HTTP_201_CREATED)
+        return Response(tokens_of(session), status=status.HTTP_201_CREATED)
 
     def _invite(self, request: Request, credentials: dict[str, str]) -> Response:
         try:
@@ -61,7 +59,7 @@ class LoginView(Entrance):
     def post(self, request: Request) -> Response:
         serializer = LoginSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
-        return Response(_tokens(serializer.session))
+        return Response(tokens_of(serializer.session))
 
 
 class MeView(APIView):
@@ -92,15 +90,3 @@ class PasswordView(APIView):
         except SessionError as error:
             raise SessionDenied(error) from error
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def _tokens(session: Any) -> dict[str, Any]:
-    pair = tokens.issue(session)
-    answer = {
-        "access_token": pair.access,
-        "refresh_token": pair.refresh,
-        "token_type": "bearer",
-        "expires_in": pair.expires_in,
-        "session_id": session.pk,
-    }
-    return TokensSerializer(answer).data

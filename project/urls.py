@@ -20,6 +20,7 @@ urlpatterns = [
     path("devices/", include("devices.web.urls")),
     path("accounts/sign-in-again/", SignInAgainView.as_view(), name="account_sign_in_again"),
     path("accounts/", include("allauth.urls")),
+    path("_allauth/", include("allauth.headless.urls")),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
     endpoint("docs", DocsView.as_view(), "docs"),

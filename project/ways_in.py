@@ -30,6 +30,10 @@ MFA_TOTP_ISSUER = SITE_NAME
 # A step of 30 seconds to either side, for clocks that are off and fingers that are slow.
 MFA_TOTP_TOLERANCE = 1
 
+# Apps: allauth's endpoints for them hand out the tokens of the API, and take them.
+HEADLESS_CLIENTS = ("app",)
+HEADLESS_TOKEN_STRATEGY = "accounts.app_session.DeviceTokens"
+
 # Signing in with other sites. Nobody gets into an account by an address that only they claim to have: both
 # the other site and this one must have seen it proved; see accounts.adapters.
 SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAccountAdapter"

@@ -35,7 +35,6 @@ class Proof(NamedTuple):
 
 def begin(request: HttpRequest, user: AbstractBaseUser) -> DeviceSession:
     """Start the DeviceSession of a cookie session that has just been signed in. Raises SessionError."""
-    before: DeviceSession | None = getattr(request, "device_session", None)
     tell = conf.LOGIN_PROOF or proof_by_backend
     proof: Proof = tell(request, user)
     is_cookie = getattr(request, "cookie_session", request.session) is request.session
@@ -46,7 +45,8 @@ def begin(request: HttpRequest, user: AbstractBaseUser) -> DeviceSession:
         mfa=proof.mfa,
         remember=proof.remember,
     )
-    if before is not None:
+    before: DeviceSession | None = getattr(request, "device_session", None)
+    if is_cookie and before is not None:
         # There is one cookie, and now it is this session's.
         is_mine = before.user_id == session.user_id
         sessions.revoke(before, reason=RevokeReason.SUPERSEDED if is_mine else RevokeReason.LOGOUT)
