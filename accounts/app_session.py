@@ -6,7 +6,6 @@ requests of an app, it remembers in a session of Django's: by a key that the app
 """
 
 from functools import partial
-from importlib import import_module
 from typing import Any, Final
 
 from allauth.core import context
@@ -16,6 +15,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.backends.base import CreateError, SessionBase
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
+from django.utils.module_loading import import_string
 from rest_framework.exceptions import AuthenticationFailed
 
 from devices.api.authentication import DeviceSessionAuthentication
@@ -29,7 +29,7 @@ from .serializers import tokens_of
 # Of a session's key in Django's own table.
 KEY_LENGTH: Final = 40
 
-Store: Any = import_module(settings.SESSION_ENGINE).SessionStore
+Store: Any = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
 
 
 class Bearer(str):

@@ -35,6 +35,8 @@ WRITERS = {
     "devices/core/attempts.py": r"LoginLimit\b|row$|over\.filter",
     "devices/models.py": r"super\(\)$",
     "accounts/models.py": r"user$",
+    # Django's own sessions.
+    "accounts/app_session.py": r"store$|request\.session$|super\(\)$",
     "accounts/addresses.py": r"EmailAddress\b",
     "accounts/second_factor.py": r"authenticator$",
 }

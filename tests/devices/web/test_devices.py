@@ -259,7 +259,8 @@ def test_AA2_the_page_costs_the_same_for_one_and_for_a_hundred(
     browser, start, bystanders, alice, settings, path
 ):
     settings.DEVICES = {**settings.DEVICES, "MAX_SESSIONS": None}
-    start(last_active=days(91), risk_level="high")
+    start(last_active=days(91))
+    DeviceSession.objects.update(risk_level="high")
     with CaptureQueriesContext(connection) as one:
         browser.get(LIST + path)
     bystanders(alice, 120)
