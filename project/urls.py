@@ -2,7 +2,9 @@
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.views.generic import RedirectView
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView
 
@@ -22,6 +24,8 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("_allauth/", include("allauth.headless.urls")),
     path("admin/", admin.site.urls),
+    # Where browsers look by themselves, on the pages of the admin, say.
+    path("favicon.ico", RedirectView.as_view(url=static("icon.svg")), name="favicon"),
     path("healthz", healthz, name="healthz"),
     endpoint("docs", DocsView.as_view(), "docs"),
     path("api/", include("accounts.urls")),

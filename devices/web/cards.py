@@ -41,6 +41,11 @@ class Card:
         return self.session.device_type if known else DeviceType.UNKNOWN
 
     @property
+    def called(self) -> str:
+        """Its name for a title, which holds no markup."""
+        return words.isolated(self.session)
+
+    @property
     def address(self) -> str:
         return self.session.last_ip or self.session.ip_address or ""
 

@@ -23,6 +23,7 @@ from django.views.generic import TemplateView
 from devices.core import sessions
 from devices.models import DeviceSession, RevokeReason
 
+from . import words
 from .cards import INACTIVE, cards
 from .stepup import recently_confirmed
 from .views import SignedInHttpRequest, active_sessions, current_session
@@ -62,7 +63,7 @@ class SignOutView(LoginRequiredMixin, TemplateView):
             messages.success(request, _("You are signed out."))
             return redirect(settings.LOGIN_URL)
         sessions.revoke(session, reason=RevokeReason.USER, by=request.user)
-        messages.success(request, _("Signed out: %(device)s") % {"device": session})
+        messages.success(request, _("Signed out: %(device)s") % {"device": words.isolated(session)})
         return redirect("devices")
 
     def _find(self) -> DeviceSession | None:

@@ -92,11 +92,10 @@ class RenameView(DevicesView):
         try:
             sessions.rename(session, form.cleaned_data["name"])
         except SessionRevoked:
-            messages.error(request, _("%(device)s has just been signed out.") % {"device": session})
+            tell, text = messages.error, _("%(device)s has just been signed out.")
         else:
-            messages.success(
-                request, _("This device is now called %(device)s.") % {"device": session}
-            )
+            tell, text = messages.success, _("This device is now called %(device)s.")
+        tell(request, text % {"device": words.isolated(session)})
         return redirect("devices")
 
 

@@ -44,6 +44,14 @@ def ahead(then: datetime, now: datetime | None = None) -> str:
     return _roughly(max(left, timedelta(minutes=1)))
 
 
+def isolated(session: DeviceSession) -> str:
+    """What a device is called, for text that holds no markup: whatever turns around in it, turns that alone.
+
+    In markup <bdi> does so.
+    """
+    return f"\u2068{session}\u2069"
+
+
 def place(session: DeviceSession) -> str:
     """City and country; "" where neither is known."""
     return ", ".join(part for part in (session.city, _country(session.country)) if part)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from unittest import mock
 
+from django.db import models
 from django.utils import timezone
 
 from accounts.models import User
@@ -99,3 +100,13 @@ def sixty(user: User) -> None:
     for n in range(60):
         name = names[n % 4][:64]
         past(user, AGENTS[n % 9], f"84.160.12.{n}", began=n + 1, last=n * 1.7, name=name)
+
+
+def long_ago(found: models.QuerySet[DeviceSession]) -> None:
+    """Let the last proof of who they are be too old for what asks for a recent one."""
+    found.update(authenticated_at=timezone.now() - timedelta(hours=1))
+
+
+def name_as_stored(session: DeviceSession, name: str) -> None:
+    """A name that no door would take, as if one had."""
+    DeviceSession.objects.filter(pk=session.pk).update(name=name)

@@ -38,7 +38,7 @@ class Visitor:
 
     def _listen(self, message: Any) -> None:
         if message.type in ("error", "warning"):
-            self.complaints.append(f"{self.page.url}: {message.text}")
+            self.complaints.append(f"{self.page.url}: {message.text} {message.location['url']}")
 
     def go(self, path: str) -> "Visitor":
         self.page.goto(path)
@@ -49,8 +49,9 @@ class Visitor:
         return "/" + self.page.url.split("/", 3)[3]
 
     def reads(self) -> str:
+        """What there is to be read, blanks collapsed, without the marks around names."""
         text: str = self.page.locator("body").inner_text()
-        return " ".join(text.split())
+        return " ".join(text.translate({0x2068: "", 0x2069: ""}).split())
 
     def fill(self, **fields: str) -> "Visitor":
         for name, value in fields.items():

@@ -46,7 +46,7 @@ def all_others():
 def text(answer):
     """What a person reads on a page, blanks collapsed."""
     html = re.sub(r"<(style|script|title)\b.*?</\1>", "", answer.content.decode(), flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+    return " ".join(re.sub(r"<[^>]+>", " ", re.sub("[\u2068\u2069]", "", html)).split())
 
 
 def days(n):
