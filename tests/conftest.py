@@ -11,6 +11,7 @@ from accounts.models import User
 from devices.core import sessions
 from devices.core.client import Client
 from devices.models import DeviceSession
+from tests import oidc
 from tests.client import CHROME, PASSWORD, Device
 from tests.factor import Codes
 
@@ -67,6 +68,13 @@ def codes(settings: Any, monkeypatch: pytest.MonkeyPatch) -> type[Codes]:
     monkeypatch.setattr(Codes, "codes", {})
     monkeypatch.setattr(Codes, "looked_at", 0)
     return Codes
+
+
+@pytest.fixture(scope="session")
+def loopback() -> Iterator[oidc.Provider]:
+    """A real OpenID Connect provider on this machine."""
+    with oidc.serve() as provider:
+        yield provider
 
 
 @pytest.fixture

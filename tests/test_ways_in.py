@@ -19,12 +19,6 @@ from tests.client import CHROME, FIREFOX, IPHONE, PASSWORD, Device, refusal
 APP = "/_allauth/app/v1"
 
 
-@pytest.fixture(scope="module")
-def loopback():
-    with oidc.serve() as provider:
-        yield provider
-
-
 @pytest.fixture
 def provider(loopback, settings):
     settings.SOCIALACCOUNT_PROVIDERS = loopback.settings()
