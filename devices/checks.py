@@ -18,6 +18,7 @@ from rest_framework_simplejwt import settings as simplejwt
 from rest_framework_simplejwt.views import TokenViewBase
 
 from .conf import Conf
+from .core import background, risk
 from .models import DeviceSession
 
 # RFC 7518 §3.2: a key of at least the size of the hash.
@@ -48,6 +49,9 @@ NUMBERS = {
     "LOGIN_ATTEMPTS_PER_ADDRESS": (1, False),
     "INACTIVE_DAYS": (1, False),
     "RETENTION_DAYS": (0, False),
+    "RISK_MEMORY_DAYS": (1, False),
+    "RISK_DORMANT_DAYS": (1, False),
+    "NOTICE_LEASE": (1, False),
     "IP_RETENTION_DAYS": (0, True),
     "ACTIVITY_RETENTION_DAYS": (1, True),
 }
@@ -62,6 +66,8 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *_proxies(),
         *_transactions(),
         *_liveness(),
+        *_mails(),
+        *_risk(),
         *_second_factor(),
     ]
 
@@ -302,3 +308,56 @@ def _is_bus(bus: str) -> bool:
 
 def _database() -> str:
     return router.db_for_write(DeviceSession)
+
+
+def _mails() -> Iterator[CheckMessage]:
+    conf = Conf()
+    if conf.SITE_URL and not conf.SITE_URL.startswith(("https://", "http://")):
+        yield Error(
+            "DEVICES['SITE_URL'] is no URL.", hint="Write https://example.org.", id="devices.E030"
+        )
+    queue = conf.NOTICE_QUEUE
+    is_redis = background.is_redis(queue)
+    if not is_redis and queue not in ("embedded", "worker"):
+        yield Error(
+            "DEVICES['NOTICE_QUEUE'] is neither 'embedded' nor 'worker' nor the URL of a Redis.",
+            hint="See docs/settings.md.",
+            id="devices.E031",
+        )
+    if is_redis and find_spec("redis") is None:
+        yield Error(
+            "DEVICES['NOTICE_QUEUE'] names a Redis, but the package redis is not installed.",
+            hint="pip install redis",
+            id="devices.E031",
+        )
+    is_smtp = settings.EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend"
+    timeout = settings.EMAIL_TIMEOUT
+    # A mail takes some ten answers of the server.
+    if is_smtp and not (timeout and 10 * timeout <= conf.NOTICE_LEASE.total_seconds()):
+        yield checks.Warning(
+            "A mail server that hangs can hold a mail for longer than NOTICE_LEASE: it may be sent twice.",
+            hint="Set EMAIL_TIMEOUT to a tenth of DEVICES['NOTICE_LEASE'] at most: 20.",
+            id="devices.W032",
+        )
+
+
+def _risk() -> Iterator[CheckMessage]:
+    conf = Conf()
+    levels = [str(level) for level in risk.LEVELS]
+    thresholds: dict[str, Any] = {str(level): score for level, score in risk.LEVELS.items()}
+    thresholds |= conf.RISK_LEVELS
+    numbers = [score for score in thresholds.values() if score is not None]
+    is_ordered = all(_is_number(score, 1) for score in numbers) and numbers == sorted(numbers)
+    if list(thresholds) != levels or not is_ordered:
+        yield Error(
+            "DEVICES['RISK_LEVELS'] names no levels, or not in their order.",
+            hint=f"Give scores from 1 to 100, or None, for some of {', '.join(levels)}, in this order.",
+            id="devices.E033",
+        )
+    unknown = conf.RISK_POINTS.keys() - risk.POINTS.keys()
+    if unknown or not all(_is_number(points, 0) for points in conf.RISK_POINTS.values()):
+        yield Error(
+            "DEVICES['RISK_POINTS'] gives points to no reason of ours, or is no number.",
+            hint=f"The reasons are {', '.join(risk.POINTS)}.",
+            id="devices.E034",
+        )

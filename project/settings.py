@@ -6,7 +6,7 @@ from csp.constants import NONE, SELF
 
 from .environment import BASE_DIR, env
 from .ways_in import *  # noqa: F403
-from .ways_in import PROVIDER_ORIGINS
+from .ways_in import PROVIDER_ORIGINS, SITE_NAME
 
 # What it runs as
 
@@ -169,6 +169,9 @@ DEVICES = {
     "BUS": env.str("DEVICES_BUS", default="") or None,
     "MAX_SESSIONS": env.int("DEVICES_MAX_SESSIONS", default=20) or None,
     "TRUSTED_PROXIES": env.tuple("TRUSTED_PROXIES", default=()),
+    "SITE_NAME": SITE_NAME,
+    "SITE_URL": env.str("SITE_URL", default="http://127.0.0.1:8000" if DEBUG else ""),
+    "NOTICE_QUEUE": env.str("DEVICES_NOTICE_QUEUE", default="embedded"),
     "LOGIN_PROOF": "accounts.proof.proof_of",
 }
 # A city database of MaxMind or DB-IP; without one the country is known, from data the package brings along.
@@ -261,6 +264,9 @@ CSRF_COOKIE_HTTPONLY = True
 
 EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+# A mail server that hangs holds up the sender of mails, not for ever.
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="devices@localhost")
 
 LOGGING = {
     "version": 1,

@@ -8,6 +8,8 @@ os.environ.update(
     DEBUG="false",
     ALLOWED_HOSTS="*",
     EMAIL_URL="memorymail://",
+    SITE_URL="https://devices.test",
+    DEVICES_NOTICE_QUEUE="worker",
     REQUIRE_EMAIL_VERIFICATION="false",
     TRUSTED_PROXIES="",
     DEVICES_MAX_SESSIONS="20",
@@ -26,6 +28,3 @@ from project.settings import *  # noqa: E402, F403
 
 # Hashing is slow on purpose; tests that are about it choose their own hasher.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-# Mails are sent by those tests that are about them; no thread runs beside the others.
-DEVICES = {**DEVICES, "NOTICE_QUEUE": "worker"}  # noqa: F405

@@ -24,6 +24,7 @@ from rest_framework.views import APIView
 from devices.exceptions import (
     AccountNotActive,
     EmailNotVerified,
+    LoginTooStrange,
     OtpInvalid,
     OtpRequired,
     SessionExpired,
@@ -47,6 +48,7 @@ BEARER = (
 # credentials,
 CREDENTIALS = (
     SessionDenied(AccountNotActive()),
+    SessionDenied(LoginTooStrange()),
     SessionDenied(EmailNotVerified()),
     SessionDenied(OtpRequired()),
     SessionDenied(OtpInvalid()),

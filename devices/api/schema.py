@@ -26,6 +26,7 @@ from .serializers import (
     ActivitySerializer,
     ConfirmedSerializer,
     ConfirmSerializer,
+    NotificationsSerializer,
     PastSessionSerializer,
     RevokedSerializer,
     SessionSerializer,
@@ -278,6 +279,30 @@ describe(
                 description="Whether the current session goes on. Nothing but `true` or `false`.",
             )
         ],
+    ),
+)
+
+WANTED = {"new_device": False, "suspicious_login": True}
+
+describe(
+    "devices.api.views.NotificationsView",
+    "sessions",
+    get=operation(
+        "getNotifications",
+        "Which mails you get",
+        "Of those that can be switched off. What is critical is always told: a very strange sign-in, a "
+        "copied session, a changed password.",
+        gives=Body(NotificationsSerializer, WANTED),
+        refuses=BEARER,
+    ),
+    patch=operation(
+        "setNotifications",
+        "Choose which mails you get",
+        "What is not named stays as it is.",
+        takes=Body(NotificationsSerializer, {"new_device": False}),
+        gives=Body(NotificationsSerializer, WANTED),
+        refuses=BEARER,
+        invalid={"new_device": ["Must be a valid boolean."]},
     ),
 )
 

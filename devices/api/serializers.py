@@ -223,6 +223,18 @@ class RevokedSerializer(serializers.Serializer):
     revoked = serializers.IntegerField(help_text="How many sessions were signed out.")
 
 
+class NotificationsSerializer(serializers.Serializer):
+    """Which mails the caller wants, of those that can be switched off."""
+
+    new_device = FlagField(
+        required=False, help_text="Of a sign-in on a device that was not seen before."
+    )
+    suspicious_login = FlagField(
+        required=False,
+        help_text="Of a sign-in that is somewhat strange; of a very strange one, always.",
+    )
+
+
 class ErrorSerializer(serializers.Serializer):
     """The shape of every error that is not about fields."""
 

@@ -4,7 +4,7 @@ from rest_framework_simplejwt import views as simplejwt
 
 from .routing import endpoint
 from .staff import StaffRevokeView, StaffSessionsView, StaffStatsView
-from .views import ActivityViewSet, HistoryViewSet, SessionViewSet
+from .views import ActivityViewSet, HistoryViewSet, NotificationsView, SessionViewSet
 
 SESSION = r"sessions/(?P<pk>[^/]+)"
 
@@ -13,6 +13,7 @@ urlpatterns = [
     endpoint("token/refresh", simplejwt.TokenRefreshView.as_view(), "token-refresh"),
     endpoint("token/verify", simplejwt.TokenVerifyView.as_view(), "token-verify"),
     endpoint("token/blacklist", simplejwt.TokenBlacklistView.as_view(), "token-blacklist"),
+    endpoint("me/notifications", NotificationsView.as_view(), "notifications"),
     endpoint("sessions", SessionViewSet.as_view({"get": "list"}), "sessions"),
     endpoint("sessions/history", HistoryViewSet.as_view({"get": "list"}), "session-history"),
     endpoint(

@@ -11,8 +11,9 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
-from devices.core import history, sessions, stepup
+from devices.core import history, notices, sessions, stepup
 from devices.http import csv_download
 from devices.models import Activity, DeviceSession, DeviceSessionQuerySet, RevokeReason
 
@@ -24,6 +25,7 @@ from .serializers import (
     ActivitySerializer,
     ConfirmedSerializer,
     ConfirmSerializer,
+    NotificationsSerializer,
     PastSessionSerializer,
     RevokedSerializer,
     SessionSerializer,
@@ -102,6 +104,21 @@ class SessionViewSet(CallersSessions, mixins.ListModelMixin, mixins.RetrieveMode
         if given not in (["true"], ["false"]):
             raise ValidationError({"keep_current": ["Give true or false, once."]})
         return given == ["true"]
+
+
+class NotificationsView(APIView):
+    """Which mails the caller wants."""
+
+    authentication_classes = (DeviceSessionAuthentication,)
+    permission_classes = (IsAuthenticated,)
+
+    def get(self, request: SignedInRequest) -> Response:
+        return Response(notices.preferences_of(request.user))
+
+    def patch(self, request: SignedInRequest) -> Response:
+        serializer = NotificationsSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        return Response(notices.prefer(request.user, **serializer.validated_data))
 
 
 class HistoryViewSet(CallersSessions, mixins.ListModelMixin):

@@ -35,7 +35,7 @@ CRITICAL: Final = (RiskLevel.HIGH, RiskLevel.CRITICAL)
 
 def write(
     user_id: Any, kind: NoticeKind, data: dict[str, Any], session_id: uuid.UUID | None = None
-) -> None:
+) -> Notice:
     """Note in the caller's transaction that a mail has to be sent, and have that done after its commit."""
     now = timezone.now()
     notice = Notice(
@@ -49,6 +49,7 @@ def write(
     )
     notice.save(force_insert=True)
     transaction.on_commit(lambda: background.ring(deliver, str(notice.pk)), robust=True)
+    return notice
 
 
 @background.huey.task(name="devices.deliver")  # type: ignore[untyped-decorator]

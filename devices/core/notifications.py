@@ -15,8 +15,7 @@ from django.utils.translation import gettext as _
 from devices.conf import conf
 from devices.models import Notice, NoticeKind
 
-from . import review
-from .reasons import sentences
+from . import reasons, review
 
 
 class Words(NamedTuple):
@@ -52,7 +51,7 @@ def compose(notice: Notice) -> tuple[str, str, str]:
         "site_url": conf.SITE_URL,
         "words": words,
         "facts": _facts(notice.data),
-        "reasons": sentences(notice.data.get("reasons", [])),
+        "reasons": [inert(each) for each in reasons.sentences(notice.data.get("reasons", []))],
         "devices_url": review.page("devices"),
         "password_url": review.absolute(review.password_url()),
     }
@@ -129,7 +128,7 @@ def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
 
 def place_of(city: str, country: str) -> str:
     """Where an address is thought to be, said with the caution it deserves; "" if that is not known."""
-    place = ", ".join(part for part in (inert(city), country) if part)
+    place = ", ".join(part for part in (inert(city), reasons.country(country)) if part)
     return _("%(place)s (by the network address; may be wrong)") % {"place": place} if place else ""
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.utils import timezone
 
 from devices.conf import conf
 from devices.models import DeviceSession, LoginPast, RiskLevel
@@ -90,9 +91,9 @@ def forget(user_id: Any) -> None:
     LoginPast.objects.filter(user_id=user_id).delete()
 
 
-def forget_old(now: datetime, limit: int) -> int:
+def forget_old(limit: int) -> int:
     """Delete the first so many pasts in which nothing counts any more; how many these were."""
-    old = LoginPast.objects.filter(seen_at__lt=now - conf.RISK_MEMORY_DAYS)
+    old = LoginPast.objects.filter(seen_at__lt=timezone.now() - conf.RISK_MEMORY_DAYS)
     keys = list(old.order_by("seen_at").values_list("pk", flat=True)[:limit])
     return old.filter(pk__in=keys).delete()[0]
 

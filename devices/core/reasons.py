@@ -1,44 +1,60 @@
-"""The reasons of `core.risk` and the facts of a login, in words for people."""
+"""The reasons of `core.risk`, in words for people; and countries by their names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from babel import Locale, UnknownLocaleError
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 
-def sentences(reasons: list[Mapping[str, Any]]) -> list[str]:
-    """What a person can make something of; rules of the host project say it in `text`, or stay unsaid."""
+def sentences(reasons: Iterable[Mapping[str, Any] | str]) -> list[str]:
+    """What a person can make something of. A rule of the host project says it in its evidence, as `text`."""
     return [text for reason in reasons if (text := _sentence(reason))]
 
 
-def _sentence(reason: Mapping[str, Any]) -> str:
+def country(code: str) -> str:
+    """A country's name in the active language; the code where it has none."""
+    return str(locale().territories.get(code, code))
+
+
+def locale() -> Locale:
+    """The active language as Babel has it."""
+    language = translation.get_language() or "en"
+    try:
+        return Locale.parse(translation.to_locale(language))
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")
+
+
+def _sentence(reason: Mapping[str, Any] | str) -> str:
+    if isinstance(reason, str):
+        return reason
     match reason.get("code"):
         case "new_device" if reason.get("alike"):
             return _("It looks like a device of yours, but did not prove to be it.")
         case "new_device":
             return _("You were not seen on such a device before.")
         case "new_country":
-            return _("You were not seen in this country before: %(country)s.") % reason
+            return _("You were not seen in this country before: %s.") % country(reason["country"])
         case "impossible_travel":
-            return (
-                _("Nobody travels so far so fast: %(kilometres)s km in %(hours)s hours.") % reason
-            )
+            return _(
+                "Nobody gets there so fast: at least %(kilometres)s km in %(hours)s hours."
+            ) % {key: reason[key] for key in ("kilometres", "hours")}
         case "dormant":
-            return (
-                ngettext(
-                    "Nobody had signed in for %(days)s day.",
-                    "Nobody had signed in for %(days)s days.",
-                    int(reason["days"]),
-                )
-                % reason
-            )
+            days = int(reason["days"])
+            return ngettext(
+                "Nobody signed in for %s day.", "Nobody signed in for %s days.", days
+            ) % str(days)
         case "failures":
-            return _("The password was wrong %(failures)s times before.") % reason
+            return _("The password was wrong %s times before.") % str(reason["failures"])
         case "disowned_device":
-            return _("You said of this device before that it is not yours.")
+            return _("You said before that this device is not yours.")
         case "refresh_device_class":
-            return _("It began on %(began)s, and is now used on %(now)s.") % reason
+            devices = {key: reason[key] for key in ("began", "now")}
+            return _("It began on %(began)s, and is now used on %(now)s.") % devices
         case "refresh_country":
-            return _("It began in %(began)s, and is now used in %(now)s.") % reason
+            places = {key: country(reason[key]) for key in ("began", "now")}
+            return _("It began in %(began)s, and is now used in %(now)s.") % places
     return str(reason.get("text", ""))

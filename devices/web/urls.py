@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from .review import ReviewView
 from .signing_out import SignOutInactiveView, SignOutOthersView, SignOutView
 from .stepup import ConfirmView
 from .views import ActivityView, DevicesView, HistoryView, RenameView
@@ -10,6 +11,7 @@ urlpatterns = [
     path("", DevicesView.as_view(), name="devices"),
     path("history.csv", HistoryView.as_view(), name="devices-history-csv"),
     path("confirm/", ConfirmView.as_view(), name="devices-confirm"),
+    path("review/<str:token>/", ReviewView.as_view(), name="devices-review"),
     path("sign-out-others/", SignOutOthersView.as_view(), name="devices-sign-out-others"),
     path("sign-out-inactive/", SignOutInactiveView.as_view(), name="devices-sign-out-inactive"),
     path("<uuid:pk>/", ActivityView.as_view(), name="devices-activity"),

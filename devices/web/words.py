@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from babel import Locale, UnknownLocaleError
 from babel.dates import format_timedelta
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from devices.core.reasons import sentences
+from devices.core.reasons import country, locale, sentences
 from devices.models import Activity, DeviceSession, RevokeReason
 
 # Activity is noted once a minute, and of what runs in the background, too; no page knows it better.
@@ -54,7 +53,7 @@ def isolated(session: DeviceSession) -> str:
 
 def place(session: DeviceSession) -> str:
     """City and country; "" where neither is known."""
-    return ", ".join(part for part in (session.city, _country(session.country)) if part)
+    return ", ".join(part for part in (session.city, country(session.country)) if part)
 
 
 def method(session: DeviceSession) -> str:
@@ -87,6 +86,9 @@ def happening(entry: Activity) -> tuple[str, Sequence[str]]:
             return gettext("The sign-in was unusual"), reasons(data)
         case "refresh.suspicious" | "refresh.noted":
             return gettext("It was used in an unusual way"), reasons(data)
+        case "session.reviewed":
+            said = gettext("You said that it was you")
+            return said if data.get("mine") else gettext("You said that it was not you"), ()
         case "device.new":
             return gettext("Signed in here for the first time"), ()
     return entry.kind, [f"{key}: {value}" for key, value in data.items()]
@@ -99,31 +101,8 @@ def _ending(data: Mapping[str, Any]) -> Sequence[str]:
 
 def reasons(data: Mapping[str, Any]) -> list[str]:
     """Why a login was strange, one sentence each."""
-    return sentences([_with_names(reason) for reason in data.get("reasons") or []])
-
-
-def _with_names(reason: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The reason with countries by their names."""
-    if reason.get("code") not in ("new_country", "refresh_country"):
-        return reason
-    names = {
-        key: _country(code) for key, code in reason.items() if key in ("country", "began", "now")
-    }
-    return {**reason, **names}
+    return sentences(data.get("reasons") or ())
 
 
 def _roughly(time: timedelta) -> str:
-    return format_timedelta(time, add_direction=True, threshold=1, locale=_locale())
-
-
-def _country(code: str) -> str:
-    return str(_locale().territories.get(code, code))
-
-
-def _locale() -> Locale:
-    """The active language as Babel has it: it knows how "3 days ago" is said, and the names of countries."""
-    language = translation.get_language() or "en"
-    try:
-        return Locale.parse(translation.to_locale(language))
-    except (UnknownLocaleError, ValueError):
-        return Locale("en")
+    return format_timedelta(time, add_direction=True, threshold=1, locale=locale())

@@ -12,7 +12,7 @@ from django.db import Error
 from tqdm import tqdm
 
 from devices.conf import conf
-from devices.core import attempts, cleanup, privacy
+from devices.core import attempts, cleanup, notices, past, privacy
 
 LIMITS = {"inactive_days": 36_500, "batch_size": 10_000}
 
@@ -85,6 +85,9 @@ class Command(BaseCommand):
                 sizes.append(n)
             while forgotten := attempts.forget(batch_size):
                 limits += forgotten
+            # What is due on a day is one batch, mostly; whoever has more sends the command round again.
+            while notices.forget(batch_size) or past.forget_old(batch_size):
+                continue
             total = cleanup.count_activities() if self._is_watched() else None
             for n in self._bar(cleanup.purge_activities(batch_size=batch_size), "lines", total):
                 lines += n
