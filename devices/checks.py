@@ -330,7 +330,7 @@ def _mails() -> Iterator[CheckMessage]:
             hint="pip install redis",
             id="devices.E031",
         )
-    is_smtp = settings.EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend"
+    is_smtp = settings.EMAIL_BACKEND.endswith(".smtp.EmailBackend")
     timeout = settings.EMAIL_TIMEOUT
     # A mail takes some ten answers of the server.
     if is_smtp and not (timeout and 10 * timeout <= conf.NOTICE_LEASE.total_seconds()):

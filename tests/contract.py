@@ -9,6 +9,8 @@ PASSWORDS = {
 PROTECTED = [
     ("get", "/api/me", None),
     ("post", "/api/me/password", PASSWORDS),
+    ("get", "/api/me/notifications", None),
+    ("patch", "/api/me/notifications", {"new_device": False}),
     ("get", "/api/sessions", None),
     ("get", "/api/sessions/history", None),
     ("get", "/api/sessions/current", None),
