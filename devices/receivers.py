@@ -10,7 +10,7 @@ from django.db.models.signals import post_migrate, post_save, pre_delete
 from django.dispatch import receiver
 from django.utils import timezone
 
-from .core import attempts, background, notices, sessions, triggers
+from .core import attempts, background, erasure, notices, sessions, triggers
 from .http import session_at_hand
 from .models import NoticeKind
 
@@ -42,6 +42,7 @@ def request_started_here(**kwargs: Any) -> None:
 @receiver(pre_delete, sender=get_user_model(), dispatch_uid="devices.account_deleted")
 def account_deleted(instance: AbstractBaseUser, **kwargs: Any) -> None:
     sessions.account_leaves(instance)
+    erasure.account_leaves(instance)
 
 
 @receiver(post_migrate, dispatch_uid="devices.migrated")

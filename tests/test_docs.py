@@ -151,7 +151,11 @@ def test_architecture_md_names_owners_that_exist():
 
 @pytest.mark.parametrize(
     ("command", "heading"),
-    [("cleanup_sessions", "Cleaning up"), ("revoke_sessions", "After an incident")],
+    [
+        ("cleanup_sessions", "Cleaning up"),
+        ("revoke_sessions", "After an incident"),
+        ("erase_user", "What is forgotten"),
+    ],
 )
 def test_operations_md_shows_the_options_of_the_commands(command, heading):
     usual = {

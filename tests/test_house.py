@@ -32,6 +32,8 @@ WRITERS = {
     "devices/management/commands/session_groups.py": r"Group\b",
     "devices/core/past.py": r"LoginPast\b|old\.filter",
     "devices/core/notices.py": r"Notice(Preferences)?\b|notice$|_due\(|ours$",
+    # Tables of Django's own.
+    "devices/core/erasure.py": r"entries\.filter|stored\.filter|user$",
     "devices/core/attempts.py": r"LoginLimit\b|row$|over\.filter",
     "devices/models.py": r"super\(\)$",
     "accounts/models.py": r"user$",

@@ -10,6 +10,7 @@ import hashlib
 import ipaddress
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -99,6 +100,16 @@ def failures_before(username: str) -> Subquery:
 def pardon(username: str) -> None:
     """Forget the failures at an account, whose password is a new one."""
     LoginLimit.objects.filter(key=_key("account", username.casefold())).delete()
+
+
+def erase(username: str, places: Iterable[str]) -> int:
+    """Delete what is counted of an account, also on its devices and at its addresses; how many rows."""
+    name = username.casefold()
+    keys = [_key(of_all, name) for of_all in ("account", "code")]
+    for place in set(places):
+        keys += [_key(of_known, name, place) for of_known in ("known", "known for codes")]
+    some = [keys[start : start + 500] for start in range(0, len(keys), 500)]
+    return sum(LoginLimit.objects.filter(pk__in=each).delete()[0] for each in some)
 
 
 def forget(limit: int) -> int:

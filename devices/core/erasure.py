@@ -1,0 +1,103 @@
+"""A person goes: what no foreign key reaches goes with them, whoever deletes the account, and by what way.
+
+What points to the user (sessions, the log, notices, what is remembered of logins) goes by the cascade. Here
+is the rest: names in Django's log of the admin, the user's key in other people's logs, digests of their
+login, figures that name them, and cookie sessions that hold their login.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.db.models import Model, Q, QuerySet
+
+from devices.models import DeviceSession
+
+from . import activity, attempts, figures, sessions
+
+# What an entry in Django's log of the admin says in place of a name.
+ERASED: Final = "-"
+# Cookie sessions read at once.
+STRETCH: Final = 1000
+
+
+def erase(user: AbstractBaseUser) -> Counter[str]:
+    """Delete an account and every trace of it; how many rows of what went or were cleared.
+
+    The same as `user.delete()`, and cookie sessions besides: to find those all of them have to be read.
+    """
+    with transaction.atomic():
+        sessions.account_leaves(user)
+        erased = account_leaves(user)
+        erased["cookie sessions"] = _end_cookie_sessions(user)
+        _, deleted = user.delete()
+        for label, n in deleted.items():
+            erased[str(apps.get_model(label)._meta.verbose_name_plural)] += n
+    return +erased
+
+
+def account_leaves(user: AbstractBaseUser) -> Counter[str]:
+    """Clear what no foreign key reaches, in the transaction that deletes the account."""
+    return +Counter(
+        {
+            "login limits": attempts.erase(user.get_username(), _places(user)),
+            "mentions in the log": activity.erase_actor(user.pk),
+            "entries of the admin's log": _clear_admin_log(user),
+            "figures": figures.forget(),
+        }
+    )
+
+
+def _places(user: AbstractBaseUser) -> Iterator[str]:
+    """Where and on what the account may have attempts of its own."""
+    mine = DeviceSession.objects.filter(user_id=user.pk)
+    for places in mine.values_list("device_key", "ip_address", "last_ip").iterator():
+        yield from filter(None, places)
+
+
+def _names(user: AbstractBaseUser) -> set[str]:
+    """Their login, and their address if that is another."""
+    email = getattr(user, get_user_model().get_email_field_name(), "")
+    return {name for name in (user.get_username(), email) if name}
+
+
+def _clear_admin_log(user: AbstractBaseUser) -> int:
+    """Django notes there how each object called itself at the time; a user by their login, as a rule."""
+    if not apps.is_installed("django.contrib.admin"):
+        return 0
+    entries: QuerySet = _model("admin.LogEntry")._default_manager.all()
+    kind = ContentType.objects.get_for_model(user, for_concrete_model=False)
+    named = Q(content_type=kind, object_id=str(user.pk))
+    for name in _names(user):
+        named |= Q(object_repr__iexact=name)
+        if "@" in name:
+            # An address is nobody else's, wherever it stands; a login such as "al" is part of many words.
+            named |= Q(object_repr__icontains=name) | Q(change_message__icontains=name)
+    return entries.filter(named).update(object_repr=ERASED, change_message="")
+
+
+def _end_cookie_sessions(user: AbstractBaseUser) -> int:
+    """Those in the database that somebody is signed in to as this user, or on the way to it."""
+    if not apps.is_installed("django.contrib.sessions"):
+        return 0
+    stored: QuerySet = _model("sessions.Session")._default_manager.all()
+    names = _names(user)
+    theirs = []
+    for row in stored.order_by("pk").iterator(chunk_size=STRETCH):
+        data = row.get_decoded()
+        text = json.dumps(data, default=str, ensure_ascii=False).casefold()
+        is_theirs = data.get("_auth_user_id") == str(user.pk)
+        if is_theirs or any("@" in name and name.casefold() in text for name in names):
+            theirs.append(row.pk)
+    ended, _ = stored.filter(pk__in=theirs).delete()
+    return ended
+
+
+def _model(label: str) -> type[Model]:
+    return apps.get_model(label)

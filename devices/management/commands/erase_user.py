@@ -1,0 +1,56 @@
+"""Door for the right to be forgotten: deletes an account and every trace of it, by core.erasure."""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ObjectDoesNotExist
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
+from django.db.models import ProtectedError, RestrictedError
+
+from devices.core import erasure
+
+
+class Command(BaseCommand):
+    help = (
+        "Deletes an account with its sessions, log and notices, and clears its name, addresses and agents "
+        "wherever else they are kept in the database. Tells what went, and does not name whose it was."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("login", help="of the person, as they type it")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+
+    def handle(self, **options: Any) -> None:
+        user = self._find(options["login"])
+        if not options["yes"]:
+            self._ask(user)
+        try:
+            erased = erasure.erase(user)
+        except (ProtectedError, RestrictedError) as error:
+            raise CommandError(f"Nothing was erased: {error.args[0]}") from error
+        except Error as error:
+            raise CommandError(f"The database failed, and nothing was erased: {error}") from error
+        for what, n in sorted(erased.items()):
+            self.stdout.write(f"{what}: {n}")
+        self.stdout.write("Erased. Logs and backups outside of the database are yours to see to.")
+
+    @staticmethod
+    def _find(login: str) -> AbstractBaseUser:
+        manager: Any = get_user_model()._default_manager
+        try:
+            user: AbstractBaseUser = manager.get_by_natural_key(login)
+        except ObjectDoesNotExist as error:
+            raise CommandError("Nobody has this login.") from error
+        return user
+
+    @staticmethod
+    def _ask(user: AbstractBaseUser) -> None:
+        if not sys.stdin.isatty():
+            raise CommandError("Nobody is there to ask: add --yes.")
+        login = user.get_username()
+        if input(f"Erase {login} for good? Type the login: ").strip() != login:
+            raise CommandError("Nothing was erased.")
