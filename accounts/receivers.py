@@ -13,11 +13,16 @@ from devices.core import sessions
 from devices.http import client_of
 
 from . import second_factor
+from .models import FACTORS
 
 
 @receiver(authenticator_added, dispatch_uid="accounts.factor_added")
-def factor_added(authenticator: Authenticator, **kwargs: Any) -> None:
+def factor_added(request: HttpRequest, authenticator: Authenticator, **kwargs: Any) -> None:
     second_factor.enrolled(authenticator)
+    session = getattr(request, "device_session", None)
+    if authenticator.type in FACTORS and _is_of(session, authenticator.user):
+        # Whoever enrols one has just shown it.
+        sessions.confirm(session, client_of(request), method=authenticator.type, mfa=True)
 
 
 @receiver(authentication_step_completed, dispatch_uid="accounts.reauthenticated")
@@ -29,6 +34,10 @@ def reauthenticated(
     **kwargs: Any,
 ) -> None:
     session = getattr(request, "device_session", None)
-    if reauthenticated and session is not None and session.user_id == user.pk:
+    if reauthenticated and _is_of(session, user):
         factor = kwargs.get("type", method)
         sessions.confirm(session, client_of(request), method=factor, mfa=method == "mfa")
+
+
+def _is_of(session: Any, user: AbstractBaseUser) -> bool:
+    return session is not None and session.user_id == user.pk
