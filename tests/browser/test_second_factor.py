@@ -1,5 +1,5 @@
-"""Second factors in Chromium: an authenticator app from its enrolment to a login; a passkey, with the browser's
-own virtual authenticator."""
+"""Second factors in Chromium: an authenticator app from its enrolment to a login; a passkey, with a virtual
+authenticator of the browser's own."""
 
 import time
 
