@@ -1,4 +1,4 @@
-"""Every way in, for somebody with a second factor: a password alone opens none, with a code each opens once."""
+"""Every way in, for somebody with a second factor: a password alone opens none, a code opens one, once."""
 
 import json
 
