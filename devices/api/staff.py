@@ -175,14 +175,22 @@ class StaffRevokeView(StaffView):
 
 
 def _filters(body: dict[str, Any], others: set[str]) -> dict[str, str]:
-    """The filters of a body as the text they are in an address. Numbers and flags may be given as such."""
-    filters = {}
+    """The filters of a body as the text they are in an address. A flag is one; a key may be a number."""
+    filters: dict[str, str] = {}
     for name, value in body.items():
         if name in others:
             continue
-        if not isinstance(value, str | int):
-            raise ValidationError({name: [_("Give text.")]})
-        filters[name] = str(value).lower() if isinstance(value, bool) else str(value)
+        match name, value:
+            case "suspicious", bool():
+                filters[name] = str(value).lower()
+            case "suspicious", _:
+                raise ValidationError({name: [_("Give true or false.")]})
+            case "user", int() if not isinstance(value, bool):
+                filters[name] = str(value)
+            case _, str():
+                filters[name] = value
+            case _:
+                raise ValidationError({name: [_("Give text.")]})
     return filters
 
 

@@ -7,7 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, OpenApiParameter
 from rest_framework.exceptions import NotFound, PermissionDenied
 
-from devices.core.selection import UNKNOWN
+from devices.core.selection import LONGEST, UNKNOWN
 from devices.models import DeviceType, RiskLevel, Status
 
 from .errors import StepUpRequired
@@ -66,17 +66,18 @@ STATS = {
 }
 
 KNOWN_OR = f"`{UNKNOWN}` for those of which it is not known."
+TEXT = {"type": "string", "minLength": 1, "maxLength": LONGEST}
 # Name, type, what it lets through.
 FILTERS: dict[str, tuple[dict[str, Any], str]] = {
-    "user": ({"type": "string"}, "The id of the user."),
-    "email": ({"type": "string"}, "The user's email; their login, where users have none."),
-    "ip": ({"type": "string"}, "The address or network (CIDR) that it began from."),
-    "last_ip": ({"type": "string"}, "The address or network it was last active from."),
-    "country": ({"type": "string"}, f"ISO 3166-1 code; {KNOWN_OR}"),
-    "os": ({"type": "string"}, f"Operating system, as sessions have it; {KNOWN_OR}"),
-    "browser": ({"type": "string"}, f"Browser, as sessions have it; {KNOWN_OR}"),
-    "device_type": ({"type": "string"}, f"One of: {', '.join(DeviceType.values)}."),
-    "user_agent": ({"type": "string"}, "A part of what the client called itself."),
+    "user": (TEXT, "The id of the user."),
+    "email": (TEXT, "The user's email; their login, where users have none."),
+    "ip": (TEXT, "The address or network (CIDR) that it began from."),
+    "last_ip": (TEXT, "The address or network it was last active from."),
+    "country": (TEXT, f"ISO 3166-1 code; {KNOWN_OR}"),
+    "os": (TEXT, f"Operating system, as sessions have it; {KNOWN_OR}"),
+    "browser": (TEXT, f"Browser, as sessions have it; {KNOWN_OR}"),
+    "device_type": (TEXT, f"One of: {', '.join(DeviceType.values)}."),
+    "user_agent": (TEXT, "A part of what the client called itself."),
     "status": ({"type": "string", "enum": Status.values}, "How it stands."),
     "suspicious": ({"type": "boolean"}, "Whether its login was strange."),
     "active_before": ({"type": "string", "format": "date-time"}, "Last active before this time."),
@@ -106,6 +107,8 @@ class DescribedOrder(OpenApiSerializerExtension):
             mapped["properties"][name]["description"] = text
         for name, (shape, text) in FILTERS.items():
             mapped["properties"][name] = {**shape, "description": text}
+        by_number = {"oneOf": [TEXT, {"type": "integer"}]}
+        mapped["properties"]["user"] = {**by_number, "description": FILTERS["user"][1]}
         return mapped
 
 

@@ -133,6 +133,8 @@ class HistoryViewSet(CallersSessions, mixins.ListModelMixin):
 
     def list(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(request.accepted_renderer, CSVRenderer):
+            # A file has no pages, yet what makes no sense is refused as ever.
+            NewestSessionsFirst().get_page_size(request)
             lines = history.as_csv(request.user, request.auth)
             return csv_download(lines, f"sessions-{timezone.now():%Y-%m-%d}.csv")
         return super().list(request, *args, **kwargs)

@@ -37,8 +37,14 @@ COMMON = {"deadline": None, "database": None, "suppress_health_check": list(Heal
 # Whose requests they are, some more often than others.
 STATES = ["fresh", "fresh", "fresh", "staff", "staff", "stale", "ended", "expired", "nobody"]
 
-# What makes a password good or right, no description says.
-JUDGED = {"POST /api/register", "POST /api/me/password", "POST /api/sessions/current/confirm"}
+# What makes a password good or right, an address one, or a filter enough, no description says.
+JUDGED = {
+    "POST /api/register",
+    "POST /api/me/password",
+    "POST /api/sessions/current/confirm",
+    "GET /api/admin/sessions",
+    "POST /api/admin/sessions/revoke",
+}
 
 
 class Caller:
