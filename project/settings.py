@@ -190,8 +190,8 @@ to a session, and are refused from the next request on when it ends.
 
 Every error is `{"detail": "…", "code": "…"}`; what is wrong with the fields of a request is
 `{"field": ["…"]}`. Each endpoint names its codes; any of them may also answer 405 `method_not_allowed`,
-and 503 `unavailable` while the database does not answer. Times are ISO 8601 in UTC. Paths answer with a
-trailing slash too.""",
+406 `not_acceptable`, and 503 `unavailable` while the database does not answer. Times are ISO 8601 in UTC.
+Paths answer with a trailing slash too.""",
     "TAGS": [
         {"name": "account", "description": "Who you are"},
         {"name": "tokens", "description": "SimpleJWT's endpoints, over sessions"},

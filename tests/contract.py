@@ -22,6 +22,13 @@ PROTECTED = [
     ("post", "/api/logout", None),
 ]
 
+# What needs rights besides.
+STAFF = [
+    ("get", "/api/admin/sessions", None),
+    ("post", "/api/admin/sessions/revoke", {"dry_run": True, "all": True}),
+    ("get", "/api/admin/stats", None),
+]
+
 # What is open to everybody, since it is how one gets in, or out with a refresh token alone.
 OPEN = [
     ("post", "/api/register"),

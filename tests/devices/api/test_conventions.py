@@ -6,7 +6,7 @@ from rest_framework_simplejwt.views import TokenViewBase
 
 from devices.api.authentication import DeviceSessionAuthentication
 from tests.client import Device, refusal
-from tests.contract import METHODS, OPEN, PROTECTED
+from tests.contract import METHODS, OPEN, PROTECTED, STAFF
 
 BOTH = [(method, path) for method, path, _ in PROTECTED] + OPEN
 OPEN_VIEWS = {
@@ -42,8 +42,24 @@ def test_A48_no_view_of_the_api_asks_anything_but_a_living_session():
 
 def test_the_paths_tested_here_are_all_there_are():
     resolver = get_resolver()
-    tested = {resolver.resolve(path).url_name for _, path in BOTH}
+    paths = [path for _, path in BOTH] + [path for _, path, _ in STAFF]
+    tested = {resolver.resolve(path).url_name for path in paths}
     assert set(endpoints()) == tested | {"schema"}
+
+
+@pytest.mark.parametrize(("method", "path", "body"), STAFF)
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_A45_what_is_for_staff_is_for_nobody_else(
+    alice, make_user, sign_in, method, path, body, slash
+):
+    root = make_user("root@example.org", is_staff=True, is_superuser=True)
+    answer = getattr(sign_in(root), method)(path + slash, body)
+    assert answer.status_code == 200, answer.content
+    assert answer["Cache-Control"] == "no-store"
+    refused = getattr(sign_in(alice), method)(path + slash, body)
+    assert refusal(refused) == (403, "permission_denied")
+    unknown = getattr(Device(), method)(path + slash, body)
+    assert refusal(unknown) == (401, "not_authenticated")
 
 
 @pytest.mark.parametrize(("method", "path", "body"), PROTECTED)
