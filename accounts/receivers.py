@@ -19,7 +19,7 @@ from .models import FACTORS
 @receiver(authenticator_added, dispatch_uid="accounts.factor_added")
 def factor_added(request: HttpRequest, authenticator: Authenticator, **kwargs: Any) -> None:
     second_factor.enrolled(authenticator)
-    session = getattr(request, "device_session", None)
+    session: Any = getattr(request, "device_session", None)
     if authenticator.type in FACTORS and _is_of(session, authenticator.user):
         # Whoever enrols one has just shown it.
         sessions.confirm(session, client_of(request), method=authenticator.type, mfa=True)
@@ -33,7 +33,7 @@ def reauthenticated(
     reauthenticated: bool = False,
     **kwargs: Any,
 ) -> None:
-    session = getattr(request, "device_session", None)
+    session: Any = getattr(request, "device_session", None)
     if reauthenticated and _is_of(session, user):
         factor = kwargs.get("type", method)
         sessions.confirm(session, client_of(request), method=factor, mfa=method == "mfa")
