@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from .preferences import NotificationsView
 from .review import ReviewView
 from .signing_out import SignOutInactiveView, SignOutOthersView, SignOutView
 from .stepup import ConfirmView
@@ -10,6 +11,7 @@ from .views import ActivityView, DevicesView, HistoryView, RenameView
 urlpatterns = [
     path("", DevicesView.as_view(), name="devices"),
     path("history.csv", HistoryView.as_view(), name="devices-history-csv"),
+    path("notifications/", NotificationsView.as_view(), name="devices-notifications"),
     path("confirm/", ConfirmView.as_view(), name="devices-confirm"),
     path("review/<str:token>/", ReviewView.as_view(), name="devices-review"),
     path("sign-out-others/", SignOutOthersView.as_view(), name="devices-sign-out-others"),

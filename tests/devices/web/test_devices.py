@@ -102,7 +102,9 @@ def test_why_a_sign_in_was_unusual_is_said_in_words(browser, start):
     activity.record(phone, "login.suspicious", {"reasons": [reason]})
     shown = text(browser.get(LIST))
     assert "This sign-in was unusual You were not seen in this country before: Brazil." in shown
-    DeviceSession.objects.filter(pk=phone.pk).update(reviewed_at=timezone.now())
+    [question] = re.findall(r'href="(/devices/review/[^"]+)"', browser.get(LIST).content.decode())
+    assert "Yes, it was me" in text(browser.get(question))
+    browser.post(question, {"answer": "yes"})
     assert "you said that it was you" in text(browser.get(LIST))
 
 
@@ -249,6 +251,18 @@ def test_a_long_log_has_pages(browser, start):
     assert "step.n0" in last and "Signed in" in last
     assert "Page 3 of 3" in text(browser.get(f"/devices/{phone.pk}/?page=99"))
     assert "Page 1 of 3" in text(browser.get(f"/devices/{phone.pk}/?page=x"))
+
+
+# Mails
+
+
+def test_who_wants_fewer_mails_says_so(browser):
+    page = browser.get("/devices/notifications/")
+    assert page.content.decode().count(" checked") == 2
+    browser.post("/devices/notifications/", {"new_device": "on"})
+    page = browser.get("/devices/notifications/")
+    assert "Saved." in text(page)
+    assert re.findall(r'name="(\w+)"[^>]* checked', page.content.decode()) == ["new_device"]
 
 
 # What it costs

@@ -1,0 +1,40 @@
+"""Which mails somebody wants to get about their sign-ins."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.http import HttpResponse
+from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.generic.edit import FormView
+
+from devices.core import notices
+
+from .views import SignedInHttpRequest
+
+
+class NotificationsForm(forms.Form):
+    new_device = forms.BooleanField(
+        label=gettext_lazy("When I sign in on a device that was not seen before"), required=False
+    )
+    suspicious_login = forms.BooleanField(
+        label=gettext_lazy("When a sign-in is somewhat unusual"), required=False
+    )
+
+
+class NotificationsView(LoginRequiredMixin, FormView):
+    request: SignedInHttpRequest
+    form_class = NotificationsForm
+    template_name = "devices/notifications.html"
+    success_url = reverse_lazy("devices-notifications")
+
+    def get_initial(self) -> dict[str, Any]:
+        return notices.preferences_of(self.request.user)
+
+    def form_valid(self, form: forms.Form) -> HttpResponse:
+        notices.prefer(self.request.user, **form.cleaned_data)
+        messages.success(self.request, _("Saved."))
+        return super().form_valid(form)
