@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from django.contrib import admin
 from django.utils import timezone
-from django.utils.formats import localize
+from django.utils.formats import localize, number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -68,6 +68,11 @@ def state(session: DeviceSession) -> str:
         return str(label)
     reason = session.get_revoke_reason_display()
     return format_html('<span class="quiet" title="{}">{}</span>', reason, label)
+
+
+def grouped(number: float) -> str:
+    """A count as the reader's language writes it: 1,234 or 1.234."""
+    return number_format(int(number), force_grouping=True)
 
 
 class Row(NamedTuple):

@@ -1,7 +1,7 @@
 """Filters of the list of sessions. None of them reads the whole table to learn what it can offer."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar
 
 from django.contrib.admin import ModelAdmin, SimpleListFilter
@@ -10,9 +10,16 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from devices.models import DeviceSession, DeviceSessionQuerySet, DeviceType, Status
+from devices.models import (
+    DeviceSession,
+    DeviceSessionQuerySet,
+    DeviceType,
+    RevokeReason,
+    Status,
+)
 
 # Choices are what the newest sessions have, the most frequent ones of it.
 NEWEST = 2000
@@ -81,6 +88,61 @@ class SinceFilter(ChoiceFilter):
         return sessions.filter(created_at__gte=timezone.now() - self.PERIODS[value][0])
 
 
+class SuspiciousFilter(ChoiceFilter):
+    title = _("suspicious")
+    parameter_name = "suspicious"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
+        return [("yes", _("Suspicious")), ("waiting", _("Waiting for an answer"))]
+
+    def narrow(self, sessions: DeviceSessionQuerySet, value: str) -> DeviceSessionQuerySet:
+        return sessions.waiting() if value == "waiting" else sessions.suspicious()
+
+
+class ReasonFilter(ChoiceFilter):
+    title = _("reason of the end")
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
+        return RevokeReason.choices
+
+    def narrow(self, sessions: DeviceSessionQuerySet, value: str) -> DeviceSessionQuerySet:
+        return sessions.revoked().filter(revoke_reason=value)
+
+
+class DayFilter(Filter):
+    """One day, by a link of the dashboard; there is no list of days to choose from."""
+
+    column: ClassVar[str]
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
+        if (given := self.value()) is None:
+            return []
+        try:
+            day = date.fromisoformat(given)
+            self.begin = timezone.make_aware(datetime.combine(day, time()))
+            self.end = timezone.make_aware(datetime.combine(day + timedelta(days=1), time()))
+        except (ValueError, OverflowError) as error:
+            raise IncorrectLookupParameters from error
+        return [(given, date_format(day))]
+
+    def narrow(self, sessions: DeviceSessionQuerySet, value: str) -> DeviceSessionQuerySet:
+        within = {f"{self.column}__gte": self.begin, f"{self.column}__lt": self.end}
+        return sessions.filter(**within)
+
+
+class SignedInOn(DayFilter):
+    title = _("day of sign-in")
+    parameter_name = "on"
+    column = "created_at"
+
+
+class EndedOn(DayFilter):
+    title = _("day of the end")
+    parameter_name = "ended_on"
+    column = "revoked_at"
+
+
 class DeviceTypeFilter(ChoiceFilter):
     title = _("device type")
     parameter_name = "device_type"
@@ -118,6 +180,11 @@ class CountryFilter(RecentFilter):
     parameter_name = "country"
 
 
+class MethodFilter(RecentFilter):
+    title = _("way of sign-in")
+    parameter_name = "login_method"
+
+
 class PersonFilter(Filter):
     """One person, by a link; there is no list of all of them to choose from."""
 
@@ -139,11 +206,16 @@ class PersonFilter(Filter):
 
 FILTERS: tuple[type[Filter], ...] = (
     PersonFilter,
+    SignedInOn,
+    EndedOn,
     StateFilter,
+    SuspiciousFilter,
     SinceFilter,
     DeviceTypeFilter,
     OsFilter,
     BrowserFilter,
     CountryFilter,
+    MethodFilter,
+    ReasonFilter,
 )
 PARAMETERS = {each.parameter_name for each in FILTERS}

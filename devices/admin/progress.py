@@ -14,6 +14,8 @@ from django.utils.translation import ngettext
 
 from devices.core.staff import Revoked, Survey
 
+from .columns import grouped
+
 TEMPLATE = "admin/devices/devicesession/revoke_progress.html"
 RESULT = "admin/devices/devicesession/revoke_result.html"
 # Where in the page the steps go.
@@ -34,8 +36,9 @@ def progress_of(
 
 def reach(sessions: int, people: int) -> str:
     return _("%(sessions)s of %(people)s") % {
-        "sessions": ngettext("%(n)s session", "%(n)s sessions", sessions) % {"n": f"{sessions:,}"},
-        "people": ngettext("%(n)s person", "%(n)s people", people) % {"n": f"{people:,}"},
+        "sessions": ngettext("%(n)s session", "%(n)s sessions", sessions)
+        % {"n": grouped(sessions)},
+        "people": ngettext("%(n)s person", "%(n)s people", people) % {"n": grouped(people)},
     }
 
 
@@ -55,7 +58,10 @@ def _written(
             max(survey.sessions, done.sessions),
             done.sessions,
             _("%(done)s of %(all)s")
-            % {"done": f"{done.sessions:,}", "all": f"{survey.sessions:,}{'+' * survey.more}"},
+            % {
+                "done": grouped(done.sessions),
+                "all": grouped(survey.sessions) + "+" * survey.more,
+            },
         )
     yield render_to_string(
         RESULT, {**context, "done": done, "reach": reach(done.sessions, done.people)}, request

@@ -24,7 +24,7 @@ from devices.conf import conf
 from devices.core import staff, stepup
 from devices.models import DeviceSession, DeviceSessionQuerySet
 
-from .columns import address, last_active, person, place, table
+from .columns import address, grouped, last_active, person, place, table
 from .filters import PARAMETERS
 from .progress import progress_of, reach
 
@@ -193,7 +193,7 @@ def _left_alone(survey: staff.Survey) -> list[str]:
         survey.protected,
     )
     remarks = [
-        sentence % {"n": f"{n}+" if n == staff.COUNTED else n}
+        sentence % {"n": grouped(n) + "+" * (n == staff.COUNTED)}
         for n, sentence in ((survey.ended, ended), (survey.protected, protected))
         if n
     ]

@@ -17,6 +17,7 @@ from devices.models import DeviceSession, Status
 
 from . import columns
 from .columns import address, device, last_active, person, place
+from .dashboard import ShowsDashboard
 from .filters import FILTERS, PARAMETERS
 from .pagination import BoundedPaginator
 from .revocation import RevokesSessions
@@ -32,6 +33,8 @@ class NewestFirst(ChangeList):
 
         Those that ended are listed by when they did: the newest sign-ins have not, and would be read in vain.
         """
+        if {"ended_on", "reason"} & self.params.keys():
+            return ["-revoked_at", "-id"]
         match self.params.get("state"):
             case Status.REVOKED:
                 return ["-revoked_at", "-id"]
@@ -61,7 +64,7 @@ class Facts(forms.ModelForm):
 
 
 @admin.register(DeviceSession)
-class DeviceSessionAdmin(RevokesSessions):
+class DeviceSessionAdmin(ShowsDashboard, RevokesSessions):
     list_display = (person, device, address, place, last_active, columns.state)
     list_display_links = (device,)
     list_filter = FILTERS

@@ -59,6 +59,37 @@ def test_by_device_type_operating_system_browser_and_country(viewer, alice, star
     assert offered(viewer, "country") == ["", "GB", "US"]
 
 
+def test_by_strange_sign_ins(viewer, alice, start):
+    plain, strange, answered = start(alice), start(alice), start(alice)
+    DeviceSession.objects.filter(pk__in=[strange.pk, answered.pk]).update(risk_level="critical")
+    DeviceSession.objects.filter(pk=answered.pk).update(reviewed_at=strange.created_at)
+    assert set(listed(viewer, suspicious="yes")) == {strange.pk, answered.pk}
+    assert listed(viewer, suspicious="waiting") == [strange.pk]
+    assert plain.pk in listed(viewer)
+
+
+def test_by_way_of_sign_in_and_by_reason_of_the_end(viewer, alice, start):
+    plain, other = start(alice), start(alice)
+    DeviceSession.objects.filter(pk=other.pk).update(login_method="google")
+    assert listed(viewer, login_method="google") == [other.pk]
+    sessions.revoke(plain, reason=RevokeReason.NOT_ME)
+    assert listed(viewer, reason="not_me") == [plain.pk]
+    assert listed(viewer, reason="admin") == []
+
+
+def test_by_day_of_sign_in_and_of_the_end(clock, viewer, alice, start, settings):
+    settings.TIME_ZONE = "Asia/Tokyo"
+    first = start(alice)
+    clock.shift(4 * 3600)  # 16:00 UTC: the next day in Tokyo
+    second = start(alice)
+    sessions.revoke(first, reason=RevokeReason.USER)
+    assert first.pk in listed(viewer, on="2026-03-01")
+    assert listed(viewer, on="2026-03-02") == [second.pk]
+    assert listed(viewer, ended_on="2026-03-02") == [first.pk]
+    assert listed(viewer, ended_on="2026-03-01") == []
+    assert offered(viewer, "on") == []
+
+
 def test_by_user_through_a_link_and_never_a_list_of_users(viewer, alice, mallory, start):
     hers, his = start(alice), start(mallory)
     assert f'<a href="?user={alice.pk}"><bdi>{alice.email}' in viewer.get(LIST).content.decode()
@@ -94,11 +125,14 @@ HOSTILE = [
     "\x00", "%", "_", "'", '"', "' OR 1=1--", "\\", "😀", "\u202e", "<script>", "a" * 5000, "-1",
     "9" * 40, "None", "null", "[]", "0x1F", "\r\nSet-Cookie: a=b", "１", "é", "active\x00",
 ]  # fmt: skip
-PARAMETERS = ["state", "since", "device_type", "os", "browser", "country", "user"]
+PARAMETERS = [
+    *("state", "since", "device_type", "os", "browser", "country", "user", "login_method"),
+    *("suspicious", "reason", "on", "ended_on"),
+]
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS)
-@pytest.mark.parametrize("value", HOSTILE, ids=ascii)
+@pytest.mark.parametrize("value", [*HOSTILE, "9999-12-31", "0001-01-01", "2026-02-30"], ids=ascii)
 def test_A26_a_hostile_value_shows_nothing_and_breaks_nothing(
     viewer, alice, start, parameter, value
 ):

@@ -1,0 +1,169 @@
+"""The dashboard: its figures, where each leads, for whom it is, and that nothing in it runs."""
+
+import re
+from html import unescape
+
+import pytest
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+
+from devices.admin import charts
+from devices.core import figures, sessions
+from devices.models import DeviceSession, Figures, RevokeReason
+from tests.client import CHROME, FIREFOX, IPHONE, Device
+
+from .pages import LIST
+
+DASHBOARD = LIST + "dashboard/"
+
+
+def page(browser):
+    figures.count()
+    answer = browser.get(DASHBOARD)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def text(html):
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", html)))
+
+
+@pytest.fixture
+def life(alice, mallory, start):
+    """Living, ended and suspicious sessions of two people."""
+    start(alice, IPHONE, "8.8.8.8"), start(alice, CHROME, "81.2.69.142"), start(mallory, FIREFOX)
+    sessions.revoke(start(mallory), reason=RevokeReason.REUSE)
+    suspicious = start(mallory, "curl/8.5.0")
+    DeviceSession.objects.filter(pk=suspicious.pk).update(risk_level="high", login_method="google")
+
+
+def test_each_figure_leads_to_a_list_of_as_many(viewer, life):
+    html = page(viewer)
+    links = set(re.findall(rf'href="({re.escape(LIST)}\?[^"]+)"[^>]*>([\d,]+)</a>', html))
+    assert len(links) > 15
+    for url, number in links:
+        answer = viewer.get(unescape(url))
+        assert answer.status_code == 200, url
+        listed = answer.context["cl"].result_count
+        assert listed == int(number.replace(",", "")), url
+
+
+def test_each_bar_leads_to_the_same_list_as_its_line_in_the_table(viewer, life):
+    html = page(viewer)
+    bars = set(re.findall(r'xlink:href="(/[^"]+)"', html))
+    lines = set(re.findall(rf'href="({re.escape(LIST)}\?[^"]+)"', html))
+    assert bars and {unescape(bar) for bar in bars} <= {unescape(line) for line in lines}
+
+
+def test_it_shows_who_and_whence_most(viewer, alice, life):
+    html = text(page(viewer))
+    assert f"{alice.email} 2" in html
+    assert "203.0.113.7 2" in html
+    waiting = DeviceSession.objects.waiting().count()
+    assert waiting >= 1
+    assert f"Suspicious, waiting for an answer {waiting}" in html
+
+
+def test_failed_logins_are_shown_day_by_day(viewer, alice):
+    Device().post("/api/login", {"email": alice.email, "password": "wrong"})
+    html = page(viewer)
+    assert "Failed sign-ins 1 in the past 24 hours; 0 more were blocked" in text(html)
+    assert re.search(r"<td class=\"number\">1</td><td class=\"number\">0</td>", html)
+
+
+def test_an_empty_site_has_an_empty_dashboard(viewer):
+    DeviceSession.objects.all().delete()
+    html = page(viewer)
+    assert "Living sessions 0 of 0 people" in text(html)
+    assert "pygal-chart" not in html
+    assert html.count("There are none.") >= 8
+
+
+def test_without_pygal_there_are_tables_alone(viewer, life, monkeypatch):
+    monkeypatch.setattr(charts, "pygal", None)
+    monkeypatch.setattr(charts, "IS_DRAWN", False)
+    html = page(viewer)
+    assert "pygal-chart" not in html
+    assert html.count("<details open>") == 8
+
+
+def test_where_there_are_too_many_to_count_it_says_what_to_do(viewer, monkeypatch):
+    monkeypatch.setattr(figures, "current", Figures)
+    answer = viewer.get(DASHBOARD)
+    assert answer.status_code == 200
+    assert "manage.py count_sessions" in answer.content.decode()
+
+
+def test_the_dashboard_costs_as_many_queries_for_a_thousand_sessions_as_for_one(
+    viewer, alice, bystanders
+):
+    bystanders(alice, 1)
+    page(viewer)
+    with CaptureQueriesContext(connection) as for_one:
+        viewer.get(DASHBOARD)
+    bystanders(alice, 1000)
+    figures.count()
+    with CaptureQueriesContext(connection) as for_many:
+        viewer.get(DASHBOARD)
+    assert len(for_many) == len(for_one) <= 7
+
+
+def test_A45_it_is_for_those_who_may_see_sessions(clerk, viewer, root, alice):
+    assert clerk.get(DASHBOARD).status_code == 403
+    assert "Dashboard" not in clerk.get("/admin/").content.decode()
+    customer = Browser()
+    customer.force_login(alice)
+    for browser in (Browser(), customer):
+        assert browser.get(DASHBOARD)["Location"].startswith("/admin/login/")
+    for browser in (viewer, root):
+        assert browser.get(DASHBOARD).status_code == 200
+        assert f'href="{DASHBOARD}"' in browser.get(LIST).content.decode()
+        assert f'href="{DASHBOARD}"' in browser.get("/admin/devices/").content.decode()
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><svg onload=alert(1)>',
+    "</svg><b>x",
+    "{{7*7}}",
+    "]]>&lt;",
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_A27_markup_from_a_client_is_text_in_charts_and_tables(viewer, alice, start, hostile):
+    session = start(alice)
+    DeviceSession.objects.filter(pk=session.pk).update(
+        os=hostile[:32], browser=hostile[:32], country="<b", login_method=hostile[:32]
+    )
+    html = page(viewer)
+    for tag in ("<script>alert", "<svg onload", "<b>x", "<b&", ">49<"):
+        assert tag not in html
+    assert unescape(html).count(hostile[:20]) >= 4
+
+
+def test_A27_text_from_right_to_left_turns_nothing_around_it(viewer, alice, start):
+    session, turned = start(alice), "\u202egnp.exe"
+    DeviceSession.objects.filter(pk=session.pk).update(os=turned)
+    html = page(viewer)
+    isolated = rf"(?:<bdi>|\u2068|<title>){turned}"
+    assert len(re.findall(isolated, html)) == html.count(turned) >= 2
+
+
+def test_3_4_3_no_script_and_no_style_stands_in_it(viewer, life):
+    main = page(viewer).split('<div id="content"')[1].split('<footer id="footer">')[0]
+    assert "pygal-chart" in main
+    assert not re.search(r"<script|<style|\sstyle=|\son\w+=", main)
+
+
+def test_charts_draw_nothing_of_nothing():
+    assert charts.lying(charts.Series("x", [])) == ""
+    assert charts.upright(charts.Series("x", [charts.Bar("a", 0)])) == ""
+
+
+def test_long_names_are_cut_in_the_chart_alone():
+    svg = charts.lying(charts.Series("x", [charts.Bar("A" * 64, 1, "?a=1&b=2")]))
+    assert "A" * 21 + "…" in svg
+    assert f"<title>{'A' * 64}: 1 (x)</title>" in svg
+    assert 'href="?a=1&amp;b=2"' in svg
