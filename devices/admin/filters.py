@@ -155,14 +155,26 @@ class RecentFilter(Filter):
     """Offers the most common values among the newest sessions; takes any."""
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
-        newest = DeviceSession.objects.order_by("-created_at", "-id")[:NEWEST]
-        values = newest.values_list(self.parameter_name, flat=True)
-        offered = {value for value, _n in Counter(values).most_common(MOST_COMMON)}
+        common = _common(request)[self.parameter_name].most_common(MOST_COMMON)
+        offered = {value for value, _n in common}
         if offered == {""}:
             offered.clear()
         if (chosen := self.value()) is not None:
             offered.add(chosen)
         return [(value, value or _("Unknown")) for value in sorted(offered)]
+
+
+def _common(request: Any) -> dict[str, Counter[str]]:
+    """What the newest sessions have, read once for all filters of a page."""
+    if not hasattr(request, "_common_of_sessions"):
+        columns = [each.parameter_name for each in FILTERS if issubclass(each, RecentFilter)]
+        newest = DeviceSession.objects.order_by("-created_at", "-id")[:NEWEST]
+        rows = list(newest.values_list(*columns))
+        request._common_of_sessions = {
+            column: Counter(row[n] for row in rows) for n, column in enumerate(columns)
+        }
+    common: dict[str, Counter[str]] = request._common_of_sessions
+    return common
 
 
 class OsFilter(RecentFilter):
