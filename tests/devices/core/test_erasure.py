@@ -67,8 +67,8 @@ def traces(make_user):
         (f"{LOGIN} (primary)", f'[{{"added": {{"object": "{LOGIN}"}}}}]'),
     ):
         LogEntry.objects.create(
-            user=other, content_type=ContentType.objects.first(), object_id="7", object_repr=repr_, action_flag=2,
-            change_message=message,
+            user=other, content_type=ContentType.objects.first(), object_id="7", object_repr=repr_,
+            action_flag=2, change_message=message,
         )  # fmt: skip
     NoticePreferences.objects.create(user=zaphod)
     figures.count()
