@@ -18,6 +18,7 @@ exclude_patterns = ["_site"]
 myst_heading_anchors = 4
 nitpicky = True
 
+pygments_dark_style = "github-dark"
 html_theme = "furo"
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
