@@ -56,14 +56,14 @@ def judge(account: AbstractBaseUser, login: Login) -> Assessment:
     past = _read(LoginPast.objects.filter(user_id=account.pk).first(), login.at)
     assessment = assess(login, past)
     if not assessment.is_at_least(RiskLevel.HIGH):
-        _write(account.pk, _learned(login, past))
+        _write(account.pk, learned(login, past))
     return assessment
 
 
 def trust(user_id: Any, login: Login) -> None:
     """The owner says that it was them: the device and the place are known from now on."""
     past = _read(LoginPast.objects.filter(user_id=user_id).first(), login.at)
-    _write(user_id, _learned(login, past))
+    _write(user_id, learned(login, past))
 
 
 def disown(user_id: Any, login: Login) -> None:
@@ -124,19 +124,22 @@ def _is_news(login: Login, past: Past) -> bool:
     )
 
 
-def _learned(login: Login, past: Past) -> Past:
+def learned(login: Login, past: Past) -> Past:
+    """The past with this login in it; of each kind the latest are kept. Pure."""
     known = past.devices.get(login.key)
     first = known.first if known else login.at
     country = login.place.country
     countries = dict(past.countries)
     if country:
         countries[country] = (past.countries.get(country, (login.at,))[0], login.at)
-    # Somebody without a place was somewhere; the place before says nothing about the time since.
+    networks = {**past.networks, login.network: login.at} if login.network else past.networks
+    devices = {**past.devices, login.key: Known(login.likeness, first, login.at)}
     return Past(
-        devices={**past.devices, login.key: Known(login.likeness, first, login.at)},
-        countries=countries,
-        networks={**past.networks, login.network: login.at} if login.network else past.networks,
+        devices=_latest(devices, lambda known: known.last),
+        countries=_latest(countries, lambda span: span[1]),
+        networks=_latest(networks, lambda at: at),
         disowned={key: at for key, at in past.disowned.items() if key != login.key},
+        # Somebody without a place was somewhere; the place before says nothing about the time since.
         last=Sight(login.at, login.place),
     )
 
@@ -159,19 +162,20 @@ def _read(row: LoginPast | None, now: datetime) -> Past:
 
 
 def _write(user_id: Any, past: Past) -> None:
-    devices = _latest(past.devices, lambda known: known.last)
-    countries = _latest(past.countries, lambda span: span[1])
     data: dict[str, Any] = {
         "devices": {
             key: [known.likeness, _seconds(known.first), _seconds(known.last)]
-            for key, known in devices.items()
+            for key, known in past.devices.items()
         },
-        "countries": {code: [_seconds(a), _seconds(z)] for code, (a, z) in countries.items()},
-        "networks": {k: _seconds(at) for k, at in _latest(past.networks, lambda at: at).items()},
-        "disowned": {k: _seconds(at) for k, at in _latest(past.disowned, lambda at: at).items()},
+        "countries": {code: [*map(_seconds, span)] for code, span in past.countries.items()},
+        "networks": {name: _seconds(at) for name, at in past.networks.items()},
+        "disowned": {
+            key: _seconds(at) for key, at in _latest(past.disowned, lambda at: at).items()
+        },
         "last": [_seconds(past.last.at), *past.last.place] if past.last else None,
     }
-    times = [known.last for known in devices.values()] + ([past.last.at] if past.last else [])
+    times = [known.last for known in past.devices.values()]
+    times += [past.last.at] if past.last else []
     seen_at = max(times, default=datetime.fromtimestamp(0, UTC))
     LoginPast.objects.bulk_create(
         [LoginPast(user_id=user_id, data=data, seen_at=seen_at)],
