@@ -24,6 +24,11 @@ INTERLEAVINGS = "tests/test_interleavings.py"
 MACHINE = "tests/test_model_machine.py"
 RACES = "tests/races"
 
+COOKIE = "devices/web/cookie.py"
+COOKIES = "tests/devices/web/test_cookie.py"
+ADAPTERS = "accounts/adapters.py"
+WAYS_IN = "tests/test_ways_in.py"
+
 
 class Mutant(NamedTuple):
     without: str
@@ -320,6 +325,101 @@ MUTANTS = [
         "select_for_update()",
         RACES,
         "R02",
+    ),
+    # Browsers, other sites and apps.
+    Mutant(
+        "asking whether the session of a cookie lives",
+        "devices/web/middleware.py",
+        "            request.user = SimpleLazyObject(partial(cookie.user_of, request))\n",
+        "",
+        COOKIES,
+        "revoked_one_is_out",
+    ),
+    Mutant(
+        "refusing cookies that have no session",
+        COOKIE,
+        "    except SessionError as error:\n        request.session.flush()",
+        "    except __import__('devices.exceptions').exceptions.TokenNotValid:\n"
+        "        from django.contrib.auth import get_user\n        return get_user(request)\n"
+        "    except SessionError as error:\n        request.session.flush()",
+        COOKIES,
+        "without_a_session_of_ours",
+    ),
+    Mutant(
+        "asking for session and user together",
+        SESSIONS,
+        "    session = _living(claims, client_of)\n    now = timezone.now()\n"
+        "    if session.last_active > ",
+        "    owner = DeviceSession.objects.filter(pk=claims.session_id).values_list('user_id', flat=True)\n"
+        "    claims = claims._replace(user_id=str(owner.first()))\n"
+        "    session = _living(claims, client_of)\n    now = timezone.now()\n"
+        "    if session.last_active > ",
+        COOKIES,
+        "A10",
+    ),
+    Mutant(
+        "a new key for whoever signs in again",
+        COOKIE,
+        "        request.session.cycle_key()\n    request.session[ID]",
+        "        pass\n    request.session[ID]",
+        COOKIES,
+        "7_2_4",
+    ),
+    Mutant(
+        "keeping the session that changes its password",
+        "devices/receivers.py",
+        "keep=session_at_hand()",
+        "keep=None",
+        COOKIES,
+        "A18",
+    ),
+    Mutant(
+        "one session for all pages of a browser, another for its front ends",
+        "devices/http.py",
+        "browser_id=_browser_id(request), origin=PAGES)",
+        "browser_id=_browser_id(request))",
+        COOKIES,
+        "in_one_browser",
+    ),
+    Mutant(
+        "knowing a browser at the login by the session of its cookie",
+        "devices/core/device_key.py",
+        "    keys = {proven_key(user_id, client), proven_key(user_id, replace(client, origin=PAGES))}",
+        "    keys = {proven_key(user_id, client)}",
+        COOKIES,
+        "A33",
+    ),
+    Mutant(
+        "a provider's word, in so many words",
+        ADAPTERS,
+        "address.verified = address.verified is True",
+        "address.verified = bool(address.verified)",
+        WAYS_IN,
+        "provider_has_not_seen",
+    ),
+    Mutant(
+        "linking only what this site has seen proved, too",
+        ADAPTERS,
+        "EmailAddress.objects.filter(email__in=proved, verified=True)",
+        "EmailAddress.objects.filter(email__in=proved)",
+        WAYS_IN,
+        "from_who_proves_it or nobody_proved",
+    ),
+    Mutant(
+        "an address proved by somebody, before anybody new gets in",
+        "project/ways_in.py",
+        'SOCIALACCOUNT_EMAIL_VERIFICATION = "mandatory"',
+        'SOCIALACCOUNT_EMAIL_VERIFICATION = "optional"',
+        WAYS_IN,
+        "nobody_new_gets_in",
+    ),
+    Mutant(
+        "keys of signed-in sessions open nothing for apps",
+        "accounts/app_session.py",
+        "return None if is_signed_in or store.session_key is None else store",
+        "return None if store.session_key is None else store",
+        WAYS_IN,
+        "A37",
     ),
 ]
 

@@ -5,6 +5,10 @@ import os
 from tests.settings import *  # noqa: F403
 from tests.settings import DEVICES
 
+# Plain HTTP.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "sessionid", "csrftoken"
+
 DEVICES = {
     **DEVICES,
     "LIVENESS": os.environ["RACE_LIVENESS"],

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import connections
 
 from tests.client import PASSWORD
@@ -33,6 +34,11 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 class Tokens(NamedTuple):
     access: str
     refresh: str
+    session_id: str
+
+
+class Cookie(NamedTuple):
+    key: str
     session_id: str
 
 
@@ -53,9 +59,26 @@ class Caller(httpx.Client):
         answer = self.post(path, json={"email": email, "password": password})
         assert answer.status_code == 200, answer.text
         given = answer.json()
+        # Of an app that comes through allauth.
+        given = given.get("meta", given)
         access = given.get("access_token") or given["access"]
         refresh = given.get("refresh_token") or given["refresh"]
         return Tokens(access, refresh, given["session_id"])
+
+    def sign_in_to_pages(self, email: str, password: str = PASSWORD) -> Cookie:
+        self.cookies.clear()
+        self.get("/accounts/login/")
+        form = {"login": email, "password": password}
+        form["csrfmiddlewaretoken"] = self.cookies["csrftoken"]
+        answer = self.post("/accounts/login/", data=form)
+        assert answer.status_code == 302, answer.text
+        held = Session.objects.get(session_key=self.cookies["sessionid"])
+        return Cookie(held.session_key, held.get_decoded()["device_session"])
+
+    def sees_pages(self, cookie: Cookie) -> bool:
+        self.cookies.clear()
+        self.cookies["sessionid"] = cookie.key
+        return self.get("/devices/").status_code == 200
 
     def refresh(self, token: str) -> httpx.Response:
         return self.post("/api/token/refresh", json={"refresh": token})

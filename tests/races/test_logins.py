@@ -10,14 +10,18 @@ from devices.conf import conf
 from devices.models import Activity, DeviceSession, LoginLimit
 from tests.client import PASSWORD
 
+from .site import Cookie
+
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
-DOORS = ("/api/login", "/api/token")
+DOORS = ("/api/login", "/api/token", "/_allauth/app/v1/auth/login")
 LIMIT = 5
 
 
 def answered(caller, tokens):
-    """Whether both tokens of a session are, or neither."""
+    """Whether both tokens of a session are, or neither; of a browser, its cookie."""
+    if isinstance(tokens, Cookie):
+        return caller.sees_pages(tokens)
     [alive] = {caller.me(tokens.access).status_code, caller.refresh(tokens.refresh).status_code}
     assert alive in (200, 401)
     return alive == 200
@@ -32,7 +36,9 @@ def test_A23_parallel_logins_leave_exactly_the_newest_five(site, rounds, tally, 
             if i == 30:
                 # A session in the middle of its refresh is not spared, nor half evicted.
                 return caller.refresh(older.refresh)
-            return caller.login(user.email, path=DOORS[i % 2])
+            if i % 4 == 3:
+                return caller.sign_in_to_pages(user.email)
+            return caller.login(user.email, path=DOORS[i % 4])
 
         *logins, refreshed = site.par(31, run)
         mine = DeviceSession.objects.filter(user_id=user.pk)
