@@ -45,8 +45,8 @@ ALIKE = {
     f"{APP}/auth/webauthn/login",
     f"{APP}/auth/webauthn/authenticate",
 }
-# Of allauth's, whose doors have steps. These begin, go on or end what others let in, or prove something of who
-# is in already.
+# Of allauth's, whose doors have steps. These begin, go on or end what others let in, or prove something of
+# who is in already.
 NO_DOOR = re.compile(
     r"/accounts/(logout|inactive|reauthenticate|email|confirm-email(/{})?|sign-in-again|3rdparty"
     r"|password/(change|set|reset|reset/key/done|reset/key/{}-{}|reset/done)|login/code/confirm"
