@@ -15,16 +15,13 @@ from django.utils.translation import gettext_lazy as _
 from devices.core import patience
 from devices.models import DeviceSession, Status
 
-from . import columns
+from . import columns, timeline
 from .columns import address, device, last_active, person, place
 from .dashboard import ShowsDashboard
 from .filters import FILTERS, PARAMETERS
 from .pagination import BoundedPaginator
 from .revocation import RevokesSessions
 from .search import search
-
-# Lines of its log that a session's page shows.
-LOG_LENGTH = 50
 
 
 class NewestFirst(ChangeList):
@@ -55,7 +52,7 @@ class Facts(forms.ModelForm):
             "authenticated_at": _("Identity confirmed"),
             "mfa_at": _("Second factor confirmed"),
             "reviewed_at": _("Answered by the owner"),
-            "doubted_at": _("Found strange"),
+            "doubted_at": _("To be confirmed since"),
             "expires_at": _("Expires if unused"),
             "absolute_expires_at": _("Expires in any case"),
             "generation": _("Rotations"),
@@ -131,6 +128,9 @@ class DeviceSessionAdmin(ShowsDashboard, RevokesSessions):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return NewestFirst
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).select_related("user")
+
     @transaction.non_atomic_requests
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -162,12 +162,11 @@ class DeviceSessionAdmin(ShowsDashboard, RevokesSessions):
         obj: DeviceSession | None = None,
     ) -> HttpResponse:
         assert obj is not None
-        log = list(obj.activities.order_by("-at", "-id")[: LOG_LENGTH + 1])
         context.update(
             # Between Unicode's own isolates, since it stands in <title> too, where no markup helps.
             subtitle=f"\u2068{obj}\u2069",
-            log=log[:LOG_LENGTH],
-            log_is_cut=len(log) > LOG_LENGTH,
+            timeline=timeline.timeline(obj),
+            timeline_length=timeline.LENGTH,
             may_revoke=self.may_revoke(request, obj),
         )
         return super().render_change_form(request, context, add, change, form_url, obj)

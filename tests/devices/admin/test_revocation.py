@@ -337,3 +337,22 @@ def test_people_are_signed_out_and_can_sign_in_again(revoker, alice, sign_in):
     assert not phone.is_in()
     assert sign_in(alice, password=PASSWORD).is_in()
     assert User.objects.get(pk=alice.pk).is_active
+
+
+def test_A45_the_session_one_is_in_stays_unless_one_says_so(revoker, alice, start, monkeypatch):
+    start(alice)
+    mine = start(revoker.user)
+    monkeypatch.setattr("devices.admin.revocation._current", lambda request: mine.pk)
+    page = revoke(revoker, mine, select_across="1").content.decode()
+    assert "<strong>1 session of 1 person</strong>" in page
+    assert "The session you are in just now stays." in page
+    assert 'name="own"' in page
+    answer = revoke(revoker, mine, select_across="1", note=NOTE)
+    assert told(answer) == [
+        "Revoked: 1 session of 1 person. The session you are in just now stays."
+    ]
+    assert unrevoked() == {mine}
+    page = revoke(revoker, mine).content.decode()
+    assert "None of the chosen sessions can be revoked." in page
+    revoke(revoker, mine, note=NOTE, own="on")
+    assert unrevoked() == set()

@@ -110,23 +110,6 @@ def test_the_page_of_a_session_has_no_control_but_the_button_to_revoke_it(root, 
     assert page.count("mallory@example.org") == 0
 
 
-def test_the_page_of_a_session_shows_its_log_newest_first_and_bounded(
-    viewer, alice, start, clock, monkeypatch
-):
-    monkeypatch.setattr("devices.admin.sessions.LOG_LENGTH", 3)
-    session = start(alice)
-    for n in range(3):
-        clock.shift(1)
-        activity.record(session, f"report.n{n}", {"pages": n}, ip_address="192.0.2.9")
-    other = start(alice)
-    activity.record(other, "report.other")
-    page = viewer.get(page_of(session)).content.decode()
-    assert re.findall(r"<bdi>([a-z]+\.\w+)</bdi>", page) == ["report.n2", "report.n1", "report.n0"]
-    assert "The newest 3 lines are shown." in page
-    assert "192.0.2.9" in page
-    assert "The newest" not in viewer.get(page_of(other)).content.decode()
-
-
 def test_the_page_of_a_session_costs_as_many_queries_for_a_long_log_as_for_a_short_one(
     viewer, alice, start
 ):
