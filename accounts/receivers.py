@@ -1,15 +1,18 @@
 """What happens in allauth happens to the sessions, too."""
 
+from contextlib import suppress
 from typing import Any
 
-from allauth.account.signals import authentication_step_completed
+from allauth.account.signals import authentication_step_completed, password_reset
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added
+from django.contrib.auth import logout
 from django.contrib.auth.models import AbstractBaseUser
 from django.dispatch import receiver
 from django.http import HttpRequest
 
 from devices.core import sessions
+from devices.exceptions import SessionError
 from devices.http import client_of
 
 from . import second_factor
@@ -19,10 +22,9 @@ from .models import FACTORS
 @receiver(authenticator_added, dispatch_uid="accounts.factor_added")
 def factor_added(request: HttpRequest, authenticator: Authenticator, **kwargs: Any) -> None:
     second_factor.enrolled(authenticator)
-    session: Any = getattr(request, "device_session", None)
-    if authenticator.type in FACTORS and _is_of(session, authenticator.user):
+    if authenticator.type in FACTORS:
         # Whoever enrols one has just shown it.
-        sessions.confirm(session, client_of(request), method=authenticator.type, mfa=True)
+        _confirm(request, authenticator.user, method=authenticator.type, mfa=True)
 
 
 @receiver(authentication_step_completed, dispatch_uid="accounts.reauthenticated")
@@ -33,11 +35,25 @@ def reauthenticated(
     reauthenticated: bool = False,
     **kwargs: Any,
 ) -> None:
-    session: Any = getattr(request, "device_session", None)
-    if reauthenticated and _is_of(session, user):
-        factor = kwargs.get("type", method)
-        sessions.confirm(session, client_of(request), method=factor, mfa=method == "mfa")
+    if reauthenticated:
+        _confirm(request, user, method=kwargs.get("type", method), mfa=method == "mfa")
 
 
-def _is_of(session: Any, user: AbstractBaseUser) -> bool:
-    return session is not None and session.user_id == user.pk
+@receiver(password_reset, dispatch_uid="accounts.password_reset")
+def reset(request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> None:
+    """Whoever reads the mail is not by that who is signed in here: this browser's session ends, too."""
+    if _session_of(request, user) is not None:
+        logout(request)
+
+
+def _confirm(request: HttpRequest, user: AbstractBaseUser, *, method: str, mfa: bool) -> None:
+    session = _session_of(request, user)
+    if session is not None:
+        # If it has just ended, the next request will tell.
+        with suppress(SessionError):
+            sessions.confirm(session, client_of(request), method=method, mfa=mfa)
+
+
+def _session_of(request: HttpRequest, user: AbstractBaseUser) -> Any:
+    session = getattr(request, "device_session", None)
+    return session if session is not None and session.user_id == user.pk else None

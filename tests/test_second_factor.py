@@ -1,9 +1,13 @@
 """Whoever has a second factor shows it: at the API's doors and before sensitive steps, whatever it is."""
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.db import connection
 
 from devices.core import sessions
@@ -14,6 +18,23 @@ from tests.client import PASSWORD, Device, refusal
 
 DOORS = ("/api/login", "/api/token")
 ELSEWHERE = "198.51.100.66"
+
+
+class Key:
+    """A table of users and codes; one that is there will do."""
+
+    class objects:
+        filter = staticmethod(lambda **q: Key.rows(Authenticator.objects, **q))
+        select_for_update = staticmethod(lambda: Key.locked())
+
+    @staticmethod
+    def rows(manager, user_id, **q):
+        return manager.filter(user_id=user_id, **({"type": q["code"]} if q else {}))
+
+    @staticmethod
+    def locked():
+        rows = Authenticator.objects.select_for_update()
+        return SimpleNamespace(filter=lambda **q: Key.rows(rows, **q))
 
 
 @pytest.fixture
@@ -66,6 +87,24 @@ def test_V2_3_1_no_door_that_forgets_to_ask_begins_a_session(careful):
     with pytest.raises(OtpRequired):
         sessions.start(careful, Client("203.0.113.7"), method="google")
     assert not DeviceSession.objects.exists()
+
+
+def test_the_example_of_the_documents_is_a_second_factor(alice, settings, monkeypatch):
+    text = (Path(settings.BASE_DIR) / "docs/step-up.md").read_text()
+    [example] = [block for block in text.split("```python\n") if "class Keys" in block]
+    shop = ModuleType("shop.models")
+    shop.Key = Key
+    monkeypatch.setitem(sys.modules, "shop.models", shop)
+    monkeypatch.setitem(sys.modules, "shop", ModuleType("shop"))
+    names = {}
+    exec(example.split("```")[0], names)
+    keys = names["Keys"]()
+    assert not keys.has(alice)
+    Authenticator.objects.create(user=alice, type="1234", data={})
+    assert keys.has(alice)
+    assert keys.verify(alice, "other") is None
+    assert keys.verify(alice, "1234") == "key"
+    assert keys.verify(alice, "1234") is None
 
 
 # Guessing

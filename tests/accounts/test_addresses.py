@@ -226,6 +226,15 @@ def test_7_4_3_a_password_reset_by_mail_ends_all_sessions(alice, mallory, sign_i
     assert enter(alice.email, password=NEW).status_code == 200
 
 
+def test_7_4_3_not_even_the_browser_that_follows_the_link_stays_in(alice, sent):
+    browser = Browser()
+    browser.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+    assert browser.get("/devices/").status_code == 200
+    reset(sent, alice.email, browser)
+    assert browser.get("/devices/").status_code == 302
+    assert not DeviceSession.objects.active().exists()
+
+
 def test_6_3_7_a_reset_password_is_told(alice, sent):
     EmailAddress.objects.create(user=alice, email=alice.email, verified=True, primary=True)
     [notice] = reset(sent, alice.email)
