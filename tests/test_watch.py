@@ -1,0 +1,524 @@
+"""Strange sign-ins through the doors: what is written, told, doubted, refused, and undone from the mail."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.core import mail, signing
+from django.test import Client as Browser
+
+from devices import signals
+from devices.core import notices, past, review, sessions
+from devices.core.client import Client
+from devices.models import Activity, DeviceSession, LoginPast, Notice, RevokeReason, RiskLevel
+from tests.client import CHROME, FIREFOX, IPHONE, PASSWORD, Device, refusal
+
+# Public addresses, as iptocc knows them.
+BERLIN, PARIS, TOKYO = "141.20.1.1", "193.48.0.1", "133.11.0.1"
+
+
+@pytest.fixture
+def heard():
+    """What strangers hear: (signal's name, arguments)."""
+    heard = []
+    receivers = []
+    for name in (
+        "session_started",
+        "session_revoked",
+        "refresh_reused",
+        "suspicious_login",
+        "device_first_seen",
+    ):
+
+        def receive(sender, name=name, signal=None, **arguments):
+            heard.append((name, arguments))
+
+        getattr(signals, name).connect(receive)
+        receivers.append((name, receive))
+    yield heard
+    for name, receive in receivers:
+        getattr(signals, name).disconnect(receive)
+
+
+@pytest.fixture
+def at_home(alice, clock):
+    """Alice's phone, known by an id of its app, and a clock that has moved on for a week."""
+    phone = Device(IPHONE, BERLIN)
+    phone.credentials(HTTP_X_DEVICE_ID="alices-phone")
+    phone.sign_in(alice.email)
+    clock.shift(timedelta(days=7))
+    return phone.rotate()
+
+
+def attempt(alice, agent=FIREFOX, ip=TOKYO, **headers):
+    return Device(agent, ip).post(
+        "/api/login", {"email": alice.email, "password": PASSWORD}, **headers
+    )
+
+
+def guess(alice, times=6):
+    for _ in range(times):
+        Device(FIREFOX, TOKYO).post("/api/login", {"email": alice.email, "password": "no"})
+
+
+def stranger(alice, **kwargs) -> DeviceSession:
+    answer = attempt(alice, **kwargs)
+    assert answer.status_code == 200, answer.json()
+    return DeviceSession.objects.get(pk=answer.json()["session_id"])
+
+
+def lines(session) -> dict:
+    return {line.kind: line.data for line in Activity.objects.filter(session_id=session.pk)}
+
+
+def mails() -> list:
+    notices.send_due()
+    return mail.outbox
+
+
+# Levels
+
+
+def test_6_3_5_the_first_device_is_silent_and_a_new_one_is_told_once(alice, at_home):
+    assert not Notice.objects.exists()
+    session = stranger(alice, ip=BERLIN)
+    assert session.risk_level == RiskLevel.LOW
+    assert lines(session)["device.new"]["reasons"][0]["code"] == "new_device"
+    [told] = mails()
+    assert told.to == [alice.email] and "New sign-in" in told.subject
+    # The same device again.
+    stranger(alice, ip=BERLIN)
+    assert len(mails()) == 1
+
+
+def test_a_strange_login_is_told_with_its_reasons_and_doubted(alice, at_home):
+    session = stranger(alice)
+    assert (session.risk_level, session.risk_score) == (RiskLevel.HIGH, 65)
+    suspicious = lines(session)["login.suspicious"]
+    assert {reason["code"] for reason in suspicious["reasons"]} == {"new_device", "new_country"}
+    assert suspicious["reasons"][1]["country"] == "JP"
+    [told] = mails()
+    assert "Was this you?" in told.subject
+    assert "You were not seen in this country before: Japan." in told.body
+
+
+def test_the_lines_are_written_in_the_statement_of_the_start(
+    alice, at_home, django_assert_num_queries
+):
+    stranger(alice)
+    assert (
+        Activity.objects.values("at", "session_id")
+        .filter(kind__in=("session.started", "login.suspicious", "device.new"))
+        .distinct()
+        .count()
+        == 2
+    )
+
+
+def test_ten_failures_then_success_is_one_mail(alice, at_home):
+    guess(alice)
+    session = stranger(alice, ip=BERLIN)
+    assert {r["code"] for r in lines(session)["login.suspicious"]["reasons"]} == {
+        "new_device",
+        "failures",
+    }
+    assert len(mails()) == 1
+
+
+def test_V8_2_4_a_doubted_session_proves_itself_before_it_ends_others(alice, at_home):
+    device = Device(FIREFOX, TOKYO).sign_in(alice.email)
+    assert device.is_in()
+    refused = device.post("/api/sessions/revoke-all")
+    assert refusal(refused) == (401, "insufficient_user_authentication")
+    assert device.delete(f"/api/sessions/{at_home.session_id}").status_code == 401
+    assert device.post("/api/sessions/current/confirm", {"password": PASSWORD}).status_code == 200
+    assert device.post("/api/sessions/revoke-all").status_code == 200
+
+
+def test_the_owner_s_yes_ends_the_doubt(alice, at_home):
+    device = Device(FIREFOX, TOKYO).sign_in(alice.email)
+    sessions.review(DeviceSession.objects.get(pk=device.session_id).pk, is_mine=True)
+    assert device.post("/api/sessions/revoke-all").status_code == 200
+
+
+def test_one_that_was_too_strange_is_not_let_in_and_ends_nothing(alice, at_home, settings):
+    settings.DEVICES = {**settings.DEVICES, "MAX_SESSIONS": 1}
+    guess(alice)
+    answer = attempt(alice)
+    assert refusal(answer) == (401, "login_suspicious")
+    session = DeviceSession.objects.get(risk_level=RiskLevel.CRITICAL)
+    assert (session.revoke_reason, session.doubted_at is None) == (RevokeReason.RISK, False)
+    assert at_home.is_in()
+    assert lines(session).keys() == {
+        "session.started",
+        "device.new",
+        "login.suspicious",
+        "session.revoked",
+    }
+    [told] = mails()
+    assert "was not let in" in told.body
+    # Nor the next time: nothing was learned from it.
+    guess(alice)
+    assert attempt(alice).status_code == 401
+    # The owner says yes, and gets in.
+    sessions.review(session.pk, is_mine=True)
+    assert attempt(alice).status_code == 200
+
+
+def test_a_level_is_switched_off_by_the_settings(alice, at_home, settings):
+    settings.DEVICES = {**settings.DEVICES, "RISK_LEVELS": {"critical": None}}
+    guess(alice)
+    assert attempt(alice).status_code == 200
+
+
+def test_what_is_high_is_not_learned_and_what_is_medium_is(alice, at_home, settings):
+    stranger(alice)
+    assert stranger(alice).risk_level == RiskLevel.HIGH
+    settings.DEVICES = {**settings.DEVICES, "RISK_LEVELS": {"high": 80}}
+    assert stranger(alice).risk_level == RiskLevel.MEDIUM
+    assert stranger(alice).risk_level == RiskLevel.NONE
+
+
+def test_the_known_phone_may_travel(alice, at_home, clock):
+    at_home.defaults["REMOTE_ADDR"] = TOKYO
+    at_home.credentials(HTTP_X_DEVICE_ID="alices-phone")
+    at_home.sign_in(alice.email)
+    assert not Notice.objects.exists()
+    assert DeviceSession.objects.get(pk=at_home.session_id).risk_level == RiskLevel.LOW
+
+
+# At a refresh
+
+
+def test_8_1_3_another_kind_of_device_with_my_refresh_token_is_noticed(alice, at_home, heard):
+    thief = Device(FIREFOX, TOKYO)
+    thief.refresh_token = at_home.refresh_token
+    assert thief.refresh().status_code == 200
+    session = DeviceSession.objects.get(pk=at_home.session_id)
+    assert session.risk_level == RiskLevel.HIGH and session.doubted_at
+    codes = [reason["code"] for reason in lines(session)["refresh.suspicious"]["reasons"]]
+    assert codes == ["refresh_device_class", "refresh_country"]
+    assert "may be using a device of yours" in mails()[0].body
+
+
+def test_a_refresh_from_abroad_stands_in_the_log_once(alice, at_home, clock):
+    at_home.defaults["REMOTE_ADDR"] = PARIS
+    for _ in range(3):
+        at_home.rotate()
+        clock.shift(300)
+    session = DeviceSession.objects.get(pk=at_home.session_id)
+    noted = Activity.objects.filter(session_id=session.pk, kind="refresh.noted")
+    assert noted.count() == 1 and noted[0].data["reasons"][0]["now"] == "FR"
+    assert session.doubted_at is None and not Notice.objects.exists()
+
+
+def test_a_refresh_that_is_too_strange_ends_the_session(alice, at_home, settings):
+    settings.DEVICES = {**settings.DEVICES, "RISK_LEVELS": {"critical": 60}}
+    thief = Device(FIREFOX, TOKYO)
+    thief.refresh_token = at_home.refresh_token
+    assert refusal(thief.refresh()) == (401, "session_revoked")
+    assert not at_home.is_in()
+    assert DeviceSession.objects.get().revoke_reason == RevokeReason.RISK
+
+
+# Other mails
+
+
+def test_JN3_a_copied_refresh_token_is_told_to_the_owner_once(alice, at_home, clock):
+    used_up = at_home.refresh_token
+    at_home.rotate()
+    assert at_home.is_in()
+    clock.shift(60)
+    for _ in range(2):
+        assert at_home.refresh(used_up).status_code == 401
+    assert [told.subject for told in mails()] == ["A session at devices was copied, and signed out"]
+
+
+def test_a_new_password_is_told_by_whatever_way_it_came(alice, at_home):
+    alice.set_password("another horse 9 battery")
+    alice.save()
+    [told] = mails()
+    assert "password" in told.subject and "/accounts/password/reset" in told.body
+    # A login is no new password.
+    assert (
+        Device(IPHONE, BERLIN)
+        .post("/api/login", {"email": alice.email, "password": "another horse 9 battery"})
+        .status_code
+        == 200
+    )
+    assert not Notice.objects.filter(done_at__isnull=True, kind="password_changed").exists()
+
+
+# Preferences
+
+
+def test_what_is_not_critical_can_be_switched_off(alice, at_home):
+    path = "/api/me/notifications"
+    assert at_home.get(path).json() == {"new_device": True, "suspicious_login": True}
+    assert at_home.patch(path, {"new_device": False}).json()["new_device"] is False
+    assert at_home.patch(path, {}).json() == {"new_device": False, "suspicious_login": True}
+    stranger(alice, ip=BERLIN)
+    assert mails() == []
+    at_home.patch(path, {"suspicious_login": False})
+    # High is told all the same.
+    stranger(alice, agent=CHROME)
+    assert len(mails()) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [{"new_device": "yes"}, {"new_device": None}, {"new_device": 1}, []]
+)
+def test_a_preference_is_true_or_false(alice, at_home, body):
+    assert at_home.patch("/api/me/notifications", body).status_code == 400
+
+
+# Signals
+
+
+@pytest.mark.django_db(transaction=True)
+def test_strangers_hear_of_it_after_the_commit_with_what_is_documented(make_user, heard, clock):
+    alice = make_user()
+    phone = Device(IPHONE, BERLIN).sign_in(alice.email)
+    clock.shift(timedelta(days=1))
+    session = stranger(alice)
+    names = [name for name, _ in heard]
+    assert names == ["session_started", "session_started", "device_first_seen", "suspicious_login"]
+    assert heard[-1][1]["session"] == session
+    assert (heard[-1][1]["level"], heard[-1][1]["score"]) == ("high", 65)
+    assert [reason["code"] for reason in heard[-1][1]["reasons"]] == ["new_device", "new_country"]
+    sessions.review(session.pk, is_mine=False)
+    assert heard[-1][0] == "session_revoked" and heard[-1][1]["reason"] == "not_me"
+    assert phone.refresh().status_code == 200
+
+
+# Was this you?
+
+
+def link_of(told) -> str:
+    [link] = set(re.findall(r"https://devices\.test(/devices/review/\S+)", told.body))
+    return link
+
+
+@pytest.fixture
+def link(alice, at_home):
+    stranger(alice)
+    return link_of(mails()[0])
+
+
+@pytest.fixture
+def suspect(link):
+    return DeviceSession.objects.get(risk_level=RiskLevel.HIGH)
+
+
+def state():
+    sessions_ = DeviceSession.objects.order_by("pk").values_list()
+    return (
+        list(sessions_),
+        list(Activity.objects.values_list("pk")),
+        list(LoginPast.objects.values_list()),
+    )
+
+
+def test_A40_a_scanner_that_follows_the_link_ten_times_changes_nothing(link, suspect):
+    before = state()
+    for _ in range(10):
+        page = Browser().get(link)
+        assert page.status_code == 200 and "no-store" in page["Cache-Control"]
+        Browser().head(link)
+    assert state() == before
+    assert "Firefox on Linux" in page.content.decode() and "Japan" in page.content.decode()
+
+
+def test_A40_no_signs_that_device_out_and_leads_to_another_password(alice, link, suspect, at_home):
+    page = Browser().post(link, {"answer": "no"})
+    assert page.status_code == 200 and "/accounts/password/reset/" in page.content.decode()
+    suspect.refresh_from_db()
+    assert (suspect.revoke_reason, suspect.reviewed_at is None) == ("not_me", False)
+    assert at_home.is_in()
+    assert lines(suspect)["session.reviewed"] == {"mine": False}
+    # What came with it is not known from now on.
+    assert stranger(alice).risk_level == RiskLevel.HIGH
+
+
+def test_A40_yes_makes_the_device_and_the_place_known(alice, link, suspect):
+    assert Browser().post(link, {"answer": "yes"}).status_code == 200
+    suspect.refresh_from_db()
+    assert suspect.reviewed_at and not suspect.revoked_at and not suspect.doubted_at
+    assert stranger(alice).risk_level == RiskLevel.NONE
+
+
+@pytest.mark.parametrize("second", ["yes", "no"])
+def test_A40_an_answer_counts_once(link, suspect, second):
+    Browser().post(link, {"answer": "yes"})
+    before = state()
+    for answer in (Browser().post(link, {"answer": second}), Browser().get(link)):
+        assert answer.status_code == 410
+        assert "answered already" in answer.content.decode()
+    assert state() == before
+
+
+def test_A40_it_works_for_seven_days(link, suspect, clock):
+    clock.shift(timedelta(days=7, seconds=-1))
+    assert Browser().get(link).status_code == 200
+    clock.shift(2)
+    for answer in (Browser().get(link), Browser().post(link, {"answer": "no"})):
+        assert answer.status_code == 410 and "seven days" in answer.content.decode()
+    suspect.refresh_from_db()
+    assert suspect.reviewed_at is None
+
+
+def test_A40_a_forged_or_foreign_link_is_none(link, suspect, at_home):
+    token = link.rstrip("/").split("/")[-1]
+    head, rest = token.split(":", 1)
+    home = DeviceSession.objects.get(pk=at_home.session_id)
+    forged = [
+        f"{home.pk.hex}:{rest}",
+        token[:-1],
+        token + "x",
+        head,
+        "x" * 5000,
+        "\u202e",
+        signing.TimestampSigner(salt="another").sign(suspect.pk.hex),
+        signing.TimestampSigner(key="k" * 50, salt="devices.review").sign(suspect.pk.hex),
+        review._signer().sign("no-uuid"),
+    ]
+    for each in forged:
+        for answer in (
+            Browser().get(f"/devices/review/{each}/"),
+            Browser().post(f"/devices/review/{each}/", {"answer": "no"}),
+        ):
+            assert answer.status_code == 404, each
+    home.refresh_from_db(), suspect.refresh_from_db()
+    assert not home.revoked_at and not suspect.revoked_at
+
+
+def test_A40_the_link_is_no_session_and_opens_nothing_else(link, alice):
+    token = link.rstrip("/").split("/")[-1]
+    browser = Browser()
+    browser.get(link)
+    assert "_auth_user_id" not in browser.session
+    assert browser.get("/devices/").status_code == 302
+    assert refusal(Device().get("/api/me", HTTP_AUTHORIZATION=f"Bearer {token}"))[0] == 401
+
+
+def test_A28_another_site_cannot_answer(link, suspect):
+    browser = Browser(enforce_csrf_checks=True)
+    assert browser.post(link, {"answer": "no"}).status_code == 403
+    suspect.refresh_from_db()
+    assert not suspect.revoked_at
+
+
+@pytest.mark.parametrize("answer", ["", "maybe", "YES"])
+def test_anything_but_yes_and_no_is_asked_again(link, suspect, answer):
+    assert Browser().post(link, {"answer": answer}).status_code == 400
+    suspect.refresh_from_db()
+    assert suspect.reviewed_at is None
+
+
+def test_a_session_that_is_not_kept_any_more_is_not_asked_about(link, suspect):
+    DeviceSession.objects.filter(pk=suspect.pk).delete()
+    assert Browser().get(link).status_code == 410
+
+
+def test_it_is_asked_in_the_language_of_the_reader_and_never_stored(link):
+    page = Browser().get(link)
+    assert page["X-Robots-Tag"] == "noindex"
+
+
+# Hostile text
+
+
+HOSTILE = "<script>x</script> <img src=https://evil.test onerror=x> www.evil.test {{ 7|add:7 }}"
+
+
+def test_A22_A27_what_a_client_calls_itself_is_inert_in_mail_and_page(alice, at_home):
+    session = stranger(alice)
+    DeviceSession.objects.filter(pk=session.pk).update(device=HOSTILE[:64], city=HOSTILE)
+    data = {**Notice.objects.get().data, "device": HOSTILE, "city": HOSTILE}
+    data["reasons"] = [
+        {"code": "own", "text": HOSTILE},
+        {"code": "new_country", "country": HOSTILE},
+    ]
+    Notice.objects.update(data=data)
+    [told] = mails()
+    html = told.alternatives[0][0]
+    page = Browser().get(link_of(told)).content.decode()
+    for text in (html, page):
+        assert "<script>x" not in text
+        assert "<img src=https" not in text
+        assert "&lt;script&gt;x" in text
+    # Nothing for a mail program to make a link of, and one line of each header.
+    assert "https://evil" not in told.body + html and "www.evil" not in told.body + html
+    message = told.message()
+    assert "Bcc" not in message and "\n" not in message["Subject"]
+
+
+def test_A22_a_subject_is_one_line(alice):
+    notice = notices.write(alice.pk, "new_device", {"device": "x\r\nBcc: everybody@example.org"})
+    notices.send_due()
+    notice.refresh_from_db()
+    [told] = mail.outbox
+    assert notice.outcome == "sent" and told.recipients() == [alice.email]
+    assert "Bcc" not in told.message()
+
+
+def test_A22_links_come_from_the_settings_whatever_the_host_says(alice, at_home):
+    stranger(alice)
+    Device(FIREFOX, TOKYO).post(
+        "/api/login", {"email": alice.email, "password": PASSWORD}, HTTP_HOST="evil.test"
+    )
+    for told in mails():
+        assert "evil.test" not in told.message().as_string()
+
+
+def test_without_an_address_of_the_site_mails_have_no_links(alice, at_home, settings):
+    settings.DEVICES = {**settings.DEVICES, "SITE_URL": "", "SITE_NAME": ""}
+    stranger(alice)
+    [told] = mails()
+    assert "http" not in told.body and "our site" in told.subject
+
+
+def test_no_token_and_no_address_stand_in_a_mail(alice, at_home):
+    stranger(alice)
+    text = mails()[0].message().as_string()
+    assert "eyJ" not in text and TOKYO not in text
+
+
+# What is remembered
+
+
+def test_the_past_forgets_after_180_days(alice, at_home, clock):
+    clock.shift(timedelta(days=181))
+    assert stranger(alice).risk_level == RiskLevel.NONE
+    assert past.forget_old(10) == 0
+    clock.shift(timedelta(days=181))
+    assert past.forget_old(10) == 1 and not LoginPast.objects.exists()
+
+
+def test_the_past_outlives_the_sessions_and_goes_with_the_account(alice, at_home):
+    DeviceSession.objects.all().delete()
+    assert stranger(alice).risk_level == RiskLevel.HIGH
+    assert BERLIN not in str(LoginPast.objects.get().data)
+    alice.delete()
+    assert not LoginPast.objects.exists() and not Notice.objects.exists()
+
+
+def test_the_past_of_somebody_with_many_devices_stays_small(alice, clock):
+    for n in range(60):
+        sessions.start(alice, Client(f"10.{n}.1.1", CHROME, app_id=f"app {n}"))
+        clock.shift(60)
+    data = LoginPast.objects.get().data
+    assert len(data["devices"]) == len(data["networks"]) == past.MOST
+    assert len(str(data)) < 8000
+
+
+def test_an_ordinary_login_writes_the_past_once_an_hour(alice, at_home, clock):
+    def seen():
+        at_home.sign_in(alice.email)
+        return LoginPast.objects.get().seen_at
+
+    first = seen()
+    clock.shift(3599)
+    assert seen() == first
+    clock.shift(2)
+    assert seen() > first
