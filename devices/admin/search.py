@@ -23,10 +23,10 @@ def search(sessions: DeviceSessionQuerySet, term: str) -> DeviceSessionQuerySet:
             return sessions.within(ip_network(term, strict=False))
         return sessions.filter(ip_address=str(_plain(term)))
     except ValueError:
-        return sessions.filter(_of_people(term))
+        return sessions.filter(of_people(term))
 
 
-def names_of_people() -> list[str]:
+def namesof_people() -> list[str]:
     """The columns of the user model that people are found by: the login, and the email if it is indexed."""
     model = get_user_model()
     columns = {field.name: field for field in model._meta.fields}
@@ -44,10 +44,10 @@ def _plain(address: str) -> IPv4Address | IPv6Address:
     return (ip.ipv4_mapped if isinstance(ip, IPv6Address) else None) or ip
 
 
-def _of_people(term: str) -> Q:
+def of_people(term: str) -> Q:
     """By how a name begins. Not by `istartswith`, which no index serves; many models keep lower case."""
     found = Q()
-    for name in names_of_people():
+    for name in namesof_people():
         for start in {term, term.lower()}:
             found |= Q(**{f"user__{name}__startswith": start})
     return found
