@@ -72,6 +72,9 @@ def happening(entry: Activity) -> tuple[str, Sequence[str]]:
         case "session.started":
             return gettext("Signed in"), ()
         case "session.renamed":
+            if "to" not in data:
+                # Names are dropped when a line has aged.
+                return gettext("Given another name"), ()
             name = data.get("to")
             return (gettext("Named: %(name)s") % {"name": name}) if name else gettext(
                 "Name removed"
