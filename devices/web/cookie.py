@@ -63,6 +63,7 @@ def end(request: HttpRequest) -> None:
     user_id, session_id = request.session.get(SESSION_KEY), request.session.get(ID)
     if user_id is not None and session_id is not None:
         sessions.leave(user_id, session_id)
+        request.has_left = True  # type: ignore[attr-defined]
 
 
 def user_of(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:

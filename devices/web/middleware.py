@@ -18,6 +18,10 @@ from . import cookie
 # It listens to the answer of a navigation alone, so an API's answers need not ask.
 ACCEPT_CH: Final = "Sec-CH-UA-Platform-Version, Sec-CH-UA-Model, Sec-CH-UA-Form-Factors"
 
+# For who signs out, or sits down after them. Not the cookies: that of the session is gone already, and the
+# one of the device is to be known again.
+CLEAR_SITE_DATA: Final = '"cache", "storage"'
+
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -41,6 +45,8 @@ class DeviceMiddleware:
         with answering(request):
             response = self.get_response(request)
         hand_out_cookie(request, response)
+        if getattr(request, "has_left", False):
+            response.headers["Clear-Site-Data"] = CLEAR_SITE_DATA
         if response.get("Content-Type", "").startswith("text/html"):
             response.headers.setdefault("Accept-CH", ACCEPT_CH)
         return response

@@ -9,7 +9,7 @@ from django.test import override_settings
 from django.urls import path
 from rest_framework_simplejwt.views import TokenObtainPairView
 
-from devices.checks import check_settings
+from devices.checks import MIDDLEWARE, check_settings
 
 urlpatterns = [path("token", TokenObtainPairView.as_view())]
 
@@ -54,6 +54,8 @@ STOCK = "rest_framework_simplejwt.serializers"
             {"AUTHENTICATION_BACKENDS": ["django.contrib.auth.backends.ModelBackend"]},
         ),
         ("W018", {"MIDDLEWARE": project.MIDDLEWARE[:1]}),
+        ("E024", {"MIDDLEWARE": [each for each in project.MIDDLEWARE if each != MIDDLEWARE]}),
+        ("E025", {"MIDDLEWARE": [MIDDLEWARE, *project.MIDDLEWARE]}),
         ("E004", jwt(BLACKLIST_AFTER_ROTATION=True)),
         ("E005", jwt(SIGNING_KEY="k" * 31)),
         ("W006", jwt(SIGNING_KEY=project.SECRET_KEY)),

@@ -92,10 +92,12 @@ def test_the_cookie_of_a_revoked_session_opens_nothing_when_it_is_sent_again(ali
     assert not browser.is_in()
 
 
-def test_signing_out_ends_it(alice):
+def test_V14_3_1_signing_out_ends_it_and_clears_what_the_browser_keeps(alice):
     browser = Browser().sign_in(alice.email)
     session = browser.device_session
-    browser.post("/accounts/logout/")
+    answer = browser.post("/accounts/logout/")
+    assert answer["Clear-Site-Data"] == '"cache", "storage"'
+    assert not answer.cookies[project.SESSION_COOKIE_NAME].value
     session.refresh_from_db()
     assert (session.revoke_reason, session.revoked_by) == ("logout", alice)
     assert not browser.is_in()
