@@ -1,5 +1,6 @@
 """Fills a fresh database with people and their sessions, to look around in."""
 
+import io
 import logging
 import random
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ from typing import Any
 from unittest import mock
 
 from django.conf import settings
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
@@ -88,6 +90,7 @@ class Command(BaseCommand):
         self._tell()
 
     def _fill(self, chance: random.Random) -> None:
+        call_command("session_groups", stdout=io.StringIO())
         for email, home in PEOPLE.items():
             user = _person(email)
             address = f"{home}.{chance.randrange(256)}.{chance.randrange(1, 255)}"
@@ -110,10 +113,7 @@ def _person(email: str) -> User:
         return User.objects.create_superuser(email, PASSWORD, date_joined=joined)
     user = User.objects.create_user(email, PASSWORD, is_staff=email in ROLES, date_joined=joined)
     if user.is_staff:
-        may = Permission.objects.filter(content_type__app_label="devices")
-        user.user_permissions.set(
-            may.filter(codename__in=["view_devicesession", "revoke_devicesession"])
-        )
+        user.groups.add(Group.objects.get(name="Session managers"))
     return user
 
 
