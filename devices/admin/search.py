@@ -26,7 +26,7 @@ def search(sessions: DeviceSessionQuerySet, term: str) -> DeviceSessionQuerySet:
         return sessions.filter(of_people(term))
 
 
-def namesof_people() -> list[str]:
+def names_of_people() -> list[str]:
     """The columns of the user model that people are found by: the login, and the email if it is indexed."""
     model = get_user_model()
     columns = {field.name: field for field in model._meta.fields}
@@ -47,7 +47,7 @@ def _plain(address: str) -> IPv4Address | IPv6Address:
 def of_people(term: str) -> Q:
     """By how a name begins. Not by `istartswith`, which no index serves; many models keep lower case."""
     found = Q()
-    for name in namesof_people():
+    for name in names_of_people():
         for start in {term, term.lower()}:
             found |= Q(**{f"user__{name}__startswith": start})
     return found

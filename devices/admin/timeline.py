@@ -56,8 +56,10 @@ def _words(
         case "session.started":
             return _("Signed in"), _of_start(session)
         case "session.renamed":
-            name = data.get("to")
-            return (_("Given a name"), [("", str(name))]) if name else (_("Name taken away"), [])
+            # Names are dropped when a line has aged.
+            if data.get("to") == "":
+                return _("Name taken away"), []
+            return _("Given a name"), _text("", data.get("to"))
         case "session.confirmed":
             return _("Proved again who they are"), _text(_("By"), data.get("method"))
         case "session.reviewed" if data.get("mine"):

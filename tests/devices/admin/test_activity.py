@@ -148,7 +148,7 @@ def test_a_person_and_a_session_are_found_by_an_index_in_its_order(
 
 
 def test_the_page_of_a_session_leads_to_the_rest_of_a_long_log(viewer, past):
-    for _ in range(60):
+    for _ in range(110):
         activity.record(past, "report.exported")
     page = viewer.get(f"/admin/devices/devicesession/{past.pk}/change/").content.decode()
     assert f'href="{LOG}?session={past.pk}"' in page
