@@ -13,7 +13,7 @@ from devices.api.permissions import RecentlyConfirmed
 from devices.core import sessions, tokens
 from devices.core.client import Client
 from devices.models import Activity, DeviceSession
-from tests.client import PASSWORD, Device, refusal
+from tests.client import FIREFOX, IPHONE, PASSWORD, Device, refusal
 
 SIXTEEN_MINUTES = 16 * 60
 
@@ -56,6 +56,18 @@ def test_who_is_brought_along_from_elsewhere_proved_it_there_and_then(alice, sig
         "insufficient_user_authentication",
     )
     assert moved.is_in() and laptop.is_in()
+
+
+def test_who_is_brought_along_from_elsewhere_is_no_strange_login(alice, sign_in):
+    sign_in(alice)
+    moved = Client("8.8.8.8", FIREFOX)
+    session = sessions.start(alice, moved, method="knox", proved_at=timezone.now())
+    assert [entry.kind for entry in Activity.objects.filter(session_id=session.pk)] == [
+        "session.started"
+    ]
+    # As a login it would be one.
+    session = sessions.start(alice, Client("8.8.8.8", IPHONE))
+    assert Activity.objects.filter(session_id=session.pk, kind="device.new").exists()
 
 
 def test_looking_naming_and_signing_oneself_out_never_need_it(stale):

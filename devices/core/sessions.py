@@ -56,6 +56,7 @@ from .activity import Entry
 from .audit import Event
 from .client import Client, label
 from .device_key import likeness, proven_key
+from .risk import Assessment
 from .tokens import Claims
 
 
@@ -72,7 +73,7 @@ def start(
 
     Whoever has one does not get in without it, by whatever door: OtpRequired. One that is not to be
     remembered ends after SHORT_SESSION_MAX_AGE. Whoever is brought along from another system proved it at
-    another time, `proved_at`, and steps up as if they had done so here.
+    another time, `proved_at`: they step up as if they had done so here, and are no strange login.
 
     The session that the same device had ends, and its name goes on. The least recently active sessions
     beyond MAX_SESSIONS end. Raises AccountNotActive if the account was deactivated, deleted or given
@@ -118,6 +119,8 @@ def start(
         )
         failures = getattr(account, "failures_before", 0) if method == "password" else 0
         judged = past.judge(account, past.login_of(session, failures or 0))
+        if proved_at is not None:
+            judged = Assessment()
         session.risk_score, session.risk_level = judged.score, judged.level
         if judged.is_at_least(RiskLevel.HIGH):
             session.doubted_at = now
