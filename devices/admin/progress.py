@@ -54,7 +54,7 @@ def _written(
     done = Revoked(0, 0, more=False)
     for done in steps:
         yield format_html(
-            '<p class="step"><progress max="{}" value="{}"></progress> {}</p>\n',
+            '<p class="step"><progress max="{}" value="{}"></progress> {}<br>{}</p>\n',
             max(survey.sessions, done.sessions),
             done.sessions,
             _("%(done)s of %(all)s")
@@ -62,6 +62,7 @@ def _written(
                 "done": grouped(done.sessions),
                 "all": grouped(survey.sessions) + "+" * survey.more,
             },
+            _("To stop it, leave this page: what has been revoked stays so."),
         )
     yield render_to_string(
         RESULT, {**context, "done": done, "reach": reach(done.sessions, done.people)}, request

@@ -153,7 +153,7 @@ def test_a_large_set_is_revoked_on_a_page_that_shows_how_far_it_is(
     answer = revoke(revoker, session, select_across="1", note=NOTE)
     assert answer.status_code == 200 and answer.streaming
     page = b"".join(answer.streaming_content).decode()
-    steps = re.findall(r'<progress max="21" value="(\d+)"></progress> (.*?)</p>', page)
+    steps = re.findall(r'<progress max="21" value="(\d+)"></progress> (.*?)<br>', page)
     assert steps == [("8", "8 of 21"), ("16", "16 of 21"), ("21", "21 of 21")]
     assert "<strong>Revoked: 21 sessions of 1 person.</strong>" in page
     assert "Go on" not in page
