@@ -33,6 +33,13 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_http_user_agent(self, request: HttpRequest) -> str:
         return client_of(request).user_agent
 
+    def send_notification_mail(
+        self, template_prefix: str, user: User, *args: Any, **kwargs: Any
+    ) -> None:
+        # Of a new password devices tells, by whatever way it was changed.
+        if not template_prefix.startswith("account/email/password_"):
+            super().send_notification_mail(template_prefix, user, *args, **kwargs)
+
     def clean_email(self, email: str) -> str:
         return email.lower()
 

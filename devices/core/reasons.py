@@ -1,9 +1,12 @@
 """The reasons of `core.risk`, in words for people; and countries by their names."""
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
+from babel.dates import format_timedelta
+from babel.numbers import format_decimal
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -39,9 +42,12 @@ def _sentence(reason: Mapping[str, Any] | str) -> str:
         case "new_country":
             return _("You were not seen in this country before: %s.") % country(reason["country"])
         case "impossible_travel":
-            return _(
-                "Nobody gets there so fast: at least %(kilometres)s km in %(hours)s hours."
-            ) % {key: reason[key] for key in ("kilometres", "hours")}
+            time = timedelta(hours=float(reason["hours"]))
+            text = _("Nobody travels so fast: at least %(kilometres)s km in %(time)s.")
+            return text % {
+                "kilometres": format_decimal(reason["kilometres"], locale=locale()),
+                "time": format_timedelta(time, threshold=1.5, locale=locale()),
+            }
         case "dormant":
             days = int(reason["days"])
             return ngettext(

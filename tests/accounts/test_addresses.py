@@ -10,6 +10,7 @@ from django.core import mail
 from django.test import Client as Browser
 
 from accounts.models import User
+from devices.core import notices
 from devices.models import DeviceSession
 from tests.client import PASSWORD, Device, refusal
 
@@ -32,6 +33,8 @@ def sent(django_capture_on_commit_callbacks):
         mail.outbox.clear()
         with django_capture_on_commit_callbacks(execute=True):
             answer = act()
+        # A thread of the site does so; here none runs.
+        notices.send_due()
         return answer, list(mail.outbox)
 
     return sent
