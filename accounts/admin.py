@@ -1,7 +1,12 @@
 """Staff on people: the user with their sessions."""
 
+from typing import Any
+
+from allauth.mfa.admin import AuthenticatorAdmin
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from devices.admin.users import UserSessionsMixin
@@ -24,3 +29,25 @@ class UserAdmin(UserSessionsMixin, DjangoUserAdmin):
         (_("Important dates"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
+
+
+# allauth's own shows the secrets, and lets them be edited.
+admin.site.unregister(Authenticator)
+
+
+@admin.register(Authenticator)
+class FactorAdmin(AuthenticatorAdmin):
+    """Second factors, to be taken from people who lost theirs. Nobody gives one to somebody else."""
+
+    fields = ("user", "type", "created_at", "last_used_at")
+    search_fields = ("user__email",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        is_protected = obj is not None and obj.user.is_superuser and not request.user.is_superuser
+        return not is_protected and super().has_delete_permission(request, obj)

@@ -28,6 +28,8 @@ COOKIE = "devices/web/cookie.py"
 COOKIES = "tests/devices/web/test_cookie.py"
 ADAPTERS = "accounts/adapters.py"
 WAYS_IN = "tests/test_ways_in.py"
+FACTOR = "accounts/second_factor.py"
+DOORS = "tests/test_every_door.py"
 
 
 class Mutant(NamedTuple):
@@ -420,6 +422,63 @@ MUTANTS = [
         "return None if store.session_key is None else store",
         WAYS_IN,
         "A37",
+    ),
+    # The second factor.
+    Mutant(
+        "second factor: no session begins without it",
+        SESSIONS,
+        "    if not mfa and second_factor.required_of(user):\n        raise OtpRequired\n",
+        "",
+        DOORS,
+        "forgets_to_ask",
+    ),
+    Mutant(
+        "second factor: codes are used up under a lock",
+        FACTOR,
+        "Authenticator.objects.select_for_update().filter(user_id=user.pk)",
+        "Authenticator.objects.filter(user_id=user.pk)",
+        "tests/accounts/test_second_factor.py",
+        "at_once",
+    ),
+    Mutant(
+        "second factor: no earlier code is good after a later one",
+        FACTOR,
+        'if step <= authenticator.data.get("used_up_to", 0):',
+        'if step == authenticator.data.get("used_up_to", 0):',
+        "tests/accounts/test_second_factor.py",
+        "DJ4",
+    ),
+    Mutant(
+        "second factor: allauth's forms ask where the API does",
+        "accounts/apps.py",
+        'import_module("accounts.second_factor").take_over()',
+        'import_module("accounts.second_factor")',
+        DOORS,
+        "AA5 or A30",
+    ),
+    Mutant(
+        "second factor: a right password gives no tries at codes back",
+        "devices/core/attempts.py",
+        '_begin("code", "known for codes", username, client)',
+        '_begin("account", "known", username, client)',
+        "tests/test_second_factor.py",
+        "A32 or passwords_attempts",
+    ),
+    Mutant(
+        "second factor: a password does not step up who has one",
+        "devices/core/stepup.py",
+        " and not second_factor.required_of(session.user)",
+        "",
+        "tests/test_second_factor.py",
+        "since_the_login",
+    ),
+    Mutant(
+        "second factor: the password removes none",
+        ADAPTERS,
+        'if method["id"] != "reauthenticate"]',
+        "]",
+        DOORS,
+        "V7_5_3",
     ),
 ]
 

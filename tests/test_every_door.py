@@ -17,11 +17,11 @@ from accounts.models import User
 from devices.models import DeviceSession, LoginLimit
 from project import urls as site
 from tests import oidc
-from tests.authenticator import enrol
+from tests.authenticator import App, enrol
 from tests.client import IPHONE, PASSWORD, Device, refusal
 from tests.project.test_csp import plain_paths
 
-APP = "/_allauth/app/v1"
+HEADLESS = "/_allauth/app/v1"
 
 urlpatterns = [
     path("plain/login/", LoginView.as_view(template_name="home.html")),
@@ -78,7 +78,7 @@ def try_every_door():
     return opened
 
 
-DOORS = {"/api/login", "/api/token", "/accounts/login/", f"{APP}/auth/login"}
+DOORS = {"/api/login", "/api/token", "/accounts/login/", f"{HEADLESS}/auth/login"}
 
 
 def test_a_name_and_a_password_are_enough_at_four_doors_and_nowhere_else(staff):
@@ -112,14 +112,14 @@ def on_page(otp=None, start="/accounts/login/"):
 def in_app(otp=None):
     app = Device(IPHONE)
     body = {"email": "alice@example.org", "password": PASSWORD}
-    answer = app.post(f"{APP}/auth/login", body)
+    answer = app.post(f"{HEADLESS}/auth/login", body)
     assert answer.status_code == 401
     pending = [flow["id"] for flow in answer.json()["data"]["flows"] if flow.get("is_pending")]
     assert pending == ["mfa_authenticate"]
     if otp:
         token = answer.json()["meta"]["session_token"]
         headers = {"X-Session-Token": token}
-        answer = app.post(f"{APP}/auth/2fa/authenticate", {"code": otp}, headers=headers)
+        answer = app.post(f"{HEADLESS}/auth/2fa/authenticate", {"code": otp}, headers=headers)
     return answer
 
 
@@ -215,7 +215,7 @@ def test_another_site_s_word_gets_past_no_second_factor(app, loopback, settings)
     assert SESSION_KEY not in browser.session
     token = {"client_id": oidc.CLIENT_ID, "id_token": loopback.id_token(sub, oidc.CLIENT_ID)}
     body = {"provider": "oidc", "process": "login", "token": token}
-    assert Device(IPHONE).post(f"{APP}/auth/provider/token", body).status_code == 401
+    assert Device(IPHONE).post(f"{HEADLESS}/auth/provider/token", body).status_code == 401
     assert not DeviceSession.objects.exists()
 
     answer = browser.post("/accounts/2fa/authenticate/", {"code": app.code()})
@@ -305,3 +305,31 @@ def test_who_has_only_another_site_s_word_signs_in_again(staff, clock):
     again = browser.post("/accounts/sign-in-again/", {"next": activate})
     assert again["Location"] == f"/accounts/login/?next={activate}"
     assert not DeviceSession.objects.active().exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_apps_prove_it_again_before_they_touch_factors(staff, clock, sign_in):
+    phone = sign_in(staff)
+    authenticators = f"{HEADLESS}/account/authenticators"
+    assert phone.get(f"{authenticators}/totp").status_code == 404
+    secret = phone.get(f"{authenticators}/totp").json()["meta"]["secret"]
+    clock.shift(16 * 60)
+    phone.rotate()
+    code = App(secret, []).code()
+    refused = phone.post(f"{authenticators}/totp", {"code": code})
+    assert refused.status_code == 401
+    assert {"id": "reauthenticate"} in refused.json()["data"]["flows"]
+    # By the API's own endpoint or by allauth's.
+    assert phone.post("/api/sessions/current/confirm", {"password": PASSWORD}).status_code == 200
+    assert phone.post(f"{authenticators}/totp", {"code": code}).status_code == 200
+    # The code that enrolled the app is used up, and was shown in this session.
+    assert refusal(by_api("/api/login", code)) == (401, "otp_invalid")
+    assert phone.post("/api/sessions/revoke-all").status_code == 200
+    clock.shift(16 * 60)
+    phone.rotate()
+    by_password = phone.post(f"{HEADLESS}/auth/reauthenticate", {"password": PASSWORD})
+    assert phone.delete(f"{authenticators}/totp").status_code == 401, by_password.json()
+    by_code = phone.post(f"{HEADLESS}/auth/2fa/reauthenticate", {"code": App(secret, []).code()})
+    assert by_code.status_code == 200
+    assert phone.delete(f"{authenticators}/totp").status_code == 200
+    assert not Authenticator.objects.exists()

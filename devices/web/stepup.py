@@ -150,7 +150,7 @@ class ConfirmView(RedirectURLMixin, FormView):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         context = self.get_context_data()
-        if not context["form"].fields and context["other_way"]:
+        if not context["form"].fields and "other_way" in context:
             return HttpResponseRedirect(context["other_way"])
         return self.render_to_response(context)
 
@@ -161,13 +161,13 @@ class ConfirmView(RedirectURLMixin, FormView):
         return super().get_form_kwargs() | {"request": self.request, "session": self.session}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(next=self.get_redirect_url(), **kwargs)
         where = conf.REAUTHENTICATION_URL
-        query = urlencode({REDIRECT_FIELD_NAME: self.get_success_url()})
-        return super().get_context_data(
-            next=self.get_redirect_url(),
-            other_way=f"{resolve_url(where)}?{query}" if where else "",
-            **kwargs,
-        )
+        # Whoever has a password and nothing else has no other way.
+        if where and "password" not in context["form"].fields:
+            query = urlencode({REDIRECT_FIELD_NAME: self.get_success_url()})
+            context["other_way"] = f"{resolve_url(where)}?{query}"
+        return context
 
     def form_valid(self, form: forms.Form) -> HttpResponse:
         if not form.fields:

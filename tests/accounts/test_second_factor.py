@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from allauth.mfa.models import Authenticator
 from cryptography.fernet import InvalidToken
+from django.contrib.auth.models import Permission
 from django.db import connection
+from django.test import Client as Browser
 
 from devices.core import second_factor
 from devices.models import DeviceSession
@@ -133,4 +135,29 @@ def test_asking_for_a_second_factor_costs_a_login_no_query(alice, has, django_as
 
 def test_removing_the_factor_makes_the_password_enough(alice, app):
     Authenticator.objects.all().delete()
+    assert enter(alice.email).status_code == 200
+
+
+def test_6_4_6_staff_take_a_factor_from_who_lost_it_and_see_or_give_none(alice, app, make_user):
+    table = "/admin/mfa/authenticator/"
+    totp = Authenticator.objects.get(type=Authenticator.Type.TOTP)
+    root = make_user("root@example.org", is_staff=True, is_superuser=True)
+    helper = make_user("desk@example.org", is_staff=True)
+    helper.user_permissions.set(Permission.objects.filter(content_type__app_label="mfa"))
+    enrol(root)
+    roots = Authenticator.objects.get(type=Authenticator.Type.TOTP, user=root)
+    desk = Browser()
+    desk.force_login(helper)
+    page = desk.get(f"{table}{totp.pk}/change/").content.decode()
+    assert alice.email in page
+    assert totp.data["secret"] not in page and app.secret not in page
+    form = {"user": alice.pk, "type": "totp", "data": "{}"}
+    for path in ("add/", f"{totp.pk}/change/"):
+        assert desk.post(f"{table}{path}", form).status_code == 403
+
+    assert desk.post(f"{table}{roots.pk}/delete/", {"post": "yes"}).status_code == 403
+    ticked = {"action": "delete_selected", "_selected_action": [roots.pk], "post": "yes"}
+    assert desk.post(table, ticked).status_code == 403
+    assert desk.post(f"{table}{totp.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert list(Authenticator.objects.filter(type="totp")) == [roots]
     assert enter(alice.email).status_code == 200

@@ -16,6 +16,7 @@ from devices.core import sessions
 from devices.models import Activity, DeviceSession, RevokeReason
 from devices.web.cookie import ID, Proof
 from project import urls as site
+from tests.authenticator import enrol
 from tests.client import CHROME, FIREFOX, PASSWORD, Device
 
 DAY = 86400
@@ -432,3 +433,21 @@ def test_A46_the_end_of_a_session_is_written_although_the_page_fails(alice, sett
     assert not browser.is_in()
     session.refresh_from_db()
     assert session.revoke_reason == "password_changed"
+
+
+@pytest.mark.parametrize(("ticked", "days"), [({"remember": "on"}, 90), ({}, 0.5)])
+def test_a_browser_that_is_not_to_be_remembered_is_out_after_twelve_hours(alice, ticked, days):
+    browser = Browser()
+    browser.post("/accounts/login/", {"login": alice.email, "password": PASSWORD, **ticked})
+    session = browser.device_session
+    assert (session.absolute_expires_at - session.created_at).total_seconds() == days * DAY
+
+
+@pytest.mark.parametrize(("ticked", "days"), [({"remember": "on"}, 90), ({}, 0.5)])
+def test_that_holds_beyond_the_second_factor(alice, clock, ticked, days):
+    app, browser = enrol(alice), Browser()
+    browser.post("/accounts/login/", {"login": alice.email, "password": PASSWORD, **ticked})
+    browser.post("/accounts/2fa/authenticate/", {"code": app.code()})
+    session = browser.device_session
+    assert session.mfa_at is not None
+    assert (session.absolute_expires_at - session.created_at).total_seconds() == days * DAY
