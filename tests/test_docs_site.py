@@ -72,6 +72,15 @@ def test_the_table_of_activities_is_that_of_the_code():
     assert set(first_column("api.md", "kind")) == recorded
 
 
+def test_the_table_of_signals_is_that_of_the_code():
+    code = (ROOT / "devices/signals.py").read_text()
+    sent = re.findall(r"^# (session: .*)\n(\w+) = Signal\(\)", code, re.MULTILINE)
+    assert len(sent) == code.count("= Signal()")
+    table = PAGES["signals.md"].split("| signal |", 1)[1].split("\n\n")[0]
+    documented = re.findall(r"^\| `(\w+)` \| `(.+?)` \| .+ \|$", table, re.MULTILINE)
+    assert documented == [(name, arguments) for arguments, name in sent]
+
+
 def test_the_versions_are_those_that_are_asked_for():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     python = project["requires-python"].removeprefix(">=")
