@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -21,7 +21,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from rest_framework.request import Request
 
 from .conf import conf
-from .core import address
+from .core import activity, address
 from .core.agents.hints import HINT_HEADERS
 from .core.client import Client, clean_user_agent
 from .core.device_key import PAGES
@@ -98,6 +98,26 @@ def answering(request: HttpRequest) -> Iterator[None]:
 def session_at_hand() -> DeviceSession | None:
     """The session whose cookie came with the request that is being answered, if any."""
     return getattr(_answering.get(), "device_session", None)
+
+
+def session_of(request: HttpRequest | Request) -> DeviceSession | None:
+    """The session a request is made in: that of its token, or that of its cookie; None if it has none."""
+    token = getattr(request, "auth", None)
+    session = token if token is not None else getattr(request, "device_session", None)
+    return session if isinstance(session, DeviceSession) else None
+
+
+def record_activity(
+    request: HttpRequest | Request, kind: str, data: dict[str, Any] | None = None
+) -> bool:
+    """Write a line into the log of the session a request is made in, with its address, as `activity.record`.
+
+    False, and nothing is written, if the request is made in none. For views of host projects.
+    """
+    session = session_of(request)
+    if session is not None:
+        activity.record(session, kind, data, ip_address=client_of(request).ip_address)
+    return session is not None
 
 
 def expect_newcomer(request: HttpRequest) -> None:

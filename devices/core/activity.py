@@ -93,7 +93,11 @@ def _check(kind: str, data: Any, ip_address: str | None) -> None:
         raise ValueError("Not JSON that every database holds: a NUL character")
     if len(text) > DATA_LENGTH:
         raise ValueError(f"Longer than {DATA_LENGTH} characters as JSON: {len(text)}")
+    if ip_address is None:
+        return
     try:
-        validate_ipv46_address("::" if ip_address is None else ip_address)
-    except ValidationError as error:
+        if not isinstance(ip_address, str):
+            raise TypeError
+        validate_ipv46_address(ip_address)
+    except (TypeError, ValidationError) as error:
         raise ValueError(f"Not an address: {ip_address!r:.100}") from error
