@@ -62,8 +62,12 @@ images: .venv/dev  ## pictures of all pages, into docs/images
 wheel: .venv/dev  ## the app devices alone, into dist/
 	$(BIN)/python -m build --wheel
 
-bench: .venv-bench/ready  ## what knowing who asks costs, beside the neighbours; writes docs/performance.md
-	.venv-bench/bin/python -m benchmarks.auth_overhead --write docs/performance.md
+# Each can be run by itself: `make bench-load`. Ten million sessions take ten minutes and 10 GB to make;
+# BENCH=--reuse takes the databases of the last time (bench-scale).
+bench: bench-auth_overhead bench-touch bench-revocation bench-load bench-partitioned bench-scale bench-cleanup
+
+bench-%: .venv-bench/ready  ## what it costs, beside the neighbours and at scale; writes docs/performance.md
+	.venv-bench/bin/python -W ignore -m benchmarks.$* --write docs/performance.md $(if $(filter scale,$*),$(BENCH))
 
 clean:
 	rm -rf .venv .venv-bench

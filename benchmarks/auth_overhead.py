@@ -9,29 +9,23 @@ figure is the median of the rounds, each ratio the median of the ratios within a
 import argparse
 import logging
 import os
-import platform
 import random
-import re
 import sqlite3
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import django
 from django.conf import settings
 
+from . import page
+
 PACKAGES = (
-    "Django",
-    "djangorestframework",
-    "djangorestframework-simplejwt",
-    "PyJWT",
-    "psycopg",
+    *page.SITE,
     "django-rest-knox",
     "drf-sessions",
     "django-trusted-devices",
@@ -231,25 +225,18 @@ def table(database: str, all_of_them: list[Contestant]) -> str:
     return "\n".join(lines)
 
 
-def machine() -> str:
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    model = re.search(r"(?m)^model name\s*: (.+)$", _read("/proc/cpuinfo"))
-    processor = model[1] if model else platform.machine()
-    return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} × {processor}, {platform.system()}, "
-        f"Python {platform.python_version()}, {versions}."
-    )
-
-
-def _read(path: str) -> str:
-    return Path(path).read_text() if Path(path).exists() else ""
-
-
-def write(page: Path, text: str) -> None:
-    """Put the text between the marks of this benchmark in a page, leaving the rest of the page as it is."""
-    begin, end = "<!-- auth_overhead -->", "<!-- /auth_overhead -->"
-    before, _, rest = page.read_text().partition(begin)
-    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{rest.partition(end)[2]}")
+def _figures(tables: list[str]) -> dict[str, dict[str, float]]:
+    """How many times as fast as plain each is, on each database: the fourth column of the tables."""
+    figures: dict[str, dict[str, float]] = {}
+    for text in tables:
+        title, *lines = text.splitlines()
+        for line in lines[4:]:
+            name, _, _, _, times, *_ = (cell.strip() for cell in line.strip("|").split("|"))
+            # Without a database nothing compares.
+            if name not in ("no authentication", STATELESS):
+                label = name.replace("*", "").replace("`", "").replace("SimpleJWT ", "")
+                figures.setdefault(label, {})[title.strip("# ").split()[0]] = float(times)
+    return figures
 
 
 def main() -> None:
@@ -274,9 +261,12 @@ def main() -> None:
         if not done.returncode:
             tables.append(done.stdout.strip())
             print(tables[-1], end="\n\n", flush=True)
-    print(machine())
+    machine = page.machine(PACKAGES)
+    print(machine)
     if options.write:
-        write(options.write, "\n\n".join([machine(), *tables]))
+        page.write(options.write, "auth_overhead", "\n\n".join([machine, *tables]))
+        picture = options.write.parent / "images" / "auth_overhead.svg"
+        page.bars(picture, "A request, times plain SimpleJWT", "times", _figures(tables))
 
 
 if __name__ == "__main__":

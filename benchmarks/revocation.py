@@ -1,6 +1,6 @@
 """How soon a revocation in one process is refused by another, in the mode `cached`.
 
-    DATABASE_URL=postgres://… python -m benchmarks.revocation [--bus redis://…]
+    python -m benchmarks.revocation [--bus redis://…] [--write docs/performance.md]
 
 The time runs from the moment the revoking process has its commit, to the other's first refusal.
 """
@@ -12,10 +12,14 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import django
 from django.conf import settings
+
+from . import page
+from .scale import SERVER
 
 
 def worker() -> None:
@@ -41,7 +45,7 @@ def worker() -> None:
             print(time.monotonic(), flush=True)
 
 
-def measure(times: int, bus_url: str) -> None:
+def measure(times: int, bus_url: str) -> str:
     from django.contrib.auth import get_user_model
     from django.db import connection
     from django.test.utils import setup_databases, teardown_databases
@@ -70,10 +74,11 @@ def measure(times: int, bus_url: str) -> None:
             sessions.revoke(session, reason=RevokeReason.ADMIN)
             committed = time.monotonic()
             delays.append(max(0.0, float(other.stdout.readline()) - committed) * 1000)
-        cuts = statistics.quantiles(delays, n=100)
-        print(
-            f"{times} revocations, bus {bus_url.partition(':')[0]}: p50 {cuts[49]:.1f} ms, "
-            f"p99 {cuts[98]:.1f} ms, worst {max(delays):.1f} ms"
+        cuts = statistics.quantiles(delays, n=100, method="inclusive")
+        cells = [f"{cuts[49]:.1f}", f"{cuts[98]:.1f}", f"{max(delays):.1f}"]
+        return page.table(
+            [f"ms, over {times:,} revocations", "p50", "p99", "worst"],
+            [["PostgreSQL" if bus_url == "postgres" else "Redis", *cells]],
         )
     finally:
         other.stdin.close()
@@ -84,9 +89,23 @@ def measure(times: int, bus_url: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--times", type=int, default=1000)
-    parser.add_argument("--bus", default="postgres")
+    parser.add_argument("--bus", help="only this one: postgres, or the URL of a Redis")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the figures into this page")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    os.environ.setdefault("DATABASE_URL", f"{SERVER}/postgres")
+    if options.bus is None:
+        lines: list[str] = []
+        for bus_url in ("postgres", os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")):
+            command = [sys.executable, "-W", "ignore", "-m", "benchmarks.revocation"]
+            command += ["--bus", bus_url, "--times", str(options.times)]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            lines += done.stdout.strip().splitlines()[2 if lines else 0 :]
+        text = "\n".join(lines)
+        print(text)
+        if options.write:
+            page.write(options.write, "revocation", f"{page.machine()}\n\n{text}")
+        return
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
     django.setup()
     logging.disable()
@@ -94,7 +113,7 @@ def main() -> None:
     if options.worker:
         worker()
     else:
-        measure(options.times, options.bus)
+        print(measure(options.times, options.bus))
 
 
 if __name__ == "__main__":

@@ -183,7 +183,10 @@ def _reserve(limits: dict[str, int]) -> bool:
     ).update(
         failures=Case(When(over, then=_count(0)), default=F("failures")),
         pending=Case(When(over, then=_count(1)), default=F("pending") + _count(1)),
-        window_ends=Case(When(over, then=_window_end(now, limit)), default=F("window_ends")),
+        # An address has no failures in a row.
+        window_ends=Case(
+            When(over, then=_window_end(now, limits[keys[-1]])), default=F("window_ends")
+        ),
     )
     return bool(counted)
 
@@ -194,12 +197,12 @@ def _settle(key: str, **counts: Combinable) -> None:
     )
 
 
-def _window_end(now: datetime, limit: Combinable) -> Case:
+def _window_end(now: datetime, limit: int) -> Case:
     """When a window beginning now ends: later the more failures there were since the last success."""
     lengths = [WINDOW * 2**full for full in range(6)]
     return Case(
         *(
-            When(consecutive__lt=limit * _count(full + 1), then=Value(now + length))
+            When(consecutive__lt=limit * (full + 1), then=Value(now + length))
             for full, length in enumerate(lengths)
         ),
         default=Value(now + LONGEST_WINDOW),
