@@ -1,6 +1,7 @@
 """A bus that can be broken: a Redis of the test's own, and a line that can be cut, held or frozen."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -65,7 +66,11 @@ class Proxy:
                 if not self._reachable:
                     client.close()
                     continue
-                server = socket.create_connection(self._target)
+                try:
+                    server = socket.create_connection(self._target)
+                except OSError:  # there is nobody
+                    client.close()
+                    continue
                 self._sockets += [client, server]
                 for a, b in ((client, server), (server, client)):
                     threading.Thread(target=self._pump, args=(a, b), daemon=True).start()
@@ -79,22 +84,41 @@ class Proxy:
             sink.shutdown(socket.SHUT_RDWR)
 
 
+class Redis:
+    """A Redis of the test's own that keeps nothing, and whose process can be frozen or killed."""
+
+    def __init__(self, port: int, folder: str) -> None:
+        self.port = port
+        self._command = ["redis-server", "--port", str(port), "--save", "", "--dir", folder]
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        wait_for(lambda: _answers(self.port))
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
 @contextmanager
-def redis_server() -> Iterator[int]:
-    """The port of a Redis that keeps nothing."""
+def redis_server() -> Iterator[Redis]:
     if shutil.which("redis-server") is None:
         pytest.skip("needs redis-server")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        command = ["redis-server", "--port", str(port), "--save", "", "--dir", folder]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        server = Redis(port, folder)
         try:
-            wait_for(lambda: _answers(port))
-            yield port
+            yield server
         finally:
-            process.kill()
-            process.wait()
+            server.kill()
 
 
 def _answers(port: int) -> bool:

@@ -68,9 +68,10 @@ def postgres_line(settings, monkeypatch):
 def redis_line(settings, monkeypatch):
     @contextmanager
     def opened():
-        with redis_server() as port:
-            proxy = Proxy("127.0.0.1", port)
-            url = f"redis://127.0.0.1:{port}/0"
+        with redis_server() as server:
+            proxy = Proxy("127.0.0.1", server.port)
+            proxy.server = server
+            url = f"redis://127.0.0.1:{server.port}/0"
             listening = f"redis://127.0.0.1:{proxy.port}/0"
             redis_of = bus._redis
 
@@ -289,6 +290,37 @@ def test_what_was_missed_without_the_bus_is_not_let_in_when_it_is_back(line, ali
     wait_for(lambda: memory.is_trusted)
     assert phone.get("/api/sessions/current").status_code == 401
     sign_in_remembered(sign_in, alice)
+
+
+@pytest.mark.parametrize("line", ["redis"], indirect=True)
+def test_while_redis_stands_still_an_end_is_no_less_an_end(line, alice, sign_in, caplog):
+    phone = sign_in_remembered(sign_in, alice)
+    line.server.freeze()
+    try:
+        begin = time.perf_counter()
+        revoke_elsewhere(phone)
+        # It is committed; only the word of it gets nowhere.
+        assert time.perf_counter() - begin < 2 * bus.LEASE + 0.5
+        assert "could not be published" in caplog.text
+        assert seconds_until_refused(phone, 5.0) < bus.LEASE + 0.5
+    finally:
+        line.server.thaw()
+    tablet = sign_in(alice)
+    wait_for(lambda: is_remembered(tablet))
+    assert phone.get("/api/sessions/current").status_code == 401
+
+
+@pytest.mark.parametrize("line", ["redis"], indirect=True)
+def test_what_was_said_to_a_dead_redis_is_not_let_in_when_another_takes_its_place(
+    line, alice, sign_in
+):
+    phone, tablet = (sign_in_remembered(sign_in, alice) for _ in range(2))
+    line.server.kill()
+    revoke_elsewhere(phone)
+    line.server.start()
+    assert seconds_until_refused(phone, 5.0) < bus.LEASE + 0.5
+    wait_for(lambda: is_remembered(tablet))
+    assert phone.get("/api/sessions/current").status_code == 401
 
 
 @needs_postgresql
