@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.mfa.admin import AuthenticatorAdmin
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount import admin as providers
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.http import HttpRequest
@@ -12,6 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from devices.admin.users import UserSessionsMixin
 
 from .models import User
+
+# What opens accounts is nobody's to see or to make: tokens of other sites, and our keys there.
+admin.site.unregister([providers.SocialToken, providers.SocialApp])
 
 
 @admin.register(User)
