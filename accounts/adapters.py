@@ -6,17 +6,21 @@ from typing import Any, Final
 import requests
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
+from allauth.core import ratelimit
 from allauth.core.exceptions import ReauthenticationRequired
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.helpers import render_authentication_error
 from allauth.socialaccount.models import SocialApp, SocialLogin
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from devices.backends import is_text
 from devices.conf import conf
 from devices.core import second_factor, stepup
+from devices.exceptions import TooManyAttempts
 from devices.http import client_of, session_at_hand
 
 from .models import User
@@ -42,6 +46,18 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def clean_email(self, email: str) -> str:
         return email.lower()
+
+    def clean_password(self, password: str, user: Any = None) -> str:
+        if not is_text(password):
+            raise ValidationError(_("Enter text."), code="invalid")
+        return super().clean_password(password, user)  # type: ignore[no-any-return]
+
+    def clean_phone(self, phone: str) -> str:
+        """There are endpoints for one, whether or not a site keeps any."""
+        raise ValidationError(_("No phone numbers are kept here."), code="invalid")
+
+    def get_phone(self, user: User) -> None:
+        return None
 
     def send_account_already_exists_mail(self, email: str) -> None:
         """For a registration that was none, which takes as long as one."""
@@ -89,6 +105,9 @@ class ProviderAway(OAuth2Error, requests.RequestException):
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def get_app(self, request: HttpRequest, provider: str, client_id: str | None = None) -> Any:
+        # An app's word for it, which the database may not take.
+        if client_id is not None and not (client_id.isascii() and client_id.isprintable()):
+            raise ProviderNotOffered
         try:
             return super().get_app(request, provider, client_id)
         except SocialApp.DoesNotExist as error:
@@ -104,6 +123,9 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         """To tell a token that is malformed in ways the providers did not think of from a fault of ours."""
 
         def verify_token(request: HttpRequest, token: Any) -> SocialLogin:
+            # To look at one means to ask the provider for its keys.
+            if not ratelimit.consume(request, action="provider_token"):
+                raise TooManyAttempts(retry_after=60)
             try:
                 return verify(request, token)
             except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:

@@ -13,6 +13,15 @@ from devices.exceptions import TooManyAttempts
 from devices.http import newcomer_of
 
 
+def is_text(value: str) -> bool:
+    """Whether it can be written down: JSON lets half a character through."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class LimitedModelBackend(ModelBackend):
     """Django's ModelBackend for every way in (API, admin, pages), within the limits of `core.attempts`."""
 
@@ -27,6 +36,9 @@ class LimitedModelBackend(ModelBackend):
         if username is None:
             username = kwargs.get(get_user_model().USERNAME_FIELD)
         if username is None or password is None:
+            return None
+        if not (is_text(username) and is_text(password)):
+            # Nobody's, and nothing that could be hashed.
             return None
         client = newcomer_of(request) if request is not None else Client()
         user = self._find(username)

@@ -20,7 +20,7 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory" if REQUIRE_EMAIL_VERIFICATION else "opt
 # Of what changes about an account, its owner is told; of a changed address, at the old one.
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 # Passwords are limited by devices.backends.LimitedModelBackend, on every way in alike, and exactly.
-ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "provider_token": "30/m/ip"}
 
 # Second factors. The codes are looked at, and counted, in accounts.second_factor.
 MFA_ADAPTER = "accounts.second_factor.MFAAdapter"

@@ -35,6 +35,9 @@ class Provider:
         }
         return {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [app]}}
 
+    def key_id(self) -> str:
+        return str(httpx.get(f"{self.url}/jwks").json()["keys"][0]["kid"])
+
     def consent(self, authorize_url: str, sub: str) -> str:
         """Sign in there and agree; where it sends the person back to."""
         answer = httpx.post(authorize_url, data={"sub": sub})

@@ -1,5 +1,6 @@
 """Whichever way somebody comes in: each is one session, in one list, and out when it ends."""
 
+import json
 from contextlib import ExitStack
 
 import pytest
@@ -15,6 +16,8 @@ from devices.core import sessions
 from devices.models import DeviceSession, RevokeReason
 from tests import oidc
 from tests.client import CHROME, FIREFOX, IPHONE, PASSWORD, Device, refusal
+from tests.forge import signed
+from tests.test_doors import paths
 
 APP = "/_allauth/app/v1"
 
@@ -225,13 +228,13 @@ def test_a_token_for_another_client_or_of_nobody_signs_nobody_in(proved, provide
     sub = provider.knows("alice", email=proved.email, email_verified=True)
     app = App(IPHONE)
     assert app.sign_in_with(provider, sub, client_id="another").status_code == 400
-    signed = provider.id_token(sub)
+    given = provider.id_token(sub)
     for token in (
-        {"client_id": oidc.CLIENT_ID, "id_token": signed[:-8] + "AAAAAAAA"},
+        {"client_id": oidc.CLIENT_ID, "id_token": given[:-8] + "AAAAAAAA"},
         {"client_id": oidc.CLIENT_ID, "id_token": "x"},
         {"client_id": oidc.CLIENT_ID},
-        {"client_id": "another", "id_token": signed},
-        {"id_token": signed},
+        {"client_id": "another", "id_token": given},
+        {"id_token": given},
         "x",
         None,
     ):
@@ -410,3 +413,60 @@ def test_A30_apps_have_no_more_attempts_than_others(alice, clock):
     refused = App(ip="198.51.100.66").post_app("/auth/login", credentials)
     assert refused.status_code == 400
     assert [error["code"] for error in refused.json()["errors"]] == ["throttled"]
+
+
+# What may be sent
+
+
+ODD = ["\x00", "\ud800", [], {"a": {}}, 2**70, {"client_id": "\x00", "id_token": "x"}]
+HEADERS = {
+    "none": {"alg": "none"},
+    "another kind of key": {"alg": "HS256"},
+    "another key": {"alg": "RS256", "kid": "x"},
+    "no key": {"alg": "RS256", "kid": None},
+    "no algorithm": {},
+}
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_A43_nothing_that_is_sent_to_allauth_s_endpoints_is_an_error_of_ours(
+    alice, provider, settings, odd
+):
+    settings.ACCOUNT_RATE_LIMITS = False
+    names = ("email", "password", "username", "token", "code", "key", "phone", "name", "id")
+    names += ("refresh_token", "credential", "new_password", "authenticators", "callback_url")
+    body = {**dict.fromkeys(names, odd), "provider": "oidc", "process": "login"}
+    stranger, member = App(IPHONE), App(IPHONE).sign_in(alice.email)
+    for path in sorted(path for path in set(paths()) if path.startswith(APP)):
+        for app in (stranger, member):
+            for content in ({**body, "email": alice.email}, odd):
+                answer = app.post(path, json.dumps(content), content_type="application/json")
+                assert answer.status_code < 500, (path, content)
+    assert member.is_in_there()
+
+
+@pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
+def test_A04_a_token_that_says_how_it_is_to_be_checked_signs_nobody_in(db, provider, header):
+    claims = {"iss": provider.url, "aud": oidc.CLIENT_ID, "sub": "x", "exp": 2**33}
+    header = {"kid": provider.key_id(), **header}
+    header = {name: value for name, value in header.items() if value is not None}
+    forged = signed(claims, header, key="x" * 32)
+    for token in (forged, forged.rpartition(".")[0] + "."):
+        body = {"client_id": oidc.CLIENT_ID, "id_token": token}
+        answer = App(IPHONE).post_app(
+            "/auth/provider/token", {"provider": "oidc", "process": "login", "token": body}
+        )
+        assert answer.status_code == 400
+    assert not DeviceSession.objects.exists()
+
+
+def test_one_address_may_not_have_a_provider_asked_for_ever(db, provider):
+    app = App(IPHONE)
+    body = {"client_id": oidc.CLIENT_ID, "id_token": "x"}
+    codes = []
+    for _ in range(31):
+        answer = app.post_app(
+            "/auth/provider/token", {"provider": "oidc", "process": "login", "token": body}
+        )
+        codes.append(answer.json()["errors"][0]["code"])
+    assert set(codes[:30]) == {"invalid_token"} and codes[30] == "throttled"
