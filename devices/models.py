@@ -302,9 +302,8 @@ class Activity(models.Model):
             models.Index("session", F("at").desc(), F("id").desc(), name="devices_act_session"),
             models.Index("user", F("at").desc(), name="devices_act_user"),
             models.Index("actor", condition=Q(actor__isnull=False), name="devices_act_actor"),
-            # By age, each line in one of the two.
+            models.Index(F("at").desc(), F("id").desc(), name="devices_act_newest"),
             models.Index("at", condition=Q(is_precise=True), name="devices_act_precise"),
-            models.Index("at", condition=Q(is_precise=False), name="devices_act_aged"),
         ]
 
     def __str__(self) -> str:

@@ -18,6 +18,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from devices.core import patience
+from devices.core.reasons import sentences
 from devices.models import Activity
 
 from .columns import NOTHING
@@ -25,6 +26,8 @@ from .filters import MOST_COMMON, NEWEST, Choices, Filter, PersonFilter
 from .pagination import BoundedPaginator
 from .search import of_people
 
+# What was strange about these is said in words.
+STRANGE = {"login.suspicious", "device.new", "refresh.suspicious", "refresh.noted"}
 # Characters of a value in a cell.
 SHOWN = 500
 
@@ -54,7 +57,7 @@ class KindFilter(Filter):
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
-        newest = Activity.objects.order_by("-id").values_list("kind", flat=True)[:NEWEST]
+        newest = Activity.objects.order_by("-at", "-id").values_list("kind", flat=True)[:NEWEST]
         offered = {kind for kind, _n in Counter(newest).most_common(MOST_COMMON)}
         if (chosen := self.value()) is not None:
             offered.add(chosen)
@@ -67,10 +70,8 @@ PARAMETERS = {each.parameter_name for each in FILTERS}
 
 class NewestFirst(ChangeList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str | Combinable]:
-        """By what an index has in order, whatever `?o=` asks for: a log is written as time goes."""
-        if self.query or {"user", "session"} & self.params.keys():
-            return ["-at", "-id"]
-        return ["-id"]
+        """By what an index has in order, whatever `?o=` asks for."""
+        return ["-at", "-id"]
 
 
 @admin.display(description=_("user"))
@@ -99,10 +100,12 @@ def address(line: Activity) -> str:
 
 @admin.display(description=_("details"))
 def details(line: Activity) -> str:
-    pairs = line.data.items() if isinstance(line.data, dict) else [("", line.data)]
-    shown = ((name, Truncator(str(value)).chars(SHOWN)) for name, value in pairs)
-    row = "<div><bdi>{}</bdi>: <bdi>{}</bdi></div>"
-    return format_html_join("", row, shown) or NOTHING
+    data = line.data if isinstance(line.data, dict) else {"": line.data}
+    if line.kind in STRANGE and "reasons" in data:
+        why = ((sentence,) for sentence in sentences(data["reasons"]))
+        return format_html_join("", "<div><bdi>{}</bdi></div>", why) or NOTHING
+    shown = ((name, Truncator(str(value)).chars(SHOWN)) for name, value in data.items())
+    return format_html_join("", "<div><bdi>{}</bdi>: <bdi>{}</bdi></div>", shown) or NOTHING
 
 
 @admin.register(Activity)

@@ -89,9 +89,7 @@ def _inactive(since: datetime, kept_from: datetime) -> Pass:
 def _past() -> tuple[Pass, ...]:
     if (retention := conf.ACTIVITY_RETENTION_DAYS) is None:
         return ()
-    past = Activity.objects.filter(at__lt=timezone.now() - retention)
-    # Each has an index of its own.
-    return Pass("at", past.filter(is_precise=True)), Pass("at", past.filter(is_precise=False))
+    return (Pass("at", Activity.objects.filter(at__lt=timezone.now() - retention)),)
 
 
 def _count(ways: Iterable[Pass]) -> int:

@@ -88,6 +88,20 @@ def test_what_clients_and_host_projects_wrote_is_inert(viewer, past):
     assert "x" * 501 not in page
 
 
+def test_what_was_strange_is_said_in_words(viewer, alice, start):
+    start(alice)
+    page = viewer.get(LOG, {"user": alice.pk, "kind": "device.new"}).content.decode()
+    line = Activity.objects.filter(user=alice, kind="device.new")
+    assert ("You were not seen on such a device before." in page) == line.exists()
+    session = DeviceSession.objects.filter(user=alice).first()
+    reasons = [{"code": "new_device", "alike": False}]
+    activity.record(session, "login.suspicious", {"level": "high", "score": 60, "reasons": reasons})
+    activity.record(session, "host.said", {"reasons": 3})
+    page = viewer.get(LOG, {"user": alice.pk}).content.decode()
+    assert "You were not seen on such a device before." in page
+    assert "<bdi>reasons</bdi>: <bdi>3</bdi>" in page
+
+
 def test_A45_neither_strangers_nor_customers_nor_staff_without_the_right_get_in(
     clerk, client, alice, past
 ):
