@@ -31,6 +31,10 @@ WAYS_IN = "tests/test_ways_in.py"
 FACTOR = "accounts/second_factor.py"
 DOORS = "tests/test_every_door.py"
 
+STAFF = "devices/core/staff.py"
+STAFFS = "tests/devices/core/test_staff.py"
+STAFF_API = "tests/devices/api/test_staff.py"
+
 
 class Mutant(NamedTuple):
     without: str
@@ -479,6 +483,119 @@ MUTANTS = [
         "]",
         DOORS,
         "V7_5_3",
+    ),
+    # Staff.
+    Mutant(
+        "staff: waiting for no row while holding many",
+        SESSIONS,
+        'select_for_update(skip_locked=True, of=("self",))',
+        'select_for_update(of=("self",))',
+        "tests/devices/core/test_staff_races.py",
+        "waits_for_nobody",
+    ),
+    Mutant(
+        "staff: the sessions of those above them",
+        STAFF,
+        "        chosen = chosen.exclude(above)",
+        "        pass",
+        STAFFS,
+        "A45",
+    ),
+    Mutant(
+        "staff: rights that come through a group",
+        STAFF,
+        "        _has(groups, group__permissions__in=lacking),\n",
+        "",
+        STAFFS,
+        "A45",
+    ),
+    Mutant(
+        "staff: the session they are in",
+        STAFF,
+        "        due = due.exclude(pk=spare)",
+        "        pass",
+        STAFFS,
+        "spared",
+    ),
+    Mutant(
+        "staff: an end to what begins meanwhile",
+        STAFF,
+        "ahead = due.filter(created_at__lte=batch[-1].created_at)",
+        "ahead = due",
+        STAFFS,
+        "meanwhile",
+    ),
+    Mutant(
+        "staff: everybody, only by that name",
+        "devices/api/staff.py",
+        'if selection.is_everybody != wish["all"]:',
+        "if False:",
+        STAFF_API,
+        "A45",
+    ),
+    Mutant(
+        "staff: the permission to revoke",
+        "devices/api/staff.py",
+        "permission_classes = (IsAuthenticated, MayRevoke)",
+        "permission_classes = (IsAuthenticated,)",
+        STAFF_API,
+        "A45",
+    ),
+    Mutant(
+        "staff: a recent proof before revoking",
+        "devices/api/staff.py",
+        "            RecentlyConfirmed().has_permission(request, self)",
+        "            pass",
+        STAFF_API,
+        "V7_5_3",
+    ),
+    Mutant(
+        "staff: a filter given twice",
+        "devices/api/staff.py",
+        "if twice := [name for name, values in given.items() if len(values) > 1]:",
+        "if twice := []:",
+        STAFF_API,
+        "A26",
+    ),
+    Mutant(
+        "staff: only what was there at the question",
+        "devices/admin/revocation.py",
+        "chosen = queryset.filter(created_at__lte=asked_at)",
+        "chosen = queryset",
+        "tests/devices/admin/test_revocation.py",
+        "after_the_question",
+    ),
+    Mutant(
+        "staff: charts without script and style",
+        "devices/admin/charts.py",
+        "    _undress(svg)\n    svg.set",
+        "    svg.set",
+        "tests/devices/admin/test_dashboard.py",
+        "3_4_3",
+    ),
+    Mutant(
+        "staff: isolated text in charts",
+        "devices/admin/charts.py",
+        "ISOLATED.format(_short(bar.label))",
+        "_short(bar.label)",
+        "tests/devices/admin/test_dashboard.py",
+        "A27",
+    ),
+    Mutant(
+        "staff: one who counts for all",
+        "devices/core/figures.py",
+        "if claim.update(begun_at=timezone.now()):",
+        "if True:",
+        "tests/devices/core/test_figures.py",
+        "at_once",
+    ),
+    Mutant(
+        "staff: counting on the row that is there",
+        "devices/core/tally.py",
+        "ignore_conflicts=True)\n        row.update",
+        "ignore_conflicts=True)\n        Tally.objects.filter(**place, count=0).update",
+        "tests/devices/core/test_staff_races.py",
+        "at_once",
     ),
 ]
 
