@@ -48,11 +48,17 @@ def judge(account: AbstractBaseUser, login: Login) -> Assessment:
     """How strange the login is, and learn from it, unless it is too strange to be the user's own.
 
     `account` is the locked row, with its past. While it waited for the lock, another login may have written
-    the past; so that is read again before it is written.
+    the past; so it is written over what was read, or else read again.
     """
-    past = _read(getattr(account, "devices_past", None), login.at)
+    row: LoginPast | None = getattr(account, "devices_past", None)
+    past = _read(row, login.at)
+    assessment = assess(login, past)
     if not _is_news(login, past):
-        return assess(login, past)
+        return assessment
+    if row is not None and not assessment.is_at_least(RiskLevel.HIGH):
+        news = _stored(learned(login, past))
+        if LoginPast.objects.filter(pk=row.pk, data=row.data).update(**news):
+            return assessment
     past = _read(LoginPast.objects.filter(user_id=account.pk).first(), login.at)
     assessment = assess(login, past)
     if not assessment.is_at_least(RiskLevel.HIGH):
@@ -162,6 +168,15 @@ def _read(row: LoginPast | None, now: datetime) -> Past:
 
 
 def _write(user_id: Any, past: Past) -> None:
+    LoginPast.objects.bulk_create(
+        [LoginPast(user_id=user_id, **_stored(past))],
+        update_conflicts=True,
+        unique_fields=["user"],
+        update_fields=["data", "seen_at"],
+    )
+
+
+def _stored(past: Past) -> dict[str, Any]:
     data: dict[str, Any] = {
         "devices": {
             key: [known.likeness, _seconds(known.first), _seconds(known.last)]
@@ -176,13 +191,7 @@ def _write(user_id: Any, past: Past) -> None:
     }
     times = [known.last for known in past.devices.values()]
     times += [past.last.at] if past.last else []
-    seen_at = max(times, default=datetime.fromtimestamp(0, UTC))
-    LoginPast.objects.bulk_create(
-        [LoginPast(user_id=user_id, data=data, seen_at=seen_at)],
-        update_conflicts=True,
-        unique_fields=["user"],
-        update_fields=["data", "seen_at"],
-    )
+    return {"data": data, "seen_at": max(times, default=datetime.fromtimestamp(0, UTC))}
 
 
 def _latest(items: Mapping[str, Any], time: Any) -> dict[str, Any]:
