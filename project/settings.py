@@ -289,6 +289,8 @@ LOGGING = {
         # Django's own handler would say everything twice in DEBUG.
         "django": {"level": "INFO"},
         "django.utils.autoreload": {"level": "WARNING"},
+        # It tells of each round, once a minute.
+        "huey": {"level": "WARNING"},
         "devices.security": {"handlers": ["security"], "level": "INFO", "propagate": False},
     },
     "root": {"handlers": ["console"], "level": "INFO"},

@@ -35,6 +35,10 @@ STAFF = "devices/core/staff.py"
 STAFFS = "tests/devices/core/test_staff.py"
 STAFF_API = "tests/devices/api/test_staff.py"
 
+STEPUP = "devices/core/stepup.py"
+NOTICES = "devices/core/notices.py"
+WATCH = "tests/test_watch.py"
+
 
 class Mutant(NamedTuple):
     without: str
@@ -47,6 +51,79 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = [
+    # Strange sign-ins, and what comes of them.
+    Mutant(
+        "hours, not days, in the speed of travel",
+        "devices/core/risk.py",
+        "/ timedelta(hours=1), 0.0)",
+        "/ timedelta(days=1), 0.0)",
+        "tests/devices/core/test_risk.py",
+        "EL7",
+    ),
+    Mutant(
+        "no learning from what is too strange",
+        "devices/core/past.py",
+        "if not assessment.is_at_least(RiskLevel.HIGH):",
+        "if True:",
+        WATCH,
+        "too_strange or is_high",
+    ),
+    Mutant(
+        "reading the past again under the lock",
+        "devices/core/past.py",
+        "past = _read(LoginPast.objects.filter(user_id=account.pk).first(), login.at)\n    assessment",
+        "assessment",
+        "tests/races/test_watch.py",
+        "learned",
+    ),
+    Mutant(
+        "the doubt about a strange session",
+        STEPUP,
+        "if session.doubted_at is not None:",
+        "if False:",
+        WATCH,
+        "V8_2_4",
+    ),
+    Mutant(
+        "an answer that counts once",
+        SESSIONS,
+        "pk=session_id, user_id=session.user_id, reviewed_at__isnull=True",
+        "pk=session_id, user_id=session.user_id",
+        "tests/races/test_watch.py",
+        "answer",
+    ),
+    Mutant(
+        "the age of a link",
+        "devices/core/review.py",
+        ", max_age=LIFETIME",
+        "",
+        WATCH,
+        "seven_days",
+    ),
+    Mutant(
+        "taking a mail by a conditional UPDATE",
+        NOTICES,
+        "if not _due(now).filter(pk=notice_id).update(**taken):",
+        "if not Notice.objects.filter(pk=notice_id).update(**taken):",
+        "tests/races/test_watch.py",
+        "mail",
+    ),
+    Mutant(
+        "a mail that a dead worker had is due again",
+        NOTICES,
+        '"due_at": now + conf.NOTICE_LEASE',
+        '"done_at": now',
+        "tests/devices/core/test_notices.py",
+        "R05",
+    ),
+    Mutant(
+        "text in mails that no mail program makes a link of",
+        "devices/core/notifications.py",
+        '.replace("://", ": //")',
+        "",
+        WATCH,
+        "A22_A27",
+    ),
     # Refresh and replay.
     Mutant(
         "compare and swap of the generation",
