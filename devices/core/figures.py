@@ -14,7 +14,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import OperationalError, transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
@@ -102,9 +102,13 @@ def people(figures: Figures) -> list[tuple[AbstractBaseUser, int]]:
     return sorted(found, key=lambda each: each[1], reverse=True)
 
 
-def forget() -> int:
-    """Have them counted anew before anybody sees them, without who has gone since; how many there were."""
-    return Figures.objects.exclude(counted_at=None).update(data={}, counted_at=None, begun_at=None)
+def forget(before: datetime | None = None) -> int:
+    """Have them counted anew before anybody sees them, without who has gone since; how many there were.
+
+    With a time only if they are of before it: they name addresses.
+    """
+    counted = Q(counted_at__isnull=False) if before is None else Q(counted_at__lt=before)
+    return Figures.objects.filter(counted).update(data={}, counted_at=None, begun_at=None)
 
 
 def _is_due(row: Figures) -> bool:

@@ -9,10 +9,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
+from django.utils import timezone
 from tqdm import tqdm
 
 from devices.conf import conf
-from devices.core import attempts, cleanup, notices, past, privacy
+from devices.core import attempts, cleanup, figures, notices, past, privacy
 
 LIMITS = {"inactive_days": 36_500, "batch_size": 10_000}
 
@@ -72,7 +73,7 @@ class Command(BaseCommand):
         started, sizes = time.monotonic(), list[int]()
         limits = lines = shortened = 0
 
-        def figures() -> str:
+        def told() -> str:
             seconds = time.monotonic() - started
             return (
                 f"Sessions deleted: {sum(sizes)} (batches: {len(sizes)}), login limits: {limits}, "
@@ -94,11 +95,13 @@ class Command(BaseCommand):
             total = privacy.count() if self._is_watched() else None
             for n in self._bar(privacy.age(batch_size=batch_size), "rows shortened", total):
                 shortened += n
+            if conf.IP_RETENTION_DAYS is not None:
+                figures.forget(timezone.now() - conf.IP_RETENTION_DAYS)
         except KeyboardInterrupt:
-            raise CommandError(f"Interrupted. {figures()}", returncode=130) from None
+            raise CommandError(f"Interrupted. {told()}", returncode=130) from None
         except Error as error:
-            raise CommandError(f"The database failed: {error}\n{figures()}") from error
-        self.stdout.write(figures())
+            raise CommandError(f"The database failed: {error}\n{told()}") from error
+        self.stdout.write(told())
 
     @staticmethod
     def _is_watched() -> bool:

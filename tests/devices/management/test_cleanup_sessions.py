@@ -9,10 +9,11 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 
-from devices.core import cleanup, sessions
+from devices.core import cleanup, figures, sessions
 from devices.core.client import Client
-from devices.models import DeviceSession, LoginLimit
+from devices.models import Activity, DeviceSession, LoginLimit
 from tests.client import PASSWORD, Device
+from tests.dump import dump
 
 DAY = 24 * 3600
 
@@ -88,6 +89,27 @@ def test_limits_of_login_attempts_go_once_they_limit_nobody(alice, clock):
     assert LoginLimit.objects.get().consecutive == 2, "failures are remembered until a success"
     clock.shift(30 * DAY)
     assert "login limits: 1" in run()
+
+
+def test_what_has_aged_is_shortened_and_figures_of_it_are_forgotten(alice, clock, settings):
+    settings.DEVICES = {**settings.DEVICES, "RETENTION_DAYS": 365, "INACTIVE_DAYS": 365}
+    sessions.start(alice, Client("203.0.113.77"))
+    figures.count()
+    assert "203.0.113.77" in dump()
+    clock.shift(89 * DAY)
+    assert "lines of the log: 0, rows shortened: 0, " in run()
+    clock.shift(DAY + 1)
+    assert run("--dry-run").splitlines()[1:] == ["Rows to shorten: 2"]
+    assert "rows shortened: 2, " in run("--batch-size", "1")
+    assert "203.0.113.77" not in dump()
+    assert "rows shortened: 0, " in run()
+    clock.shift(275 * DAY)
+    assert (
+        run("--dry-run").splitlines()[1]
+        == f"Lines of the log to delete: {Activity.objects.count()}"
+    )
+    run()
+    assert not Activity.objects.exists()
 
 
 @pytest.mark.parametrize("option", ["--inactive-days", "--batch-size"])
