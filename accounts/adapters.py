@@ -1,5 +1,6 @@
 """How allauth, which signs people in on pages and for apps, is told to do it our way."""
 
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -25,8 +26,19 @@ from devices.http import client_of, session_at_hand
 
 from .models import User
 
+logger = logging.getLogger("accounts")
+
 # Where a provider says what it has.
 WELL_KNOWN: Final = "/.well-known/"
+
+
+# Mails whose making would tell by its time whether there is an account: after a hashing it does not. Where
+# there is none to be registered any more, that is the hashing of the password it did not get.
+TELLTALE = {
+    "account/email/account_already_exists",
+    "account/email/password_reset_key",
+    "account/email/unknown_account",
+}
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -59,10 +71,14 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_phone(self, user: User) -> None:
         return None
 
-    def send_account_already_exists_mail(self, email: str) -> None:
-        """For a registration that was none, which takes as long as one."""
-        User().set_password(email)
-        super().send_account_already_exists_mail(email)
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """A mail server that does not answer fails no page, and tells nobody who has an account."""
+        if template_prefix in TELLTALE:
+            User().set_password(email)
+        try:
+            super().send_mail(template_prefix, email, context)
+        except OSError as error:
+            logger.error("A mail could not be sent: %s", error)
 
     def login(self, request: HttpRequest, user: User) -> None:
         request.is_allauth_login = True  # type: ignore[attr-defined]

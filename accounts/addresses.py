@@ -87,10 +87,6 @@ def _may_mail(request: HttpRequest, email: str) -> bool:
 
 
 def _send(request: HttpRequest, send: Callable[[], object]) -> None:
-    """A mail server that does not answer fails no login and tells nobody who has an account."""
-    try:
-        # Links and senders are made of the request, which may be over by now.
-        with context.request_context(request):
-            send()
-    except OSError as error:
-        logger.error("A mail could not be sent: %s", error)
+    # Links and senders are made of the request, which may be over by now.
+    with context.request_context(request):
+        send()

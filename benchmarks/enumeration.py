@@ -1,7 +1,8 @@
-"""Does the time of a refused login tell who has an account? `python benchmarks/enumeration.py`
+"""Does the time of an answer tell who has an account? `python benchmarks/enumeration.py [rounds]`
 
-Refusals of every kind take turns, with the password hasher of production and in a database of their own.
-Printed is the median of each in CPU time, and how far it is from that of a wrong password.
+Refused logins of every kind take turns, and so do known and unknown addresses where one registers or asks for
+a new password, with the password hasher of production and in a database of their own. Printed is the median
+of each in CPU time, and how far it is from the first of its group.
 """
 
 import itertools
@@ -9,14 +10,16 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import django
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
-ROUNDS = 60
+ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 60
 REFUSALS = ("wrong password", "no such user", "inactive user", "no usable password")
 
 
@@ -31,15 +34,18 @@ def main() -> None:
         "LOGIN_FAILURES_PER_ACCOUNT": 10**6,
         "LOGIN_ATTEMPTS_PER_ADDRESS": 10**6,
     }
-    with override_settings(**hashers, DEVICES=limits):
+    strict = {"REQUIRE_EMAIL_VERIFICATION": True, "ACCOUNT_EMAIL_VERIFICATION": "mandatory"}
+    with override_settings(**hashers, **strict, ACCOUNT_RATE_LIMITS=False, DEVICES=limits):
         databases = setup_databases(verbosity=0, interactive=False)
         try:
-            report(measure())
+            report(logins())
+            for times in addresses():
+                report(times)
         finally:
             teardown_databases(databases, verbosity=0)
 
 
-def measure() -> dict[str, list[float]]:
+def logins() -> dict[str, list[float]]:
     from accounts.models import User
     from devices.core import attempts
     from tests.client import PASSWORD, Device
@@ -60,11 +66,39 @@ def measure() -> dict[str, list[float]]:
     return times
 
 
+def addresses() -> Iterator[dict[str, list[float]]]:
+    from django.test import Client
+
+    from accounts.models import User
+    from tests.client import PASSWORD, Device
+
+    def register(email: str) -> Any:
+        return Device().post("/api/register", {"email": email, "password": PASSWORD})
+
+    def sign_up(email: str) -> Any:
+        return Client().post("/accounts/signup/", {"email": email, "password1": PASSWORD})
+
+    def reset(email: str) -> Any:
+        return Client().post("/accounts/password/reset/", {"email": email})
+
+    for ask in (register, sign_up, reset):
+        what = ask.__name__.replace("_", " ")
+        times: dict[str, list[float]] = {f"{what}, known": [], f"{what}, unknown": []}
+        for n in range(ROUNDS):
+            known = User.objects.create_user(f"{ask.__name__}{n}@example.org", PASSWORD)
+            for kind, email in zip(times, (known.email, f"un{known.email}"), strict=True):
+                start = time.process_time()
+                answer = ask(email)
+                times[kind].append(time.process_time() - start)
+                assert answer.status_code in (202, 302), answer.content
+        yield times
+
+
 def report(times: dict[str, list[float]]) -> None:
-    reference = statistics.median(times[REFUSALS[0]])
+    reference = statistics.median(next(iter(times.values())))
     for refusal, seconds in times.items():
         median = statistics.median(seconds)
-        print(f"{refusal:20} {median * 1000:7.1f} ms {median / reference - 1:+7.1%}")
+        print(f"{refusal:24} {median * 1000:7.1f} ms {median / reference - 1:+7.1%}")
 
 
 if __name__ == "__main__":
