@@ -39,10 +39,11 @@ class Bearer(str):
 
 
 class AppSession(Store):
-    """What is remembered of an app that is signed in, always under the key of its DeviceSession.
+    """What is remembered of an app that is signed in, always under the key of its DeviceSession."""
 
-    Django signs it with the name of this class: a cookie with this key would find nothing.
-    """
+    # Django would sign it with the name of this class, and whoever looks for what is kept of a person, or for
+    # what is over, would not find it.
+    key_salt = f"django.contrib.sessions.{Store.__qualname__}"
 
     def __init__(self, session: Any) -> None:
         digest = salted_hmac("accounts.app_session", str(session.pk), algorithm="sha256")
