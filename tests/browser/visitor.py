@@ -83,6 +83,6 @@ class Visitor:
         }
         taken = session.send(
             "Page.captureScreenshot",
-            {"format": "webp", "quality": 80, "clip": clip, "captureBeyondViewport": True},
+            {"format": "webp", "quality": 70, "clip": clip, "captureBeyondViewport": True},
         )
         path.write_bytes(base64.b64decode(taken["data"]))
