@@ -69,10 +69,10 @@ MUTANTS = [
         "too_strange or is_high",
     ),
     Mutant(
-        "reading the past again under the lock",
+        "writing the past over what was read, and over nothing else",
         "devices/core/past.py",
-        "past = _read(LoginPast.objects.filter(user_id=account.pk).first(), login.at)\n    assessment",
-        "assessment",
+        "pk=row.pk, data=row.data",
+        "pk=row.pk",
         "tests/races/test_watch.py",
         "learned",
     ),

@@ -522,3 +522,23 @@ def test_an_ordinary_login_writes_the_past_once_an_hour(alice, at_home, clock):
     assert seen() == first
     clock.shift(2)
     assert seen() > first
+
+
+class Raising:
+    def locate(self, address):
+        raise OSError(address)
+
+
+def out_of_order(login, past):
+    raise ZeroDivisionError
+
+
+def test_a_login_does_without_a_place_and_without_a_rule_that_fails(alice, at_home, settings):
+    settings.DEVICES = {
+        **settings.DEVICES,
+        "GEO_BACKEND": f"{__name__}.Raising",
+        "RISK_RULES": [f"{__name__}.out_of_order"],
+    }
+    session = stranger(alice)
+    assert (session.country, session.risk_level) == ("", RiskLevel.LOW)
+    assert at_home.refresh().status_code == 200

@@ -122,6 +122,11 @@ def prefer(user: AbstractBaseUser, **wanted: bool) -> dict[str, bool]:
     return preferences_of(user)
 
 
+def withdraw() -> int:
+    """Send nothing of what waits, as in a copy of a database; how many these were."""
+    return Notice.objects.filter(done_at__isnull=True).delete()[0]
+
+
 def forget(limit: int) -> int:
     """Delete the first so many notices that were done with long ago; how many these were."""
     old = Notice.objects.filter(done_at__lt=timezone.now() - conf.RETENTION_DAYS)

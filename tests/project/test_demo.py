@@ -3,11 +3,12 @@
 import io
 
 import pytest
+from django.core import mail
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.models import User
-from devices.models import Activity, DeviceSession, RevokeReason, Status
+from devices.models import Activity, DeviceSession, Notice, RevokeReason, Status
 from project.management.commands.demo import PASSWORD, PEOPLE
 from tests.client import Device
 
@@ -43,6 +44,14 @@ def test_its_past_could_have_happened(demo):
 def test_a_stolen_refresh_token_ended_a_session_of_it(demo):
     stolen = DeviceSession.objects.filter(revoke_reason=RevokeReason.REUSE).first()
     assert Activity.objects.filter(session_id=stolen.pk, kind="refresh.reused").exists()
+
+
+def test_somebody_strange_waits_for_an_answer_and_nobody_gets_a_mail(demo):
+    assert {session.user.email for session in DeviceSession.objects.waiting()} == {
+        "alice@example.org",
+        "bob@example.org",
+    }
+    assert not Notice.objects.exists() and not mail.outbox
 
 
 def test_it_refuses_a_database_with_people_in_it(alice, settings):

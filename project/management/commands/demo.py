@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import User
-from devices.core import sessions
+from devices.core import notices, sessions
 from devices.core.client import Client
 from devices.core.tokens import Claims
 from devices.exceptions import RefreshReused
@@ -69,6 +69,12 @@ ROLES = {
     "admin@example.org": "superuser",
     "support@example.org": "staff: sees everybody's sessions and may end them",
 }
+# Whose password somebody else has, who is far away and on a device of their own.
+ROBBED = ("alice@example.org", "bob@example.org")
+STRANGER = Client(
+    "41.58.10.20",
+    f"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) {WEBKIT} Chrome/127.0.0.0 Safari/537.36",
+)
 NAMES = ["Work laptop", "My phone", "Kitchen", "Old one", "Travel"]
 ENDINGS = ["", "", "", "", "", "logout", "logout", "user", "admin", "stolen"]
 SESSIONS_EACH = range(5, 12)
@@ -82,7 +88,9 @@ class Command(BaseCommand):
             raise CommandError("The demo has a superuser with a known password: not without DEBUG.")
         if User.objects.exists():
             raise CommandError("This database has users. The demo is for a fresh one.")
-        logging.disable(logging.WARNING)  # nobody need be told of a past that never was
+        logging.disable(logging.WARNING)
+        # What it would tell people of is not sent, but withdrawn in the end.
+        settings.DEVICES = {**settings.DEVICES, "NOTICE_QUEUE": "worker"}
         try:
             self._fill(random.Random(1))
         finally:
@@ -96,6 +104,11 @@ class Command(BaseCommand):
             address = f"{home}.{chance.randrange(256)}.{chance.randrange(1, 255)}"
             for _ in range(chance.choice(SESSIONS_EACH)):
                 _live(user, Client(address, chance.choice(AGENTS)), chance)
+            if email in ROBBED:
+                with _days_ago(0.1):
+                    sessions.start(user, STRANGER)
+        # Nobody has to be told of a past that never was, least of all people who are none.
+        notices.withdraw()
 
     def _tell(self) -> None:
         active = DeviceSession.objects.active().count()
