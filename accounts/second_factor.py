@@ -5,6 +5,7 @@ allauth by itself remembers a used code in a cache for 30 seconds, and counts th
 """
 
 import base64
+import logging
 import time
 from typing import Any
 
@@ -14,7 +15,7 @@ from allauth.mfa.adapter import DefaultMFAAdapter, get_adapter
 from allauth.mfa.base.forms import BaseAuthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
@@ -25,6 +26,9 @@ from devices.exceptions import OtpInvalid
 from devices.http import newcomer_of
 
 from .models import FACTORS
+
+
+logger = logging.getLogger("accounts")
 
 
 class Authenticators:
@@ -43,7 +47,12 @@ class Authenticators:
         # Locked, so that of two requests with one code the second finds it used up.
         mine = Authenticator.objects.select_for_update().filter(user_id=user.pk)
         for authenticator in mine.exclude(type=Authenticator.Type.WEBAUTHN).order_by("pk"):
-            if _use_up(authenticator, code):
+            try:
+                is_used = _use_up(authenticator, code)
+            except InvalidToken:
+                logger.error("A factor is under a key that is gone: see SECRET_KEY_FALLBACKS.")
+                continue
+            if is_used:
                 authenticator.record_usage()
                 return str(authenticator.type)
         return None

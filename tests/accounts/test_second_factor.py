@@ -118,6 +118,8 @@ def test_AA5_secrets_are_kept_encrypted_and_outlive_a_change_of_the_key(alice, a
     settings.SECRET_KEY = "another secret key for the tests, of no use elsewhere"
     with pytest.raises(InvalidToken):
         decrypted(alice)
+    for code in (app.code(), app.recovery_codes[0]):
+        assert refusal(enter(alice.email, otp=code)) == (401, "otp_invalid")
     settings.SECRET_KEY_FALLBACKS = [old]
     assert decrypted(alice) == app.secret
 
