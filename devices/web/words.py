@@ -26,6 +26,8 @@ METHODS: Final[dict[str, str | Promise]] = {
     "gitlab": "GitLab",
     "apple": "Apple",
     "microsoft": "Microsoft",
+    "oidc": "OpenID Connect",
+    "password_reset": _("New password by mail"),
 }
 
 
