@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from devices.models import DeviceSession, Status
@@ -73,6 +73,10 @@ def state(session: DeviceSession) -> str:
 def grouped(number: float) -> str:
     """A count as the reader's language writes it: 1,234 or 1.234."""
     return number_format(int(number), force_grouping=True)
+
+
+def of_people(number: int) -> str:
+    return ngettext("%(n)s person", "%(n)s people", number) % {"n": grouped(number)}
 
 
 class Row(NamedTuple):

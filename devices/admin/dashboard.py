@@ -21,7 +21,7 @@ from devices.models import DeviceType, Figures, RevokeReason
 
 from . import charts
 from .charts import Bar, Series
-from .columns import grouped
+from .columns import grouped, of_people
 
 NAME = "devices_devicesession_dashboard"
 
@@ -113,7 +113,7 @@ def _tiles(data: dict[str, Any]) -> list[Tile]:
             _("Living sessions"),
             live["sessions"],
             _list(state="active"),
-            _("of %(n)s people") % {"n": grouped(live["people"])},
+            _("of %(people)s") % {"people": of_people(live["people"])},
         ),
         Tile(
             _("Suspicious, waiting for an answer"),

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from devices.core.staff import Revoked, Survey
 
-from .columns import grouped
+from .columns import grouped, of_people
 
 TEMPLATE = "admin/devices/devicesession/revoke_progress.html"
 RESULT = "admin/devices/devicesession/revoke_result.html"
@@ -38,7 +38,7 @@ def reach(sessions: int, people: int) -> str:
     return _("%(sessions)s of %(people)s") % {
         "sessions": ngettext("%(n)s session", "%(n)s sessions", sessions)
         % {"n": grouped(sessions)},
-        "people": ngettext("%(n)s person", "%(n)s people", people) % {"n": grouped(people)},
+        "people": of_people(people),
     }
 
 

@@ -126,6 +126,9 @@ class Selection:
         ):
             if (moment := getattr(self, name)) is not None:
                 times &= Q(**{lookup: moment})
+        if self.active_before is not None:
+            # It began before that, too, and of this there is an index.
+            times &= Q(created_at__lt=self.active_before)
         return times
 
 

@@ -80,6 +80,7 @@ def test_no_filter_of_the_list_reads_the_whole_table(viewer, alice, bystanders, 
         ({"status": "revoked"}, "devices_revoked"),
         ({"status": "expired"}, "devices_expiring"),
         ({"issued_after": "2026-03-01T00:00:00Z"}, "devices_newest"),
+        ({"active_before": "2026-03-01T00:00:00Z"}, "devices_newest"),
     ],
 )
 def test_each_filter_has_its_index(alice, bystanders, given, index):
