@@ -27,7 +27,6 @@ from devices.http import newcomer_of
 
 from .models import FACTORS
 
-
 logger = logging.getLogger("accounts")
 
 
