@@ -38,6 +38,7 @@ STAFF_API = "tests/devices/api/test_staff.py"
 STEPUP = "devices/core/stepup.py"
 NOTICES = "devices/core/notices.py"
 WATCH = "tests/test_watch.py"
+PRIVACY = "tests/devices/core/test_privacy.py"
 
 
 class Mutant(NamedTuple):
@@ -673,6 +674,63 @@ MUTANTS = [
         "ignore_conflicts=True)\n        Tally.objects.filter(**place, count=0).update",
         "tests/devices/core/test_staff_races.py",
         "at_once",
+    ),
+    # What is forgotten, and of whom.
+    Mutant(
+        "a row that says whether its addresses are whole",
+        "devices/core/attempts.py",
+        'created_at__gte=F("precise_since"))',
+        "created_at__isnull=False)",
+        PRIVACY,
+        "makes_no_stranger",
+    ),
+    Mutant(
+        "another look at a session that comes back after it was shortened",
+        "devices/core/privacy.py",
+        "default=Value(now),",
+        "default=Value(None),",
+        PRIVACY,
+        "comes_back",
+    ),
+    Mutant(
+        "addresses found within the data of a line",
+        "devices/core/traces.py",
+        "return _ADDRESS.sub(_shortened, value)",
+        "return value",
+        PRIVACY,
+        "data_of_a_line",
+    ),
+    Mutant(
+        "clearing what no foreign key reaches",
+        "devices/receivers.py",
+        "    erasure.account_leaves(instance)\n",
+        "",
+        "tests/devices/core/test_erasure.py",
+        "delete",
+    ),
+    Mutant(
+        "the apostrophe before a formula",
+        "devices/core/history.py",
+        "return _FORMULA.sub(",
+        "return cell or _FORMULA.sub(",
+        "tests/devices/api/test_history_file.py",
+        "no_cell_is_a_formula",
+    ),
+    Mutant(
+        "refusing an empty filter",
+        "devices/core/selection.py",
+        "    if not text:\n        raise",
+        "    if False:\n        raise",
+        "tests/devices/core/test_selection.py",
+        "not_understood",
+    ),
+    Mutant(
+        "the moment until which a session must have begun to be meant",
+        "devices/management/commands/revoke_sessions.py",
+        ".filter(created_at__lte=timezone.now())",
+        "",
+        "tests/devices/management/test_revoke_sessions.py",
+        "begins_meanwhile",
     ),
 ]
 

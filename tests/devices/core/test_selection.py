@@ -89,6 +89,10 @@ def test_how_a_session_stands(three, clock):
 
 
 REFUSED = {
+    "email": [],
+    "user_agent": [],
+    "os": [],
+    "browser": [],
     "user": ["x", "1.5", "alice@example.org", "9" * 300],
     "ip": ["1.2.3", "1.2.3.4/33", "::/129", "fe80::1%eth0", "localhost", "203.0.113.0-9"],
     "last_ip": ["x"],

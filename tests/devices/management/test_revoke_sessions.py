@@ -160,6 +160,19 @@ def test_interrupted_it_tells_what_it_did_and_the_next_run_does_the_rest(crowd, 
     assert run("--all", *WHY) == "Revoked: 3 sessions of 1 person.\n"
 
 
+def test_a_session_that_begins_meanwhile_is_not_meant(crowd, alice, clock, monkeypatch):
+    whole = staff.revoking
+
+    def begin_first(*args, **kwargs):
+        clock.shift(1)
+        sessions.start(alice, Client("203.0.113.7", CHROME))
+        yield from whole(*args, **kwargs)
+
+    monkeypatch.setattr(staff, "revoking", begin_first)
+    assert run("--all", *WHY) == "Revoked: 5 sessions of 2 people.\n"
+    assert DeviceSession.objects.active().count() == 1
+
+
 def test_every_batch_costs_the_same(
     crowd, alice, bystanders, monkeypatch, django_assert_max_num_queries
 ):
