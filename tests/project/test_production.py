@@ -1,6 +1,7 @@
 """The environment alone makes it a production site."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -34,6 +35,28 @@ def test_djangos_deployment_checks_find_nothing_to_warn_of(database):
     checked = check(DATABASE_URL=database)
     assert checked.returncode == 0, checked.stderr
     assert "no issues (0 silenced)" in checked.stdout
+
+
+def test_migrating_makes_all_that_a_site_needs(tmp_path):
+    """The suite's own database has the table of the cache without it."""
+    file = tmp_path / "site.sqlite3"
+    done = subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, **PRODUCTION, "DATABASE_URL": f"sqlite:///{file}"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    with sqlite3.connect(file) as database:
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+    database.close()
+    assert {
+        "accounts_user",
+        "devices_devicesession",
+        settings.CACHES["default"]["LOCATION"],
+    } <= tables
 
 
 @pytest.mark.parametrize(
