@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
+# How many processes share the suite, each with a database of its own; 0 for this one alone.
+JOBS ?= 2
 
 # The README says so.
 export DJANGO_RUNSERVER_HIDE_WARNING = true
@@ -22,7 +24,7 @@ demo: .venv/run .env  ## the same over a database of its own, made anew, full of
 
 test: .venv/dev  ## the suite, on SQLite or on what DATABASE_URL names
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest $(PYTEST)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile $(PYTEST)
 
 races: .venv/dev  ## all rounds of the races, on the PostgreSQL that DATABASE_URL names, and a long walk beside the model
 	RACE_ROUNDS=200 MODEL_STEPS=10000 $(BIN)/pytest tests/races tests/test_model_machine.py
