@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,15 @@ def purge() -> None:
     """Clean up as the command does, and tell of each batch: how many rows, in how many milliseconds."""
     from devices.core import cleanup
 
+    for _ in cleanup.unhurried(told(cleanup.purge())):
+        pass
+
+
+def told(batches: Iterator[int]) -> Iterator[int]:
     begin = time.perf_counter()
-    for size in cleanup.purge():
-        now = time.perf_counter()
-        print(json.dumps([size, (now - begin) * 1000]), flush=True)
+    for size in batches:
+        print(json.dumps([size, (time.perf_counter() - begin) * 1000]), flush=True)
+        yield size
         begin = time.perf_counter()
 
 

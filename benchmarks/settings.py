@@ -21,6 +21,7 @@ HEADLESS_JWT_ALGORITHM = "HS256"
 HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True
 HEADLESS_ONLY = True
 HEADLESS_FRONTEND_URLS: dict[str, str] = {}
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 # One database, and it stays open: what is compared is what comes on top.
 DATABASES["default"]["CONN_MAX_AGE"] = None
 DATABASES["default"]["TEST"] = {"NAME": env.str("BENCH_DATABASE", default="devices_bench")}

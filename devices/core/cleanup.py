@@ -1,5 +1,6 @@
 """Deleting what is over: sessions that nobody came back to, and what is past its retention."""
 
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -50,6 +51,16 @@ def purge(inactive: timedelta | None = None, *, batch_size: int = 1000) -> Itera
 def purge_activities(*, batch_size: int = 1000) -> Iterator[int]:
     """Delete the lines of the log past their retention, as `purge` does."""
     return _purge(_past(), batch_size)
+
+
+def unhurried(batches: Iterator[int]) -> Iterator[int]:
+    """The batches, with a rest after each as long as it took: others want the machine, too."""
+    begin = time.perf_counter()
+    for size in batches:
+        took = time.perf_counter() - begin
+        yield size
+        time.sleep(took)
+        begin = time.perf_counter()
 
 
 def purge_some(begun: uuid.UUID) -> None:

@@ -111,6 +111,6 @@ class Command(BaseCommand):
     @staticmethod
     def _bar(batches: Iterator[int], unit: str, total: int | None) -> Iterator[int]:
         with tqdm(total=total, unit=f" {unit}", disable=None, leave=False) as bar:
-            for size in batches:
+            for size in cleanup.unhurried(batches):
                 yield size
                 bar.update(size)

@@ -138,6 +138,20 @@ def test_a_purge_that_is_stopped_goes_on_where_it_was(crowd):
     assert list(cleanup.purge(batch_size=2)) == [2, 1, 1]
 
 
+def test_it_rests_after_each_batch_as_long_as_that_took(monkeypatch):
+    now, rests = [0.0], []
+    monkeypatch.setattr(cleanup.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(cleanup.time, "sleep", rests.append)
+
+    def batches():
+        for took in (1, 2, 4):
+            now[0] += took
+            yield took * 10
+
+    assert list(cleanup.unhurried(batches())) == [10, 20, 40]
+    assert rests == [1, 2, 4]
+
+
 @pytest.mark.parametrize("stretch", [2, 7, 100_000])
 def test_rows_of_one_instant_are_all_found(start, clock, stretch, monkeypatch):
     [start() for _ in range(7)]  # the clock stands still
