@@ -92,6 +92,7 @@ STAFF = {
     "admin-dashboard": "/admin/devices/devicesession/dashboard/",
     "admin-sessions": "/admin/devices/devicesession/",
     "admin-session": "/admin/devices/devicesession/{strange}/change/",
+    "admin-activity": "/admin/devices/activity/",
     "admin-user": "/admin/accounts/user/{user}/change/",
 }
 
