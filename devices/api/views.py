@@ -132,6 +132,9 @@ class HistoryViewSet(CallersSessions, mixins.ListModelMixin):
         return DeviceSession.objects.filter(user_id=self.request.user.pk)
 
     def list(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if request.query_params.getlist("format") not in ([], ["json"], ["csv"]):
+            # DRF takes an empty one for none, and the last of several.
+            raise NotFound
         if isinstance(request.accepted_renderer, CSVRenderer):
             # A file has no pages, yet what makes no sense is refused as ever.
             NewestSessionsFirst().get_page_size(request)
