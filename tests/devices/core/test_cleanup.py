@@ -138,7 +138,7 @@ def test_a_purge_that_is_stopped_goes_on_where_it_was(crowd):
     assert list(cleanup.purge(batch_size=2)) == [2, 1, 1]
 
 
-def test_it_rests_after_each_batch_as_long_as_that_took(monkeypatch):
+def test_it_rests_after_each_batch_twice_as_long_as_that_took(monkeypatch):
     now, rests = [0.0], []
     monkeypatch.setattr(cleanup.time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(cleanup.time, "sleep", rests.append)
@@ -149,7 +149,7 @@ def test_it_rests_after_each_batch_as_long_as_that_took(monkeypatch):
             yield took * 10
 
     assert list(cleanup.unhurried(batches())) == [10, 20, 40]
-    assert rests == [1, 2, 4]
+    assert rests == [2, 4, 8]
 
 
 @pytest.mark.parametrize("stretch", [2, 7, 100_000])
