@@ -20,7 +20,8 @@ from django.utils.translation import gettext_lazy as _
 
 from devices.backends import is_text
 from devices.conf import conf
-from devices.core import second_factor, stepup
+from devices.core import stepup
+from devices.core.proof import second_factor
 from devices.exceptions import TooManyAttempts
 from devices.http import client_of, session_at_hand
 

@@ -19,7 +19,8 @@ from django.utils.module_loading import import_string
 from rest_framework.exceptions import AuthenticationFailed
 
 from devices.api.authentication import DeviceSessionAuthentication
-from devices.core import sessions, tokens
+from devices.core import sessions
+from devices.core.life import tokens
 from devices.exceptions import SessionError
 from devices.http import client_of
 from devices.web.cookie import ID

@@ -21,7 +21,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.crypto import salted_hmac
 
-from devices.core import second_factor
+from devices.core.proof import second_factor
 from devices.exceptions import OtpInvalid
 from devices.http import newcomer_of
 

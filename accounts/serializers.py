@@ -11,7 +11,8 @@ from rest_framework.exceptions import APIException, Throttled
 
 from devices.api import serializers as api
 from devices.api.fields import TextField, no_controls
-from devices.core import attempts, tokens
+from devices.core.life import tokens
+from devices.core.proof import attempts
 from devices.exceptions import TooManyAttempts
 from devices.http import client_of
 

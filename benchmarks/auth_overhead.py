@@ -99,9 +99,10 @@ def contestants(user: Any) -> Iterator[Contestant]:
     from trusted_devices.models import TrustedDevice
 
     from devices.api.authentication import DeviceSessionAuthentication
-    from devices.core import bus, sessions, tokens
-    from devices.core.client import Client
-    from devices.core.memory import memory
+    from devices.core import sessions
+    from devices.core.caller.client import Client
+    from devices.core.life import bus, tokens
+    from devices.core.life.memory import memory
 
     factory = RequestFactory()
 
@@ -179,7 +180,7 @@ def measure(rounds: int, requests: int) -> str:
     from django.db import connection
     from django.test.utils import setup_databases, teardown_databases
 
-    from devices.core import bus
+    from devices.core.life import bus
 
     logging.disable()
     made = setup_databases(verbosity=0, interactive=False)

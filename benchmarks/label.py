@@ -51,8 +51,8 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
     before, start = _resident(), time.process_time()
-    from devices.core.agents.hints import HINT_HEADERS
-    from devices.core.client import Client, clean_user_agent, label
+    from devices.core.caller.agents.hints import HINT_HEADERS
+    from devices.core.caller.client import Client, clean_user_agent, label
 
     imported = time.process_time() - start
     start = time.process_time()

@@ -118,7 +118,7 @@ def fill(sessions: int) -> None:
     from django.db import connection
 
     from devices.core import sessions as verbs
-    from devices.core.client import Client
+    from devices.core.caller.client import Client
     from devices.models import Activity, DeviceSession
 
     call_command("migrate", verbosity=0)

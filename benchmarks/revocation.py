@@ -24,9 +24,10 @@ from .scale import SERVER
 
 def worker() -> None:
     """Ask for one token after another, each until it is refused; tell when that was."""
-    from devices.core import bus, sessions
-    from devices.core.client import Client
-    from devices.core.memory import memory
+    from devices.core import sessions
+    from devices.core.caller.client import Client
+    from devices.core.life import bus
+    from devices.core.life.memory import memory
     from devices.exceptions import SessionRevoked
 
     bus.listen()
@@ -50,8 +51,9 @@ def measure(times: int, bus_url: str) -> str:
     from django.db import connection
     from django.test.utils import setup_databases, teardown_databases
 
-    from devices.core import sessions, tokens
-    from devices.core.client import Client
+    from devices.core import sessions
+    from devices.core.caller.client import Client
+    from devices.core.life import tokens
     from devices.models import RevokeReason
 
     made = setup_databases(verbosity=0, interactive=False)

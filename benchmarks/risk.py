@@ -24,11 +24,11 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
 
-from devices.core.client import Client, Label, label  # noqa: E402
-from devices.core.device_key import likeness, proven_key  # noqa: E402
-from devices.core.geo import Location  # noqa: E402
-from devices.core.past import learned  # noqa: E402
-from devices.core.risk import Assessment, Login, Past, assess  # noqa: E402
+from devices.core.caller.client import Client, Label, label  # noqa: E402
+from devices.core.caller.device_key import likeness, proven_key  # noqa: E402
+from devices.core.caller.geo import Location  # noqa: E402
+from devices.core.watch.past import learned  # noqa: E402
+from devices.core.watch.risk import Assessment, Login, Past, assess  # noqa: E402
 from devices.models import RiskLevel  # noqa: E402
 
 # The behaviour. Shares are of people, days or logins, as the name says.

@@ -60,8 +60,9 @@ class Site:
     def sign_in_staff(self) -> None:
         from django.contrib.auth import get_user_model
 
-        from devices.core import sessions, tokens
-        from devices.core.client import Client
+        from devices.core import sessions
+        from devices.core.caller.client import Client
+        from devices.core.life import tokens
 
         model: Any = get_user_model()
         staff = model.objects.filter(email="staff@example.org").first()
@@ -127,7 +128,7 @@ class Site:
 
         from django.utils import timezone
 
-        from devices.core import tokens
+        from devices.core.life import tokens
         from devices.models import DeviceSession
 
         now = timezone.now()
@@ -143,8 +144,8 @@ class Site:
 
     def _expect(self, user: int) -> None:
         """Somebody who has tried to sign in before: an ordinary login."""
-        from devices.core import attempts
-        from devices.core.client import Client
+        from devices.core.caller.client import Client
+        from devices.core.proof import attempts
 
         attempts.begin(population.email(user), Client("10.255.0.1")).succeeded()
 

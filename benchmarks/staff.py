@@ -72,8 +72,10 @@ def measure(number: int) -> None:
     from django.test import Client as Browser
     from django.test.utils import CaptureQueriesContext, setup_databases, teardown_databases
 
-    from devices.core import figures, sessions, staff, tokens
-    from devices.core.client import Client
+    from devices.core import sessions
+    from devices.core.caller.client import Client
+    from devices.core.life import tokens
+    from devices.core.oversight import figures, staff
     from devices.models import DeviceSession
 
     made = setup_databases(verbosity=0, interactive=False)

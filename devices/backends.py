@@ -6,11 +6,13 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
-from devices.core import attempts, audit
-from devices.core.audit import Event
-from devices.core.client import Client
 from devices.exceptions import TooManyAttempts
 from devices.http import newcomer_of
+
+from .core.caller.client import Client
+from .core.log import audit
+from .core.log.audit import Event
+from .core.proof import attempts
 
 
 def is_text(value: str) -> bool:
@@ -23,7 +25,7 @@ def is_text(value: str) -> bool:
 
 
 class LimitedModelBackend(ModelBackend):
-    """Django's ModelBackend for every way in (API, admin, pages), within the limits of `core.attempts`."""
+    """Django's ModelBackend for every way in (API, admin, pages), within the limits of `core.proof`."""
 
     def authenticate(
         self,

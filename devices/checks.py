@@ -18,7 +18,7 @@ from rest_framework_simplejwt import settings as simplejwt
 from rest_framework_simplejwt.views import TokenViewBase
 
 from .conf import Conf
-from .core import background, risk
+from .core.watch import background, risk
 from .models import DeviceSession
 
 # RFC 7518 §3.2: a key of at least the size of the hash.

@@ -124,7 +124,7 @@ class Conf:
     @property
     def GEO_BACKEND(self) -> str:
         """Dotted path of what finds the place of an address."""
-        return str(self._get("GEO_BACKEND", "devices.core.geo.Iptocc"))
+        return str(self._get("GEO_BACKEND", "devices.core.caller.geo.Iptocc"))
 
     @property
     def RISK_LEVELS(self) -> dict[str, int | None]:

@@ -21,10 +21,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from rest_framework.request import Request
 
 from .conf import conf
-from .core import activity, address
-from .core.agents.hints import HINT_HEADERS
-from .core.client import Client, clean_user_agent
-from .core.device_key import PAGES
+from .core.caller import address
+from .core.caller.agents.hints import HINT_HEADERS
+from .core.caller.client import Client, clean_user_agent
+from .core.caller.device_key import PAGES
+from .core.log import activity
 from .models import DeviceSession
 
 APP_ID_LENGTH: Final = 128

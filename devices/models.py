@@ -51,7 +51,7 @@ class Status(models.TextChoices):
 
 
 class RiskLevel(models.TextChoices):
-    """How strange a login was, judged by `core.risk`. From MEDIUM on it is suspicious."""
+    """How strange a login was, judged by `core.watch.risk`. From MEDIUM on it is suspicious."""
 
     NONE = "none", _("None")
     LOW = "low", _("Low")
@@ -168,7 +168,7 @@ class DeviceSession(models.Model):
         db_index=False,
     )
 
-    # Addresses seen before this are shortened, and what came with them is dropped (`core.privacy`); None: all
+    # Addresses seen before this are shortened, and what came with them is dropped (`core.forget`); None: all
     # of them. One seen at `created_at` or `last_active` is whole if that is not before it.
     precise_since = models.DateTimeField(null=True, blank=True, default=EVER)
 
@@ -266,7 +266,7 @@ class DeviceSession(models.Model):
 
 
 class Activity(models.Model):
-    """Something that happened in a session. Written by `core.activity` alone, never changed."""
+    """Something that happened in a session. Written by `core.log.activity` alone, never changed."""
 
     # Without a constraint: the log is kept when the session goes, with the id it had.
     session = models.ForeignKey(
@@ -313,7 +313,7 @@ class Activity(models.Model):
 class LoginLimit(models.Model):
     """How often a password was tried of late, for one account or from one address.
 
-    Written by `core.attempts` alone. `key` is a digest: what people type into a login form is not kept.
+    Written by `core.proof.attempts` alone. `key` is a digest: what people type into a login form is not kept.
     """
 
     key = models.CharField(primary_key=True, max_length=64)
@@ -334,7 +334,7 @@ class LoginLimit(models.Model):
 
 
 class Tally(models.Model):
-    """How many things of a kind happened in an hour. Written by `core.tally` alone."""
+    """How many things of a kind happened in an hour. Written by `core.log.tally` alone."""
 
     hour = models.DateTimeField()
     kind = models.CharField(max_length=32)
@@ -354,7 +354,7 @@ class Tally(models.Model):
 
 
 class Figures(models.Model):
-    """What staff see of all sessions at a glance. One row, written by `core.figures` alone."""
+    """What staff see of all sessions at a glance. One row, written by `core.oversight.figures` alone."""
 
     data = models.JSONField(default=dict)
     counted_at = models.DateTimeField(null=True, blank=True)
@@ -371,7 +371,7 @@ class Figures(models.Model):
 
 
 class LoginPast(models.Model):
-    """What is remembered of a user's logins, to tell a strange one. Written by `core.past` alone.
+    """What is remembered of a user's logins, to tell a strange one. Written by `core.watch.past` alone.
 
     One compact row, so that a login reads it at one go; it outlives the sessions and holds no address.
     """
@@ -406,7 +406,7 @@ class NoticeOutcome(models.TextChoices):
 
 
 class Notice(models.Model):
-    """A mail that has to be sent. Written by `core.notices` alone, in the transaction of what it tells of."""
+    """A mail that has to be sent. Written by `core.watch` alone, in the transaction of what it tells of."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
@@ -440,7 +440,7 @@ class Notice(models.Model):
 
 
 class NoticePreferences(models.Model):
-    """Which mails a user does without. What is critical cannot be switched off. Written by `core.notices`."""
+    """Which mails a user does without. What is critical cannot be switched off. Written by `core.watch`."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"

@@ -10,7 +10,10 @@ from django.db.models.signals import post_migrate, post_save, pre_delete
 from django.dispatch import receiver
 from django.utils import timezone
 
-from .core import attempts, background, erasure, notices, sessions, triggers
+from .core import erasure, sessions
+from .core.life import triggers
+from .core.proof import attempts
+from .core.watch import background, notices
 from .http import session_at_hand
 from .models import NoticeKind
 

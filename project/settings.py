@@ -176,7 +176,7 @@ DEVICES = {
 }
 # A city database of MaxMind or DB-IP; without one the country is known, from data the package brings along.
 if GEOIP_PATH := env.str("GEOIP_PATH", default=""):
-    DEVICES["GEO_BACKEND"] = "devices.core.geo.GeoIP2"
+    DEVICES["GEO_BACKEND"] = "devices.core.caller.geo.GeoIP2"
 
 # Parsed user agents are not worth a cache that anybody can fill and so empty for everybody else.
 USER_AGENTS_CACHE = None

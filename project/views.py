@@ -8,7 +8,8 @@ from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.authentication import SessionAuthentication
 
-from devices.core import liveness, sessions
+from devices.core import sessions
+from devices.core.life import liveness
 
 
 class HomeView(TemplateView):

@@ -15,9 +15,13 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 
-SESSIONS = "devices/core/sessions.py"
-LIVENESS = "devices/core/liveness.py"
-TOKENS = "devices/core/tokens.py"
+ROWS = "devices/core/sessions/rows.py"
+ENDING = "devices/core/sessions/ending.py"
+BEGINNING = "devices/core/sessions/beginning.py"
+USING = "devices/core/sessions/using.py"
+OWNING = "devices/core/sessions/owning.py"
+LIVENESS = "devices/core/life/liveness.py"
+TOKENS = "devices/core/life/tokens.py"
 
 LINEAGE = "tests/test_lineage.py"
 INTERLEAVINGS = "tests/test_interleavings.py"
@@ -31,14 +35,14 @@ WAYS_IN = "tests/test_ways_in.py"
 FACTOR = "accounts/second_factor.py"
 DOORS = "tests/test_every_door.py"
 
-STAFF = "devices/core/staff.py"
-STAFFS = "tests/devices/core/test_staff.py"
+STAFF = "devices/core/oversight/staff.py"
+STAFFS = "tests/devices/core/oversight/test_staff.py"
 STAFF_API = "tests/devices/api/test_staff.py"
 
 STEPUP = "devices/core/stepup.py"
-NOTICES = "devices/core/notices.py"
+NOTICES = "devices/core/watch/notices.py"
 WATCH = "tests/test_watch.py"
-PRIVACY = "tests/devices/core/test_privacy.py"
+PRIVACY = "tests/devices/core/forget/test_privacy.py"
 
 
 class Mutant(NamedTuple):
@@ -55,15 +59,15 @@ MUTANTS = [
     # Strange sign-ins, and what comes of them.
     Mutant(
         "hours, not days, in the speed of travel",
-        "devices/core/risk.py",
+        "devices/core/watch/risk.py",
         "/ timedelta(hours=1), 0.0)",
         "/ timedelta(days=1), 0.0)",
-        "tests/devices/core/test_risk.py",
+        "tests/devices/core/watch/test_risk.py",
         "EL7",
     ),
     Mutant(
         "no learning from what is too strange",
-        "devices/core/past.py",
+        "devices/core/watch/past.py",
         "if not assessment.is_at_least(RiskLevel.HIGH):",
         "if True:",
         WATCH,
@@ -71,7 +75,7 @@ MUTANTS = [
     ),
     Mutant(
         "writing the past over what was read, and over nothing else",
-        "devices/core/past.py",
+        "devices/core/watch/past.py",
         "pk=row.pk, data=row.data",
         "pk=row.pk",
         "tests/races/test_watch.py",
@@ -87,7 +91,7 @@ MUTANTS = [
     ),
     Mutant(
         "an answer that counts once",
-        SESSIONS,
+        OWNING,
         "pk=session_id, user_id=session.user_id, reviewed_at__isnull=True",
         "pk=session_id, user_id=session.user_id",
         "tests/races/test_watch.py",
@@ -95,7 +99,7 @@ MUTANTS = [
     ),
     Mutant(
         "the age of a link",
-        "devices/core/review.py",
+        "devices/core/watch/review.py",
         ", max_age=LIFETIME",
         "",
         WATCH,
@@ -114,12 +118,12 @@ MUTANTS = [
         NOTICES,
         '"due_at": now + conf.NOTICE_LEASE',
         '"done_at": now',
-        "tests/devices/core/test_notices.py",
+        "tests/devices/core/watch/test_notices.py",
         "R05",
     ),
     Mutant(
         "text in mails that no mail program makes a link of",
-        "devices/core/notifications.py",
+        "devices/core/watch/notifications.py",
         '.replace("://", ": //")',
         "",
         WATCH,
@@ -128,7 +132,7 @@ MUTANTS = [
     # Refresh and replay.
     Mutant(
         "compare and swap of the generation",
-        SESSIONS,
+        USING,
         "filter(generation=session.generation, expires_at__gt=now)",
         "filter(expires_at__gt=now)",
         INTERLEAVINGS,
@@ -136,7 +140,7 @@ MUTANTS = [
     ),
     Mutant(
         "compare and swap of the generation",
-        SESSIONS,
+        USING,
         "filter(generation=session.generation, expires_at__gt=now)",
         "filter(expires_at__gt=now)",
         RACES,
@@ -152,7 +156,7 @@ MUTANTS = [
     ),
     Mutant(
         "the same successor for who lost the race",
-        SESSIONS,
+        USING,
         "    if _may_repeat(session, claims.generation, now):\n        return session\n",
         "",
         RACES,
@@ -160,7 +164,7 @@ MUTANTS = [
     ),
     Mutant(
         "the grace for two tabs",
-        SESSIONS,
+        USING,
         "return in_grace or session.generation_used < session.generation",
         "return session.generation_used < session.generation",
         LINEAGE,
@@ -168,7 +172,7 @@ MUTANTS = [
     ),
     Mutant(
         "recovery of an answer lost hours ago",
-        SESSIONS,
+        USING,
         "return in_grace or session.generation_used < session.generation",
         "return in_grace",
         LINEAGE,
@@ -176,7 +180,7 @@ MUTANTS = [
     ),
     Mutant(
         "the end of the grace",
-        SESSIONS,
+        USING,
         "return in_grace or session.generation_used < session.generation",
         "return True",
         LINEAGE,
@@ -184,7 +188,7 @@ MUTANTS = [
     ),
     Mutant(
         "the end of the grace",
-        SESSIONS,
+        USING,
         "return in_grace or session.generation_used < session.generation",
         "return True",
         MACHINE,
@@ -192,7 +196,7 @@ MUTANTS = [
     ),
     Mutant(
         "the grace for the predecessor only",
-        SESSIONS,
+        USING,
         "    if generation != session.generation - 1:\n        return False\n",
         "",
         LINEAGE,
@@ -200,15 +204,15 @@ MUTANTS = [
     ),
     Mutant(
         "noting that a successor was used",
-        SESSIONS,
-        " and generation <= session.generation_used:",
-        ":",
+        USING,
+        "if is_due or claims.generation > session.generation_used:",
+        "if is_due:",
         LINEAGE,
         "A14",
     ),
     Mutant(
         "the end of a session whose token is replayed",
-        SESSIONS,
+        USING,
         "if revoke(session, reason=RevokeReason.REUSE):",
         "if False:",
         LINEAGE,
@@ -216,7 +220,7 @@ MUTANTS = [
     ),
     Mutant(
         "signals after commit",
-        SESSIONS,
+        ROWS,
         "transaction.on_commit(lambda: signal.send_robust(sender=DeviceSession, **arguments))",
         "signal.send_robust(sender=DeviceSession, **arguments)",
         LINEAGE,
@@ -241,7 +245,7 @@ MUTANTS = [
     ),
     Mutant(
         "the absolute limit",
-        SESSIONS,
+        USING,
         '"expires_at": min(now + conf.IDLE_LIMIT, session.absolute_expires_at),',
         '"expires_at": now + conf.IDLE_LIMIT, "absolute_expires_at": now + conf.SESSION_MAX_AGE,',
         LINEAGE,
@@ -249,7 +253,7 @@ MUTANTS = [
     ),
     Mutant(
         "the absolute limit",
-        SESSIONS,
+        USING,
         '"expires_at": min(now + conf.IDLE_LIMIT, session.absolute_expires_at),',
         '"expires_at": now + conf.IDLE_LIMIT, "absolute_expires_at": now + conf.SESSION_MAX_AGE,',
         MACHINE,
@@ -257,7 +261,7 @@ MUTANTS = [
     ),
     Mutant(
         "a refresh that is no login",
-        SESSIONS,
+        USING,
         '        "rotated_at": now,\n        "expires_at"',
         '        "rotated_at": now,\n        "authenticated_at": now,\n        "expires_at"',
         LINEAGE,
@@ -265,9 +269,9 @@ MUTANTS = [
     ),
     Mutant(
         "no token at rest",
-        SESSIONS,
+        BEGINNING,
         '"session.started", {"method": method}',
-        '"session.started", {"method": __import__("devices.core.tokens").core.tokens.issue(session)}',
+        '"session.started", {"method": __import__("devices.core.life.tokens").core.tokens.issue(session)}',
         LINEAGE,
         "S08",
     ),
@@ -282,7 +286,7 @@ MUTANTS = [
     ),
     Mutant(
         "WHERE revoked_at IS NULL",
-        SESSIONS,
+        ROWS,
         "pk=session.pk, user_id=session.user_id, revoked_at__isnull=True",
         "pk=session.pk, user_id=session.user_id",
         INTERLEAVINGS,
@@ -290,7 +294,7 @@ MUTANTS = [
     ),
     Mutant(
         "the refusal where another request wrote the end down",
-        SESSIONS,
+        USING,
         "            revoke(session, reason=reason)\n            raise SessionRevoked\n",
         "            if revoke(session, reason=reason):\n                raise SessionRevoked\n",
         INTERLEAVINGS,
@@ -306,9 +310,9 @@ MUTANTS = [
     ),
     Mutant(
         "the least recently active session as the one to go",
-        SESSIONS,
-        '"-last_active", "-created_at"',
-        '"last_active", "created_at"',
+        BEGINNING,
+        "(session.last_active, session.created_at), reverse=True)",
+        "(session.last_active, session.created_at))",
         MACHINE,
         "",
     ),
@@ -322,7 +326,7 @@ MUTANTS = [
     ),
     Mutant(
         "the word to those who remember a session",
-        SESSIONS,
+        ENDING,
         "    liveness.forget(session.user_id for session in sessions)\n",
         "",
         RACES,
@@ -338,7 +342,7 @@ MUTANTS = [
     ),
     Mutant(
         "the lock of the rows a clean-up takes",
-        "devices/core/cleanup.py",
+        "devices/core/forget/cleanup.py",
         ".order_by(way.column).select_for_update(skip_locked=True)",
         ".order_by(way.column)",
         RACES,
@@ -354,7 +358,7 @@ MUTANTS = [
     ),
     Mutant(
         "the lock of the rows in which an attempt is counted",
-        "devices/core/attempts.py",
+        "devices/core/proof/attempts.py",
         "(%(subquery)s FOR UPDATE)",
         "(%(subquery)s)",
         "tests/test_guessing.py",
@@ -363,8 +367,8 @@ MUTANTS = [
     # What concerns all sessions of a user.
     Mutant(
         "the user's row locked by a login",
-        SESSIONS,
-        "        account = _lock(user)\n        if not _is_same(account, user):\n"
+        BEGINNING,
+        "        account = _lock_with_past(user)\n        if not is_same(account, user):\n"
         "            raise AccountNotActive\n        now =",
         "        account = get_user_model().objects.get(pk=user.pk)\n        now =",
         RACES,
@@ -372,15 +376,15 @@ MUTANTS = [
     ),
     Mutant(
         "the user's row locked by revoke-all",
-        SESSIONS,
-        "        account = _lock(user)\n        if account is None:",
+        ENDING,
+        "        account = lock(user)\n        if account is None:",
         "        account = user\n        if account is None:",
         RACES,
         "racing_logins",
     ),
     Mutant(
         "the password compared under the lock",
-        SESSIONS,
+        ROWS,
         "account.is_active and account.password == user.password",
         "account.is_active",
         RACES,
@@ -396,15 +400,15 @@ MUTANTS = [
     ),
     Mutant(
         "the least recently active session as the one to go",
-        SESSIONS,
-        '"-last_active", "-created_at"',
-        '"last_active", "created_at"',
+        BEGINNING,
+        "(session.last_active, session.created_at), reverse=True)",
+        "(session.last_active, session.created_at))",
         RACES,
         "A23",
     ),
     Mutant(
         "locks that leave the row to foreign keys",
-        SESSIONS,
+        ROWS,
         "select_for_update(no_key=True)",
         "select_for_update()",
         RACES,
@@ -431,12 +435,12 @@ MUTANTS = [
     ),
     Mutant(
         "asking for session and user together",
-        SESSIONS,
-        "    session = _living(claims, client_of)\n    now = timezone.now()\n"
+        USING,
+        "    session = find_living(claims, client_of)\n    now = timezone.now()\n"
         "    if session.last_active > ",
         "    owner = DeviceSession.objects.filter(pk=claims.session_id).values_list('user_id', flat=True)\n"
         "    claims = claims._replace(user_id=str(owner.first()))\n"
-        "    session = _living(claims, client_of)\n    now = timezone.now()\n"
+        "    session = find_living(claims, client_of)\n    now = timezone.now()\n"
         "    if session.last_active > ",
         COOKIES,
         "A10",
@@ -467,7 +471,7 @@ MUTANTS = [
     ),
     Mutant(
         "knowing a browser at the login by the session of its cookie",
-        "devices/core/device_key.py",
+        "devices/core/caller/device_key.py",
         "    keys = {proven_key(user_id, client), proven_key(user_id, replace(client, origin=PAGES))}",
         "    keys = {proven_key(user_id, client)}",
         COOKIES,
@@ -508,7 +512,7 @@ MUTANTS = [
     # The second factor.
     Mutant(
         "second factor: no session begins without it",
-        SESSIONS,
+        BEGINNING,
         "    if not mfa and second_factor.required_of(user):\n        raise OtpRequired\n",
         "",
         DOORS,
@@ -540,7 +544,7 @@ MUTANTS = [
     ),
     Mutant(
         "second factor: a right password gives no tries at codes back",
-        "devices/core/attempts.py",
+        "devices/core/proof/attempts.py",
         '_begin("code", "known for codes", username, client)',
         '_begin("account", "known", username, client)',
         "tests/test_second_factor.py",
@@ -565,10 +569,10 @@ MUTANTS = [
     # Staff.
     Mutant(
         "staff: waiting for no row while holding many",
-        SESSIONS,
+        ENDING,
         'select_for_update(skip_locked=True, of=("self",))',
         'select_for_update(of=("self",))',
-        "tests/devices/core/test_staff_races.py",
+        "tests/devices/core/oversight/test_staff_races.py",
         "waits_for_nobody",
     ),
     Mutant(
@@ -661,24 +665,24 @@ MUTANTS = [
     ),
     Mutant(
         "staff: one who counts for all",
-        "devices/core/figures.py",
+        "devices/core/oversight/figures.py",
         "if claim.update(begun_at=timezone.now()):",
         "if True:",
-        "tests/devices/core/test_figures.py",
+        "tests/devices/core/oversight/test_figures.py",
         "at_once",
     ),
     Mutant(
         "staff: counting on the row that is there",
-        "devices/core/tally.py",
+        "devices/core/log/tally.py",
         "ignore_conflicts=True)\n        row.update",
         "ignore_conflicts=True)\n        Tally.objects.filter(**place, count=0).update",
-        "tests/devices/core/test_staff_races.py",
+        "tests/devices/core/oversight/test_staff_races.py",
         "at_once",
     ),
     # What is forgotten, and of whom.
     Mutant(
         "a row that says whether its addresses are whole",
-        "devices/core/attempts.py",
+        "devices/core/proof/attempts.py",
         'created_at__gte=F("precise_since"))',
         "created_at__isnull=False)",
         PRIVACY,
@@ -686,7 +690,7 @@ MUTANTS = [
     ),
     Mutant(
         "another look at a session that comes back after it was shortened",
-        "devices/core/privacy.py",
+        "devices/core/forget/privacy.py",
         "default=Value(now),",
         "default=Value(None),",
         PRIVACY,
@@ -694,7 +698,7 @@ MUTANTS = [
     ),
     Mutant(
         "addresses found within the data of a line",
-        "devices/core/traces.py",
+        "devices/core/forget/traces.py",
         "return _ADDRESS.sub(_shortened, value)",
         "return value",
         PRIVACY,
@@ -710,7 +714,7 @@ MUTANTS = [
     ),
     Mutant(
         "the apostrophe before a formula",
-        "devices/core/history.py",
+        "devices/core/log/history.py",
         "return _FORMULA.sub(",
         "return cell or _FORMULA.sub(",
         "tests/devices/api/test_history_file.py",
@@ -718,10 +722,10 @@ MUTANTS = [
     ),
     Mutant(
         "refusing an empty filter",
-        "devices/core/selection.py",
+        "devices/core/oversight/selection.py",
         "    if not text:\n        raise",
         "    if False:\n        raise",
-        "tests/devices/core/test_selection.py",
+        "tests/devices/core/oversight/test_selection.py",
         "not_understood",
     ),
     Mutant(

@@ -8,8 +8,9 @@ from django.conf import settings
 from rest_framework_simplejwt import settings as jwt
 
 from devices.conf import conf
-from devices.core import attempts, audit
-from devices.core.audit import Event
+from devices.core.log import audit
+from devices.core.log.audit import Event
+from devices.core.proof import attempts
 
 ROOT = Path(settings.BASE_DIR)
 TEXT = (ROOT / "docs" / "security.md").read_text()

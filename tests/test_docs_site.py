@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management import get_commands
 from django.db.backends.postgresql.features import DatabaseFeatures as Postgres
 
-from devices.core.activity import KIND
+from devices.core.log.activity import KIND
 from docs import endpoints
 from tests.test_schema import OPERATIONS, SCHEMA
 

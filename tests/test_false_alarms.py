@@ -8,7 +8,7 @@ from django.conf import settings
 
 from benchmarks import risk
 from devices.conf import conf
-from devices.core.risk import LEVELS, POINTS
+from devices.core.watch.risk import LEVELS, POINTS
 
 PAGE = (Path(settings.BASE_DIR) / "docs/risk.md").read_text()
 

@@ -13,7 +13,7 @@ from jwt.algorithms import RSAAlgorithm
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 
-from devices.core import tokens
+from devices.core.life import tokens
 from devices.exceptions import TokenNotValid
 from devices.models import DeviceSession
 from tests.client import Device, refusal

@@ -10,7 +10,8 @@ from django.db import connection
 from django.test import Client
 
 from accounts.models import User
-from devices.core import attempts, sessions
+from devices.core import sessions
+from devices.core.proof import attempts
 from devices.exceptions import TooManyAttempts
 from devices.models import DeviceSession, LoginLimit, RevokeReason
 from tests.client import PASSWORD, Device

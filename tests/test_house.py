@@ -22,19 +22,22 @@ WRITES = {
     "asave", "aupdate", "acreate", "adelete", "abulk_create", "aget_or_create", "aupdate_or_create",
 }  # fmt: skip
 WRITERS = {
-    "devices/core/sessions.py": r"DeviceSession\b|_unrevoked\(|unmoved$"
-    r"|found\.filter|sessions\.filter|session$|user$|asked$",
-    "devices/core/cleanup.py": r"rows$|DeviceSession\b",
-    "devices/core/privacy.py": r"DeviceSession\b|Activity\b",
-    "devices/core/activity.py": r"Activity\b",
-    "devices/core/tally.py": r"Tally\b|row$",
-    "devices/core/figures.py": r"Figures\b|row$|claim$",
+    **{
+        f"devices/core/sessions/{part}.py": r"DeviceSession\b|unrevoked\(|unmoved$"
+        r"|found\.filter|sessions\.filter|session$|user$|asked$"
+        for part in ("beginning", "using", "owning", "ending", "account")
+    },
+    "devices/core/forget/cleanup.py": r"rows$|DeviceSession\b",
+    "devices/core/forget/privacy.py": r"DeviceSession\b|Activity\b",
+    "devices/core/log/activity.py": r"Activity\b",
+    "devices/core/log/tally.py": r"Tally\b|row$",
+    "devices/core/oversight/figures.py": r"Figures\b|row$|claim$",
     "devices/management/commands/session_groups.py": r"Group\b",
-    "devices/core/past.py": r"LoginPast\b|old\.filter",
-    "devices/core/notices.py": r"Notice(Preferences)?\b|notice$|_due\(|ours$",
+    "devices/core/watch/past.py": r"LoginPast\b|old\.filter",
+    "devices/core/watch/notices.py": r"Notice(Preferences)?\b|notice$|_due\(|ours$",
     # Tables of Django's own.
     "devices/core/erasure.py": r"entries\.filter|stored\.filter|user$",
-    "devices/core/attempts.py": r"LoginLimit\b|row$|over\.filter",
+    "devices/core/proof/attempts.py": r"LoginLimit\b|row$|over\.filter",
     "devices/models.py": r"super\(\)$",
     "accounts/models.py": r"user$",
     # Django's own sessions.
@@ -67,7 +70,7 @@ def test_each_table_is_written_by_its_owner_alone():
             if method in WRITES and not re.match(NO_TABLE, target):
                 assert re.match(WRITERS.get(path, "(?!)"), target), f"{path}: {target}.{method}()"
                 written.add(path)
-    assert {"devices/core/sessions.py", "devices/core/activity.py"} < written
+    assert {"devices/core/sessions/ending.py", "devices/core/log/activity.py"} < written
 
 
 def test_sql_by_hand_is_in_few_places():
@@ -78,7 +81,7 @@ def test_sql_by_hand_is_in_few_places():
         if method in {"execute", "executemany", "callproc", "raw", "extra"}
     }
     # What the database does itself, tells other processes, is asked on every request, and may take.
-    core = {"triggers", "bus", "statements", "patience"}
+    core = {"life/triggers", "life/bus", "life/statements", "oversight/patience"}
     assert by_hand == {f"devices/core/{name}.py" for name in core}
 
 
@@ -95,7 +98,7 @@ def test_what_a_request_says_of_its_sender_is_read_in_one_place():
 
 def test_mail_is_sent_from_one_place():
     senders = {path for path, tree in sources() if "django.core.mail" in ast.unparse(tree)}
-    assert senders <= {"devices/core/notifications.py"}
+    assert senders <= {"devices/core/watch/notifications.py"}
 
 
 def test_signals_are_for_strangers_and_heard_in_one_place():
@@ -182,15 +185,15 @@ def test_the_floors_hold(copy):
 
 
 PLANTED = {
-    "core reaches up into a door": ("devices/core/activity.py", "from devices.api import errors"),
+    "core reaches up into a door": ("devices/core/log/activity.py", "from devices.api import errors"),
     "core reaches up, hidden in a function": (
-        "devices/core/tokens.py",
+        "devices/core/life/tokens.py",
         "def late():\n    from devices.http import client_of",
     ),
     "the models reach up into core": ("devices/models.py", "from devices.core import sessions"),
     "a door opens another": ("devices/web/views.py", "from devices.api.errors import SessionDenied"),
     "a module without a floor": ("devices/attic.py", "x = 1"),
-    "core knows DRF": ("devices/core/tokens.py", "import rest_framework"),
+    "core knows DRF": ("devices/core/life/tokens.py", "import rest_framework"),
     "devices knows accounts": ("devices/http.py", "from accounts.models import User"),
     "accounts knows the site": ("accounts/views.py", "import project.views"),
     "accounts reads the tables": ("accounts/views.py", "from devices.models import Activity"),

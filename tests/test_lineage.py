@@ -7,8 +7,9 @@ import pytest
 from django.db import connection
 
 from devices import signals
-from devices.core import sessions, tokens
-from devices.core.client import Client
+from devices.core import sessions
+from devices.core.caller.client import Client
+from devices.core.life import tokens
 from devices.models import Activity, DeviceSession
 from tests.client import FIREFOX
 

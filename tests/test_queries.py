@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from devices.conf import conf
-from devices.core import cleanup
+from devices.core.forget import cleanup
 from devices.models import DeviceSession
 from tests.client import PASSWORD, Device
 

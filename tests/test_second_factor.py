@@ -11,7 +11,7 @@ from allauth.mfa.models import Authenticator
 from django.db import connection
 
 from devices.core import sessions
-from devices.core.client import Client
+from devices.core.caller.client import Client
 from devices.exceptions import OtpRequired
 from devices.models import Activity, DeviceSession, LoginLimit
 from tests.client import PASSWORD, Device, refusal

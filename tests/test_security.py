@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from devices import signals
-from devices.core import activity
+from devices.core.log import activity
 from devices.models import Activity, DeviceSession
 from tests.client import CHROME, PASSWORD, refusal
 

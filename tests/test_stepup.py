@@ -10,8 +10,9 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
 from devices.api.permissions import RecentlyConfirmed
-from devices.core import sessions, tokens
-from devices.core.client import Client
+from devices.core import sessions
+from devices.core.caller.client import Client
+from devices.core.life import tokens
 from devices.models import Activity, DeviceSession
 from tests.client import FIREFOX, IPHONE, PASSWORD, Device, refusal
 

@@ -8,8 +8,9 @@ from django.core import mail, signing
 from django.test import Client as Browser
 
 from devices import signals
-from devices.core import notices, past, review, sessions
-from devices.core.client import Client
+from devices.core import sessions
+from devices.core.caller.client import Client
+from devices.core.watch import notices, past, review
 from devices.models import Activity, DeviceSession, LoginPast, Notice, RevokeReason, RiskLevel
 from tests.client import CHROME, FIREFOX, IPHONE, PASSWORD, Device, refusal
 

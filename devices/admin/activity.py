@@ -17,8 +17,8 @@ from django.utils.http import urlencode
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
-from devices.core import patience
-from devices.core.reasons import sentences
+from devices.core.oversight import patience
+from devices.core.watch.reasons import sentences
 from devices.models import Activity
 
 from .columns import NOTHING

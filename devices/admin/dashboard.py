@@ -16,7 +16,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from devices.core import figures, liveness
+from devices.core.life import liveness
+from devices.core.oversight import figures
 from devices.models import DeviceType, Figures, RevokeReason
 
 from . import charts

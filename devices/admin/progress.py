@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from devices.core.staff import Revoked, Survey
+from devices.core.oversight.staff import Revoked, Survey
 
 from .columns import grouped, of_people
 

@@ -21,7 +21,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from devices.conf import conf
-from devices.core import staff, stepup
+from devices.core import stepup
+from devices.core.oversight import staff
 from devices.models import DeviceSession, DeviceSessionQuerySet
 
 from .columns import address, grouped, last_active, person, place, table

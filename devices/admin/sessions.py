@@ -12,7 +12,7 @@ from django.db.models.expressions import Combinable
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 
-from devices.core import patience
+from devices.core.oversight import patience
 from devices.models import DeviceSession, Status
 
 from . import columns, timeline

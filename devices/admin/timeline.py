@@ -8,7 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from devices.core.reasons import country, sentences
+from devices.core.watch.reasons import country, sentences
 from devices.models import Activity, DeviceSession, RevokeReason, Status
 
 # As many lines of the log as are shown.

@@ -13,8 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.exceptions import InvalidToken
 
-from devices.core import audit
-from devices.core.audit import Event
+from devices.core.log import audit
+from devices.core.log.audit import Event
 from devices.exceptions import SessionError, TokenNotValid
 from devices.http import client_of
 

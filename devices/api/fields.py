@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import ISO_8601, serializers
 from rest_framework.fields import empty
 
-from devices.core.shown_text import has_controls
+from devices.core.log.shown_text import has_controls
 
 
 def no_controls(text: str) -> None:

@@ -10,7 +10,9 @@ from rest_framework.exceptions import NotFound, Throttled
 from rest_framework_simplejwt import settings as jwt
 from rest_framework_simplejwt.serializers import TokenObtainSerializer
 
-from devices.core import second_factor, sessions, stepup, tokens
+from devices.core import sessions, stepup
+from devices.core.life import tokens
+from devices.core.proof import second_factor
 from devices.exceptions import SessionError, TokenNotValid, TooManyAttempts
 from devices.http import client_of, newcomer_of
 from devices.models import Activity, DeviceSession

@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from devices.core import figures, patience, staff
-from devices.core.selection import InvalidSelection, Selection
+from devices.core.oversight import figures, patience, staff
+from devices.core.oversight.selection import InvalidSelection, Selection
 from devices.models import DeviceSession, DeviceSessionQuerySet, Status
 
 from .authentication import DeviceSessionAuthentication, SignedInRequest

@@ -7,7 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, OpenApiParameter
 from rest_framework.exceptions import NotFound, PermissionDenied
 
-from devices.core.selection import LONGEST, UNKNOWN
+from devices.core.oversight.selection import LONGEST, UNKNOWN
 from devices.models import DeviceType, RiskLevel, Status
 
 from .errors import StepUpRequired

@@ -13,7 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from devices.core import history, notices, sessions, stepup
+from devices.core import sessions, stepup
+from devices.core.log import history
+from devices.core.watch import notices
 from devices.http import csv_download
 from devices.models import Activity, DeviceSession, DeviceSessionQuerySet, RevokeReason
 

@@ -19,7 +19,10 @@ from django.db.models import Model, Q, QuerySet
 
 from devices.models import DeviceSession
 
-from . import activity, attempts, figures, sessions
+from . import sessions
+from .log import activity
+from .oversight import figures
+from .proof import attempts
 
 # What an entry in Django's log of the admin says in place of a name.
 ERASED: Final = "-"

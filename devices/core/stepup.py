@@ -8,8 +8,9 @@ from devices.conf import conf
 from devices.exceptions import OtpRequired
 from devices.models import DeviceSession
 
-from . import attempts, second_factor, sessions
-from .client import Client
+from . import sessions
+from .caller.client import Client
+from .proof import attempts, second_factor
 
 
 def is_fresh(session: DeviceSession, max_age: timedelta | None) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from devices.core import review
+from devices.core.watch import review
 from devices.models import SUSPICIOUS, Activity, DeviceSession, DeviceType
 
 from . import words

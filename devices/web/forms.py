@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from devices.core.shown_text import has_controls
+from devices.core.log.shown_text import has_controls
 from devices.models import DeviceSession
 
 

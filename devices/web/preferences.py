@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.generic.edit import FormView
 
-from devices.core import notices
+from devices.core.watch import notices
 
 from .views import SignedInHttpRequest
 

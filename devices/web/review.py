@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.generic import View
 
-from devices.core import review, sessions
+from devices.core import sessions
+from devices.core.watch import review
 from devices.exceptions import ReviewLinkExpired, ReviewLinkInvalid, ReviewLinkSpent
 from devices.models import Activity, DeviceSession
 

@@ -20,7 +20,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic.edit import FormView
 
 from devices.conf import conf
-from devices.core import second_factor, stepup
+from devices.core import stepup
+from devices.core.proof import second_factor
 from devices.exceptions import OtpInvalid, OtpRequired, SessionError
 from devices.http import client_of, same_site_referrer
 from devices.models import DeviceSession

@@ -14,7 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.generic import TemplateView, View
 
-from devices.core import history, sessions
+from devices.core import sessions
+from devices.core.log import history
 from devices.exceptions import SessionRevoked
 from devices.http import csv_download
 from devices.models import DeviceSession, DeviceSessionQuerySet

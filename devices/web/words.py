@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from devices.core.reasons import country, locale, sentences
+from devices.core.watch.reasons import country, locale, sentences
 from devices.models import Activity, DeviceSession, RevokeReason
 
 # Activity is noted once a minute, and of what runs in the background, too; no page knows it better.

@@ -10,7 +10,7 @@ from django.core import mail
 from django.test import Client as Browser
 
 from accounts.models import User
-from devices.core import notices
+from devices.core.watch import notices
 from devices.models import DeviceSession
 from tests.client import PASSWORD, Device, refusal
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from devices.core import attempts
+from devices.core.proof import attempts
 from devices.models import Activity, DeviceSession
 from tests.accounts.test_register import TOKENS
 from tests.client import IPHONE, PASSWORD, Device, refusal

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from devices.core import sessions
-from devices.core.client import Client
+from devices.core.caller.client import Client
 from devices.models import DeviceSession, RevokeReason
 from tests.browser.visitor import FIREFOX, WINDOWS
 

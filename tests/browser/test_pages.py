@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from allauth.account.models import EmailAddress
 
-from devices.core import review
+from devices.core.watch import review
 from tests.browser import scenes
 from tests.browser.visitor import DESK, PHONE
 from tests.client import PASSWORD

@@ -5,10 +5,10 @@ import time
 import pytest
 from django.test import RequestFactory
 
-from devices.core.agents.hints import HINT_HEADERS
-from devices.core.client import label
-from devices.core.device_key import likeness, proven_key
-from devices.core.geo import locate
+from devices.core.caller.agents.hints import HINT_HEADERS
+from devices.core.caller.client import label
+from devices.core.caller.device_key import likeness, proven_key
+from devices.core.caller.geo import locate
 from devices.http import APP_ID_LENGTH, ORIGIN_LENGTH, expect_newcomer, newcomer_of
 from devices.models import DeviceSession
 from tests.client import PASSWORD, Device

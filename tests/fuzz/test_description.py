@@ -19,8 +19,9 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from devices.core import sessions, tokens
-from devices.core.client import Client
+from devices.core import sessions
+from devices.core.caller.client import Client
+from devices.core.life import tokens
 from devices.models import DeviceSession, RevokeReason
 from project.wsgi import application
 from tests.client import CHROME, PASSWORD

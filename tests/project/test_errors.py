@@ -5,7 +5,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.backends.utils import CursorWrapper
 from django.test import Client
 
-from devices.core import liveness
+from devices.core.life import liveness
 from tests.client import PASSWORD, refusal
 from tests.contract import PROTECTED
 from tests.test_bad_input import BODIES

@@ -8,8 +8,9 @@ from django.core import mail
 from django.db import connection, connections
 from django.utils import timezone
 
-from devices.core import notices, sessions
-from devices.core.client import Client
+from devices.core import sessions
+from devices.core.caller.client import Client
+from devices.core.watch import notices
 from devices.exceptions import ReviewLinkSpent
 from devices.models import Activity, DeviceSession, LoginPast, NoticeKind
 from tests.client import CHROME, FIREFOX

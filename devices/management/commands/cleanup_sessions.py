@@ -13,7 +13,10 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from devices.conf import conf
-from devices.core import attempts, cleanup, figures, notices, past, privacy
+from devices.core.forget import cleanup, privacy
+from devices.core.oversight import figures
+from devices.core.proof import attempts
+from devices.core.watch import notices, past
 
 LIMITS = {"inactive_days": 36_500, "batch_size": 10_000}
 

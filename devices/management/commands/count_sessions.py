@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from devices.core import figures
+from devices.core.oversight import figures
 
 
 class Command(BaseCommand):

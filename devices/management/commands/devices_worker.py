@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from devices.core import background, notices
+from devices.core.watch import background, notices
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from devices.conf import conf
-from devices.core import bus, liveness
+from devices.core.life import bus, liveness
 
 PATIENCE = 3.0
 

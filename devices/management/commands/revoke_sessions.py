@@ -1,4 +1,4 @@
-"""Door for incidents: ends the sessions that filters mean. What they mean is in core.selection."""
+"""Door for incidents: ends the sessions that filters mean. What they mean is in core.oversight.selection."""
 
 import sys
 from argparse import ArgumentParser
@@ -12,8 +12,8 @@ from django.db.models import Count
 from django.utils import timezone
 from tqdm import tqdm
 
-from devices.core import staff
-from devices.core.selection import InvalidSelection, Selection
+from devices.core.oversight import staff
+from devices.core.oversight.selection import InvalidSelection, Selection
 from devices.models import DeviceSessionQuerySet, DeviceType
 
 # What may be asked for, and how it is explained; each is a filter of Selection.

@@ -16,9 +16,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import User
-from devices.core import notices, sessions
-from devices.core.client import Client
-from devices.core.tokens import Claims
+from devices.core import sessions
+from devices.core.caller.client import Client
+from devices.core.life.tokens import Claims
+from devices.core.watch import notices
 from devices.exceptions import RefreshReused
 from devices.models import DeviceSession, RevokeReason
 

@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from accounts.models import User
 from devices.admin import revocation
 from devices.core import sessions
-from devices.core.client import Client
+from devices.core.caller.client import Client
 from devices.models import DeviceSession
 from devices.web import cookie
 from tests.client import CHROME

@@ -7,7 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from devices.admin.pagination import BoundedPaginator
-from devices.core import activity, sessions
+from devices.core import sessions
+from devices.core.log import activity
 from devices.models import Activity, DeviceSession, RevokeReason
 
 LOG = "/admin/devices/activity/"

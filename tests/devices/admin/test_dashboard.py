@@ -9,7 +9,8 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
 from devices.admin import charts
-from devices.core import figures, sessions
+from devices.core import sessions
+from devices.core.oversight import figures
 from devices.models import DeviceSession, Figures, RevokeReason
 from tests.client import CHROME, FIREFOX, IPHONE, Device
 

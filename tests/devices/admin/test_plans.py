@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from devices.core import staff
-from devices.core.selection import Selection
+from devices.core.oversight import staff
+from devices.core.oversight.selection import Selection
 from devices.models import DeviceSession
 
 from .pages import LIST

@@ -144,7 +144,7 @@ def test_a_large_set_is_revoked_on_a_page_that_shows_how_far_it_is(
 ):
     settings.DEVICES = {"MAX_SESSIONS": None}
     monkeypatch.setattr("devices.admin.revocation.MANY", 20)
-    monkeypatch.setattr("devices.core.staff.BATCH", 8)
+    monkeypatch.setattr("devices.core.oversight.staff.BATCH", 8)
     bystanders(alice, 20)
     session = start(alice)
     page = revoke(revoker, session, select_across="1").content.decode()
@@ -168,7 +168,7 @@ def test_when_time_is_up_the_page_of_steps_has_a_button_to_go_on(
     settings.DEVICES = {"MAX_SESSIONS": None}
     monkeypatch.setattr("devices.admin.revocation.MANY", 5)
     monkeypatch.setattr("devices.admin.revocation.PATIENCE", timedelta(0))
-    monkeypatch.setattr("devices.core.staff.BATCH", 8)
+    monkeypatch.setattr("devices.core.oversight.staff.BATCH", 8)
     bystanders(alice, 30)
     some = DeviceSession.objects.first()
     answer = revoke(revoker, some, select_across="1", note='Ticket "4711" <b>')
@@ -314,7 +314,7 @@ def test_A46_what_was_revoked_before_an_error_stays_revoked_under_atomic_request
             raise RuntimeError
         return really(batch, **kwargs)
 
-    monkeypatch.setattr("devices.core.staff.BATCH", 1)
+    monkeypatch.setattr("devices.core.oversight.staff.BATCH", 1)
     monkeypatch.setattr(sessions, "revoke_batch", fails_at_the_first_one)
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
     assert revoke(revoker, first, second, note=NOTE).status_code == 500

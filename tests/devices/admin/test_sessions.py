@@ -7,8 +7,9 @@ from django.contrib import admin
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from devices.core import activity, sessions
-from devices.core.client import Client
+from devices.core import sessions
+from devices.core.caller.client import Client
+from devices.core.log import activity
 from devices.models import DeviceSession, RevokeReason
 from tests.client import IPHONE
 

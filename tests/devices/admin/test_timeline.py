@@ -8,9 +8,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from devices.admin import timeline
-from devices.core import activity, sessions, staff
-from devices.core.client import Client
-from devices.core.tokens import Claims
+from devices.core import sessions
+from devices.core.caller.client import Client
+from devices.core.life.tokens import Claims
+from devices.core.log import activity
+from devices.core.oversight import staff
 from devices.exceptions import RefreshReused
 from devices.models import Activity, DeviceSession, RevokeReason
 from tests.client import IPHONE

@@ -2,7 +2,7 @@
 
 import uuid
 
-from devices.core import activity
+from devices.core.log import activity
 from devices.models import DeviceSession
 from tests.client import refusal
 from tests.devices.api.test_history import path_of

@@ -7,8 +7,9 @@ import re
 import pytest
 from django.urls import reverse
 
-from devices.core import history, sessions
-from devices.core.client import Client
+from devices.core import sessions
+from devices.core.caller.client import Client
+from devices.core.log import history
 from devices.models import DeviceSession, RevokeReason
 from tests.client import CHROME, Device, refusal
 from tests.devices.api.test_history import HISTORY, walk

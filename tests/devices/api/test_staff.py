@@ -8,9 +8,10 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from devices.core import sessions, staff
-from devices.core.client import Client
-from devices.core.selection import _READ as FILTERS
+from devices.core import sessions
+from devices.core.caller.client import Client
+from devices.core.oversight import staff
+from devices.core.oversight.selection import _READ as FILTERS
 from devices.models import Activity, DeviceSession, RevokeReason
 from tests.client import CHROME, FIREFOX, IPHONE, Device, refusal
 
@@ -430,7 +431,7 @@ def test_somebody_who_is_gone_is_no_longer_among_the_top(viewer, alice, start):
 
 
 def test_where_nobody_could_count_them_yet_it_says_so(viewer, monkeypatch):
-    from devices.core import figures
+    from devices.core.oversight import figures
     from devices.models import Figures
 
     monkeypatch.setattr(figures, "current", Figures)

@@ -10,8 +10,11 @@ from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 
-from devices.core import activity, attempts, erasure, figures, sessions
-from devices.core.client import Client
+from devices.core import erasure, sessions
+from devices.core.caller.client import Client
+from devices.core.log import activity
+from devices.core.oversight import figures
+from devices.core.proof import attempts
 from devices.models import (
     Activity,
     DeviceSession,

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from devices.core import sessions
-from devices.core.client import Client
+from devices.core.caller.client import Client
 from devices.models import DeviceSession
 
 TOUCHED = {"last_active", "last_ip", "generation_used"}
@@ -34,7 +34,7 @@ def test_of_two_processes_that_find_a_touch_due_one_writes(alice, sign_in, clock
     assert DeviceSession.objects.get().last_ip == "203.0.113.7"
     # The other one read the row before.
     session = DeviceSession.objects.get()
-    sessions._touch(session, 0, Client("198.51.100.1"), session.last_active)
+    sessions.using._touch(session, 0, Client("198.51.100.1"), session.last_active)
     assert DeviceSession.objects.get().last_ip == "203.0.113.7"
 
 

@@ -9,8 +9,10 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 
-from devices.core import cleanup, figures, sessions
-from devices.core.client import Client
+from devices.core import sessions
+from devices.core.caller.client import Client
+from devices.core.forget import cleanup
+from devices.core.oversight import figures
 from devices.models import Activity, DeviceSession, LoginLimit
 from tests.client import PASSWORD, Device
 from tests.dump import dump

@@ -14,8 +14,9 @@ from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
-from devices.core import sessions, staff
-from devices.core.client import Client
+from devices.core import sessions
+from devices.core.caller.client import Client
+from devices.core.oversight import staff
 from devices.models import Activity, DeviceSession, RevokeReason
 from tests.client import CHROME, FIREFOX, IPHONE, refusal
 

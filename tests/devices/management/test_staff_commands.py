@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.management import CommandError, call_command
 
-from devices.core import figures
+from devices.core.oversight import figures
 
 
 def run(name: str) -> str:

@@ -9,8 +9,9 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from devices.core import activity, sessions
-from devices.core.client import Client
+from devices.core import sessions
+from devices.core.caller.client import Client
+from devices.core.log import activity
 from devices.models import DeviceSession
 from tests.client import CHROME, FIREFOX, IPHONE
 

@@ -1,0 +1,79 @@
+"""From what a client calls its program to the name that people know it by."""
+
+import re
+from typing import Final
+from urllib.parse import unquote
+
+from .products import OPERATING_SYSTEMS, PRODUCTS, fold
+
+NAME_LENGTH: Final = 32  # characters of a browser, app or system name
+_SPELLING_LENGTH: Final = 128  # characters of a stated name that are looked at
+
+_NAME = re.compile(r"[^\W_][\w .+&!'-]*")
+_PACKAGE = re.compile(r"[A-Za-z]\w*(?:\.\w+)+")
+# No part of a name: "ExampleAndroid", "Example for iOS", "iOSExample", "example-desktop", "… Beta".
+_PLATFORM_PREFIX = re.compile(r"(?:iOS|IOS|ios[._-]|iphone[._-])(?=\w{4})")
+_PLATFORM_SUFFIX = re.compile(
+    r"(?:[ _-]+(?i:for[ _-])?(?i:android|ios|iphone|ipad|macos|desktop|mobile|app|application|sdk"
+    r"|alpha|beta|dev|test)"
+    r"|(?<=[A-Za-z])(?:Android|iOS|iPhone|iPad|Mobile|HD|PC|SDK)(?:App)?)+[ _-]*$"
+)
+
+
+def known_product(spelling: str) -> str:
+    """Return the shown name of a product that we know by this spelling, else ""."""
+    return PRODUCTS.get(fold(spelling), "")
+
+
+def product_name(spelling: str) -> str:
+    """Return what to show for a name that a client states, else "" where it is no name.
+
+    The client writes this text: only whitelisted characters pass, at most `NAME_LENGTH` of them.
+    """
+    spelling = unquote(spelling[:_SPELLING_LENGTH]).strip()
+    if spelling.count(".") > 1 and _PACKAGE.fullmatch(spelling):
+        return package_name(spelling)
+    if known := known_product(spelling):
+        return known
+    if not _NAME.fullmatch(spelling) or spelling.isdigit():
+        return ""
+    name = _PLATFORM_SUFFIX.sub("", _PLATFORM_PREFIX.sub("", spelling)) or spelling
+    return known_product(name) or name[:NAME_LENGTH].rstrip()
+
+
+def package_name(package: str) -> str:
+    """Guess an app's name from its reverse-DNS identifier; "" if it is none.
+
+    "org.example.reader" is "Reader". A well-known identifier or the start of one decides; then a
+    part we know; then a part that says browser ("nightbrowser"); then the last that is no filler
+    and no abbreviation.
+    """
+    if len(package) > _SPELLING_LENGTH or not _PACKAGE.fullmatch(package):
+        return ""
+    parts = package.split(".")
+    for end in range(len(parts), 1, -1):
+        if known := known_product(".".join(parts[:end])):
+            return known
+    named = [part for part in parts[1:] if part.lower() not in _PACKAGE_FILLERS] or parts[1:]
+    named = [part for part in named if len(part) > 2] or named
+    for part in reversed(named):
+        if known := known_product(part):
+            return known
+    part = next((part for part in named if "browser" in part.lower()), named[-1])
+    if part.lower() in _PACKAGE_KINDS and len(named) > 1:
+        part = f"{named[-2]} {part}"  # "com.example.mail" is "Example Mail"
+    return " ".join(word[0].upper() + word[1:] for word in part.split())[:NAME_LENGTH]
+
+
+_PACKAGE_KINDS: Final = {"home", "launcher", "live", "mail", "music", "news", "weather"}
+_PACKAGE_FILLERS: Final = {
+    *("alpha", "android", "app", "apps", "beta", "browser", "client", "direct", "free", "full"),
+    *("global", "gp", "international", "internet", "intl", "ios", "lite", "main", "messenger"),
+    *("mini", "mobile", "native", "player", "plus", "premium", "private", "pro", "release"),
+    *("search", "secure", "security", "service", "tv", "video", "vpn", "web", "webview"),
+}
+
+
+def system_name(family: str) -> str:
+    """Return an operating system as people know it; an unknown family passes as it is."""
+    return OPERATING_SYSTEMS.get(fold(family), family)[:NAME_LENGTH]

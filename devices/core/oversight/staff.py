@@ -1,0 +1,167 @@
+"""What staff do to a whole set of other people's sessions: see how large it is, and end it."""
+
+import math
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import reduce
+from operator import or_
+from typing import Any, NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser, Permission, PermissionsMixin
+from django.db.models import BooleanField, Case, Count, Exists, OuterRef, Q, When
+
+from devices.core import sessions
+from devices.core.log import audit
+from devices.core.log.audit import Event
+from devices.models import DeviceSessionQuerySet, RevokeReason
+
+# As many as are counted of a set that is larger.
+COUNTED = 100_000
+# As many as are ended in one transaction, and held in memory.
+BATCH = 250
+# As long as one request goes on, so that it answers in time. A larger set takes several.
+PATIENCE = timedelta(seconds=3)
+
+
+class Survey(NamedTuple):
+    """What revoking a set would do."""
+
+    sessions: int
+    people: int
+    # Whether these are only those among the first COUNTED.
+    more: bool
+    # Left as they are: they have ended, are those of people with rights that the asker has not, or are the
+    # one session that the asker is in.
+    ended: int
+    protected: int
+    spared: int
+
+
+class Revoked(NamedTuple):
+    sessions: int
+    people: int
+    # Whether time was up before all were ended.
+    more: bool
+
+
+def permitted(chosen: DeviceSessionQuerySet, by: AbstractBaseUser) -> DeviceSessionQuerySet:
+    """Those of a set that this member of staff may end: nobody's who may do what they may not."""
+    # One by one, so that the database can tell each from the tables of rights, which are small.
+    for above in _above(by):
+        chosen = chosen.exclude(above)
+    return chosen
+
+
+def survey(
+    chosen: DeviceSessionQuerySet, *, by: AbstractBaseUser, spare: uuid.UUID | None = None
+) -> Survey:
+    """What `revoke` would do to a set. `spare` is the session the asker is in, unless they want it ended."""
+    active = chosen.active().order_by()
+    protected = reduce(or_, _above(by), Q(pk__in=[]))
+    due = Q(is_protected=False) if spare is None else Q(is_protected=False) & ~Q(pk=spare)
+    looked_at = active.annotate(
+        is_protected=Case(When(protected, then=True), default=False, output_field=BooleanField())
+    )[:COUNTED]
+    figures = looked_at.aggregate(
+        sessions=Count("pk", filter=due),
+        people=Count("user_id", filter=due, distinct=True),
+        protected=Count("pk", filter=Q(is_protected=True)),
+    )
+    # Two counts, each by its index; an OR over both would read the table in search of few.
+    ended = _count(chosen.revoked()) + _count(chosen.expired())
+    return Survey(
+        **figures,
+        more=active[COUNTED : COUNTED + 1].exists(),
+        ended=min(ended, COUNTED),
+        spared=0 if spare is None else active.filter(pk=spare).count(),
+    )
+
+
+def revoke(
+    chosen: DeviceSessionQuerySet,
+    *,
+    by: AbstractBaseUser,
+    note: str,
+    spare: uuid.UUID | None = None,
+    patience: timedelta = PATIENCE,
+) -> Revoked:
+    """End the active sessions of a set, batch by batch, until all have ended or time is up."""
+    *_steps, done = revoking(chosen, by=by, note=note, spare=spare, patience=patience)
+    return done
+
+
+def revoking(
+    chosen: DeviceSessionQuerySet,
+    *,
+    by: AbstractBaseUser | None,
+    note: str,
+    spare: uuid.UUID | None = None,
+    patience: timedelta | None = PATIENCE,
+) -> Iterator[Revoked]:
+    """The same, telling after each batch what is done so far. Whoever stops asking stops it.
+
+    By None it is done on the machine itself, by somebody who may do anything; a patience of None never ends.
+    """
+    people: set[Any] = set()
+    revoked = 0
+    deadline = math.inf if patience is None else time.monotonic() + patience.total_seconds()
+    may = chosen.active() if by is None else permitted(chosen.active(), by)
+    due = may.order_by("-created_at", "-id")
+    if spare is not None:
+        due = due.exclude(pk=spare)
+    try:
+        ahead, more = due, True
+        while more:
+            batch = list(ahead[:BATCH])
+            ended = sessions.revoke_batch(batch, reason=RevokeReason.ADMIN, by=by, note=note)
+            revoked += len(ended)
+            people |= {session.user_id for session in ended}
+            more = len(batch) == BATCH
+            if more:
+                # Not from the front again, over all that have just ended.
+                ahead = due.filter(created_at__lte=batch[-1].created_at)
+                if time.monotonic() > deadline:
+                    yield Revoked(revoked, len(people), more=ahead.exists())
+                    break
+            yield Revoked(revoked, len(people), more)
+    finally:
+        audit.log(
+            Event.STAFF_REVOKED,
+            user_id=by.pk if by else None,
+            sessions=str(revoked),
+            people=str(len(people)),
+            note=note,
+        )
+
+
+def _above(by: AbstractBaseUser) -> list[Q]:
+    """Whose sessions these are who have a right that this user has not, as Django's own tables tell."""
+    model = get_user_model()
+    # A user model without rights of Django's has none to protect.
+    if not issubclass(model, PermissionsMixin) or getattr(by, "is_superuser", True):
+        return []
+    mine = by.get_all_permissions()  # type: ignore[attr-defined]
+    names = Permission.objects.values_list("pk", "content_type__app_label", "codename")
+    lacking = [pk for pk, label, codename in names if f"{label}.{codename}" not in mine]
+    theirs, groups = model.user_permissions, model.groups
+    above = [
+        Q(user__is_superuser=True),
+        _has(theirs, permission__in=lacking),
+        _has(groups, group__permissions__in=lacking),
+    ]
+    if hasattr(model, "is_staff") and not getattr(by, "is_staff", False):
+        above.append(Q(user__is_staff=True))
+    return above
+
+
+def _has(relation: Any, **rights: Any) -> Q:
+    holder = relation.field.m2m_field_name()
+    held = relation.through._default_manager.filter(**{holder: OuterRef("user_id")}, **rights)
+    return Q(Exists(held))
+
+
+def _count(chosen: DeviceSessionQuerySet) -> int:
+    return chosen.order_by()[:COUNTED].count()

@@ -1,0 +1,73 @@
+"""The second factor of those who have one. What a factor is, the host project says: SECOND_FACTOR."""
+
+from functools import cache
+from typing import Protocol
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.utils.module_loading import import_string
+
+from devices.conf import conf
+from devices.core.caller.client import Client
+from devices.core.log import audit
+from devices.core.log.audit import Event
+from devices.exceptions import OtpInvalid, OtpRequired, TooManyAttempts
+
+from . import attempts
+
+
+class SecondFactor(Protocol):
+    def has(self, user: AbstractBaseUser) -> bool:
+        """Whether this user has to show a second factor."""
+
+    def verify(self, user: AbstractBaseUser, code: str) -> str | None:
+        """Which factor of the user this code is of ("totp"), or None. It uses the code up.
+
+        Of any number of requests at once with the same code, one gets an answer; what it writes has to be
+        committed with it.
+        """
+
+
+@cache
+def _backend(path: str) -> SecondFactor:
+    backend: SecondFactor = import_string(path)()
+    return backend
+
+
+def required_of(user: AbstractBaseUser) -> bool:
+    return conf.SECOND_FACTOR is not None and _backend(conf.SECOND_FACTOR).has(user)
+
+
+def demand(user: AbstractBaseUser, code: str, client: Client) -> bool:
+    """Ask a user who has proved the first factor for the second: whether there is one, and it was shown.
+
+    Raises OtpRequired, OtpInvalid or TooManyAttempts.
+    """
+    if not required_of(user):
+        return False
+    if not code:
+        raise OtpRequired
+    prove(user, code, client)
+    return True
+
+
+def prove(user: AbstractBaseUser, code: str, client: Client) -> str:
+    """Use up a code of the user's second factor; which factor it is of.
+
+    It counts as an attempt, in a count of its own: a right password does not give the codes back that were
+    tried, nor does asking for one take any. Raises OtpInvalid or TooManyAttempts.
+    """
+    if conf.SECOND_FACTOR is None:
+        raise OtpInvalid
+    try:
+        attempt = attempts.begin_code(user.get_username(), client)
+    except TooManyAttempts:
+        audit.log(Event.OTP_BLOCKED, user_id=user.pk, client=client)
+        raise
+    factor = _backend(conf.SECOND_FACTOR).verify(user, code)
+    if factor is None:
+        attempt.failed()
+        audit.log(Event.OTP_FAILED, user_id=user.pk, client=client)
+        raise OtpInvalid
+    attempt.succeeded()
+    audit.log(Event.OTP_SUCCEEDED, user_id=user.pk, client=client, factor=factor)
+    return factor

@@ -1,0 +1,157 @@
+"""How a session begins: a login, and what it finds in its way."""
+
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from devices import signals
+from devices.conf import conf
+from devices.core.caller import geo
+from devices.core.caller.client import Client, label
+from devices.core.caller.device_key import likeness, proven_key
+from devices.core.forget import cleanup
+from devices.core.log import activity
+from devices.core.log.activity import Entry
+from devices.core.log.audit import Event
+from devices.core.proof import attempts, second_factor
+from devices.core.watch import past, suspicion
+from devices.core.watch.risk import Assessment
+from devices.exceptions import AccountNotActive, LoginTooStrange, OtpRequired
+from devices.models import DeviceSession, RevokeReason, RiskLevel, auth_stamp
+
+from .ending import end_found, end_values, note_end
+from .rows import announce, assign, is_same, log
+
+
+def start(
+    user: AbstractBaseUser,
+    client: Client,
+    *,
+    method: str = "password",
+    mfa: bool = False,
+    remember: bool = True,
+    proved_at: datetime | None = None,
+) -> DeviceSession:
+    """Begin a session for a user who has just proved who they are; `mfa` if with a second factor, too.
+
+    Whoever has one does not get in without it, by whatever door: OtpRequired. One that is not to be
+    remembered ends after SHORT_SESSION_MAX_AGE. Whoever is brought along from another system proved it at
+    another time, `proved_at`: they step up as if they had done so here, and are no strange login.
+
+    The session that the same device had ends, and its name goes on. The least recently active sessions
+    beyond MAX_SESSIONS end. Raises AccountNotActive if the account was deactivated, deleted or given
+    another password since the proof, and LoginTooStrange if it is judged so: then nothing else ends.
+    """
+    if not mfa and second_factor.required_of(user):
+        raise OtpRequired
+    device = label(client, conf.LABEL_RULES)
+    place = geo.locate(client.ip_address)
+    with transaction.atomic():
+        account = _lock_with_past(user)
+        if not is_same(account, user):
+            raise AccountNotActive
+        now = timezone.now()
+        proven = proven_key(account.pk, client)
+        absolute = now + conf.SESSION_MAX_AGE
+        if not remember:
+            absolute = min(absolute, now + conf.SHORT_SESSION_MAX_AGE)
+        session = DeviceSession(
+            user_id=account.pk,
+            device=device.device,
+            device_type=device.device_type,
+            browser=device.browser,
+            os=device.os,
+            user_agent=client.user_agent,
+            device_key=proven or likeness(account.pk, device),
+            ip_address=client.ip_address,
+            last_ip=client.ip_address,
+            country=place.country,
+            city=place.city,
+            latitude=place.latitude,
+            longitude=place.longitude,
+            login_method=method,
+            authenticated_at=proved_at or now,
+            mfa_at=proved_at or now if mfa else None,
+            created_at=now,
+            last_active=now,
+            expires_at=min(now + conf.IDLE_LIMIT, absolute),
+            absolute_expires_at=absolute,
+            precise_since=now,
+            auth_stamp=auth_stamp(account.password),
+            rotated_at=now,
+        )
+        failures = getattr(account, "failures_before", 0) if method == "password" else 0
+        judged = past.judge(account, past.login_of(session, failures or 0))
+        if proved_at is not None:
+            judged = Assessment()
+        session.risk_score, session.risk_level = judged.score, judged.level
+        if judged.is_at_least(RiskLevel.HIGH):
+            session.doubted_at = now
+        ended: list[Entry] = []
+        revocation: dict[str, Any] = {}
+        if judged.level == RiskLevel.CRITICAL:
+            revocation = end_values(RevokeReason.RISK, None)
+            assign([session], revocation)
+        else:
+            ended, session.name = _make_room(account, proven, now)
+        session.save(force_insert=True)
+        started = Entry(session, "session.started", {"method": method}, client.ip_address)
+        announce(signals.session_started, session=session)
+        log(Event.SESSION_STARTED, session, client, method=method)
+        strange = suspicion.of_login(session, judged, client)
+        end = note_end([session], revocation, "") if revocation else []
+        activity.record_all([*ended, started, *strange, *end])
+        if not ended:
+            # A login that had to end others has done enough.
+            transaction.on_commit(partial(cleanup.purge_some, session.pk), robust=True)
+    if revocation:
+        raise LoginTooStrange
+    return session
+
+
+def _lock_with_past(user: AbstractBaseUser) -> AbstractBaseUser | None:
+    """As `lock`, and in the same SELECT what a login is judged by."""
+    model = get_user_model()
+    # The past is not locked: it may not be there yet. Of a user in several tables, all are.
+    links = [link.name for link in model._meta.parents.values() if link is not None]
+    rows = model._default_manager.select_related("devices_past").annotate(
+        failures_before=attempts.failures_before(user.get_username())
+    )
+    return rows.select_for_update(no_key=True, of=("self", *links)).filter(pk=user.pk).first()
+
+
+def _make_room(account: AbstractBaseUser, proven: str, now: datetime) -> tuple[list[Entry], str]:
+    """End what a login finds in its way; what to write into the logs, and the name the device has.
+
+    That are sessions under an older password, those of the same proven device, and those beyond the limit.
+    """
+    stamp = auth_stamp(account.password)
+    mine = DeviceSession.objects.filter(user_id=account.pk).active(now)
+    if conf.MAX_SESSIONS is None:
+        # However many there are, only those that end are loaded.
+        mine = mine.filter(~Q(auth_stamp=stamp) | Q(device_key=proven or None))
+    stale: list[DeviceSession] = []
+    superseded: list[DeviceSession] = []
+    others: list[DeviceSession] = []
+    # Not locked: a login need not wait for whatever the person's other devices are doing just now.
+    for session in mine:
+        if session.auth_stamp != stamp:
+            stale.append(session)
+        elif proven and session.device_key == proven:
+            superseded.append(session)
+        else:
+            others.append(session)
+    others.sort(key=lambda session: (session.last_active, session.created_at), reverse=True)
+    excess = others[max(conf.MAX_SESSIONS - 1, 0) :] if conf.MAX_SESSIONS is not None else []
+    entries = [
+        *end_found(stale, RevokeReason.PASSWORD_CHANGED),
+        *end_found(superseded, RevokeReason.SUPERSEDED),
+        *end_found(excess, RevokeReason.LIMIT),
+    ]
+    return entries, next((session.name for session in superseded if session.name), "")

@@ -1,0 +1,80 @@
+"""What people do to sessions of theirs that go on: name, confirm, say whether a login was theirs."""
+
+import uuid
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+
+from devices.core.caller.client import Client
+from devices.core.life import liveness
+from devices.core.log import activity
+from devices.core.watch import past
+from devices.exceptions import ReviewLinkSpent, SessionRevoked
+from devices.models import DeviceSession, RevokeReason
+
+from .ending import revoke
+from .rows import assign, lock, unrevoked
+
+
+def count_active(user: AbstractBaseUser) -> int:
+    return DeviceSession.objects.of(user).active().count()
+
+
+def confirm(session: DeviceSession, client: Client, *, method: str, mfa: bool = False) -> None:
+    """Note that the person has just proved again who they are. Raises SessionRevoked if it has ended."""
+    now = timezone.now()
+    proved = {"authenticated_at": now, "doubted_at": None} | ({"mfa_at": now} if mfa else {})
+    with transaction.atomic():
+        if not unrevoked(session).update(**proved):
+            raise SessionRevoked
+        liveness.forget([session.user_id])
+        assign([session], proved)
+        confirmed = {"method": method}
+        activity.record(session, "session.confirmed", confirmed, ip_address=client.ip_address)
+
+
+def rename(session: DeviceSession, name: str) -> None:
+    """Give a session a name of at most 64 characters. Raises SessionRevoked if it has ended."""
+    with transaction.atomic():
+        if not unrevoked(session).update(name=name):
+            raise SessionRevoked
+        activity.record(session, "session.renamed", {"from": session.name, "to": name})
+        liveness.forget([session.user_id])
+        session.name = name
+
+
+def asked_about(session_id: uuid.UUID) -> DeviceSession:
+    """The session whose owner is asked whether it is theirs. Raises ReviewLinkSpent if they have said."""
+    session = DeviceSession.objects.filter(pk=session_id, reviewed_at__isnull=True).first()
+    if session is None:
+        raise ReviewLinkSpent
+    return session
+
+
+def review(session_id: uuid.UUID, *, is_mine: bool) -> DeviceSession:
+    """Take the owner's word for whether a login was theirs, once. Raises ReviewLinkSpent.
+
+    Yes: the device and the place are known from now on. No: the session ends, and the device is a stranger's.
+    """
+    with transaction.atomic():
+        session = DeviceSession.objects.select_related("user").filter(pk=session_id).first()
+        if session is None or lock(session.user) is None:
+            raise ReviewLinkSpent
+        answer: dict[str, Any] = {"reviewed_at": timezone.now()}
+        if is_mine:
+            answer["doubted_at"] = None
+        asked = DeviceSession.objects.filter(
+            pk=session_id, user_id=session.user_id, reviewed_at__isnull=True
+        )
+        if not asked.update(**answer):
+            raise ReviewLinkSpent
+        assign([session], answer)
+        liveness.forget([session.user_id])
+        learn = past.trust if is_mine else past.disown
+        learn(session.user_id, past.login_of(session))
+        activity.record(session, "session.reviewed", {"mine": is_mine})
+        if not is_mine:
+            revoke(session, reason=RevokeReason.NOT_ME)
+    return session

@@ -1,0 +1,52 @@
+"""What every verb does to rows in hand: lock, write, tell."""
+
+from collections.abc import Sequence
+from typing import Any, TypeGuard
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.dispatch import Signal
+
+from devices.core.caller.client import Client
+from devices.core.log import audit
+from devices.core.log.audit import Event
+from devices.models import DeviceSession, DeviceSessionQuerySet
+
+
+def lock(user: AbstractBaseUser) -> AbstractBaseUser | None:
+    """The user's row as it is now, locked until commit; other tables may still refer to it."""
+    return (
+        get_user_model()._default_manager.select_for_update(no_key=True).filter(pk=user.pk).first()
+    )
+
+
+def is_same(
+    account: AbstractBaseUser | None, user: AbstractBaseUser
+) -> TypeGuard[AbstractBaseUser]:
+    """Whether the locked account is active and still under the password that was proved."""
+    return account is not None and account.is_active and account.password == user.password
+
+
+def unrevoked(session: DeviceSession) -> DeviceSessionQuerySet:
+    return DeviceSession.objects.filter(
+        pk=session.pk, user_id=session.user_id, revoked_at__isnull=True
+    )
+
+
+def assign(sessions: Sequence[DeviceSession], values: dict[str, Any]) -> None:
+    for session in sessions:
+        for name, value in values.items():
+            setattr(session, name, value)
+
+
+def log(event: Event, session: DeviceSession, client: Client | None, **details: str) -> None:
+    transaction.on_commit(
+        lambda: audit.log(
+            event, user_id=session.user_id, session_id=session.pk, client=client, **details
+        )
+    )
+
+
+def announce(signal: Signal, **arguments: Any) -> None:
+    transaction.on_commit(lambda: signal.send_robust(sender=DeviceSession, **arguments))

@@ -1,0 +1,123 @@
+"""The security log: every event there is, as one line of JSON that no client can break or spoil."""
+
+import json
+import logging
+import logging.config
+
+import pytest
+from django.conf import settings
+
+from devices.core.caller.client import Client
+from devices.core.log.audit import Event, log
+from devices.core.oversight import staff
+from devices.models import DeviceSession
+from tests.client import FIREFOX, PASSWORD, Device
+
+
+class Lines(logging.Handler):
+    """Collects what the site's own handler would write."""
+
+    def __init__(self):
+        super().__init__()
+        config = logging.config.DictConfigurator(settings.LOGGING)
+        self.setFormatter(config.configure_formatter(dict(settings.LOGGING["formatters"]["json"])))
+        self.written: list[str] = []
+
+    def emit(self, record):
+        self.written.append(self.format(record))
+
+    @property
+    def events(self):
+        return [json.loads(line) for line in self.written]
+
+    def of(self, event):
+        return [line for line in self.events if line["event"] == event.value]
+
+
+@pytest.fixture
+def lines():
+    handler = Lines()
+    logger = logging.getLogger("devices.security")
+    logger.addHandler(handler)
+    yield handler
+    logger.removeHandler(handler)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_V16_3_1_each_event_is_written_when_it_happens_and_no_other_exists(
+    alice, mallory, make_user, codes, sign_in, clock, lines
+):
+    phone, laptop = sign_in(alice), sign_in(alice, ip="198.51.100.4")
+    Device().post("/api/login", {"email": alice.email, "password": "wrong"})
+    for _ in range(11):
+        Device().post("/api/login", {"email": "nobody@example.org", "password": "wrong"})
+    codes.codes[mallory.pk] = ["100000"]
+    for otp in ("100000", *["0"] * 21):
+        Device().post("/api/login", {"email": mallory.email, "password": PASSWORD, "otp": otp})
+    used_up = phone.refresh_token
+    phone.rotate()
+    assert phone.is_in()
+    clock.shift(60)
+    assert phone.refresh(used_up).status_code == 401
+    assert not phone.is_in()
+    Device().get("/api/me", HTTP_AUTHORIZATION="Bearer nonsense")
+    laptop.post("/api/logout")
+    for _ in range(5):
+        Device().post("/api/login", {"email": alice.email, "password": "guessed"})
+    sign_in(alice, agent=FIREFOX, ip="192.0.2.9")
+    root = make_user("root@example.org", is_superuser=True)
+    staff.revoke(DeviceSession.objects.of(alice), by=root, note="Ticket 4711")
+
+    assert {line["event"] for line in lines.events} == {event.value for event in Event}
+    assert len(lines.of(Event.SESSION_STARTED)) == 4
+    assert len(lines.of(Event.REFRESH_SUCCEEDED)) == 1
+    [suspicious] = lines.of(Event.LOGIN_SUSPICIOUS)
+    assert (suspicious["level_of_risk"], suspicious["reasons"]) == (
+        "medium",
+        "new_device failures",
+    )
+    [reused] = lines.of(Event.REFRESH_REUSED)
+    assert reused["session"] == phone.session_id
+    assert reused["user"] == str(alice.pk)
+    assert (reused["address"], reused["outcome"], reused["level"]) == (
+        "203.0.113.7",
+        "failure",
+        "WARNING",
+    )
+    by_staff, *others = sorted(lines.of(Event.SESSION_REVOKED), key=lambda line: line["reason"])
+    assert {line["reason"] for line in others} == {"reuse", "logout"}
+    assert (by_staff["reason"], by_staff["by"], by_staff["note"]) == (
+        "admin",
+        str(root.pk),
+        "Ticket 4711",
+    )
+    [staff_revoked] = lines.of(Event.STAFF_REVOKED)
+    assert (staff_revoked["user"], staff_revoked["sessions"]) == (str(root.pk), "1")
+    [after_end] = lines.of(Event.SESSION_USED_AFTER_END)
+    assert after_end["code"] == "session_revoked"
+    [refused] = lines.of(Event.ACCESS_REFUSED)
+    assert (refused["code"], refused["path"]) == ("token_not_valid", "/api/me")
+    assert all(line["time"].endswith("+00:00") for line in lines.events)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_V16_2_5_no_secret_is_in_it(alice, sign_in, lines):
+    phone = sign_in(alice)
+    phone.rotate()
+    Device().post("/api/login", {"email": "typed " + PASSWORD, "password": PASSWORD})
+    Device().post("/api/token/refresh", {"refresh": phone.access})
+    text = "\n".join(lines.written)
+    assert "eyJ" not in text
+    assert PASSWORD not in text
+
+
+HOSTILE = "a\nb\r\x1b[2J\u2028\u202e\"'\\%0a${jndi:x}\x00"
+
+
+def test_A41_one_event_is_one_line_whatever_is_in_it(lines):
+    log(Event.ACCESS_REFUSED, client=Client("203.0.113.7"), path=HOSTILE + "x" * 1_000_000)
+    [line] = lines.written
+    assert len(line.splitlines()) == 1
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line)["path"] == (HOSTILE + "x" * 200)[:200]

@@ -1,0 +1,248 @@
+"""Mails are written with what they tell of, sent once, and lost by nobody's death."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings as site
+from django.core import mail
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.utils import timezone
+
+from devices.core.watch import background, notices
+from devices.models import Notice, NoticeKind, NoticeOutcome
+from tests.client import FIREFOX, PASSWORD, Device
+from tests.mail import mail_server, tarpit
+
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
+
+@pytest.fixture
+def write(alice):
+    def write() -> Notice:
+        at = timezone.now().isoformat()
+        return notices.write(alice.pk, NoticeKind.PASSWORD_CHANGED, {"at": at})
+
+    return write
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """A mail server that refuses, until it is mended."""
+    refused = []
+
+    def refuse(notice):
+        refused.append(notice.pk)
+        raise ConnectionRefusedError("203.0.113.7 said no")
+
+    monkeypatch.setattr(notices.notifications, "send", refuse)
+    return refused
+
+
+def test_a_notice_is_sent_once_however_often_it_is_asked_for(write):
+    notice = write()
+    for _ in range(3):
+        assert notices.send(notice.pk)
+    assert notices.send_due() == 0
+    assert len(mail.outbox) == 1
+    notice.refresh_from_db()
+    assert notice.outcome == NoticeOutcome.SENT and notice.attempts == 1
+
+
+def test_a_login_that_is_rolled_back_sends_nothing(alice):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        notices.write(alice.pk, NoticeKind.PASSWORD_CHANGED, {})
+        _ = 1 / 0
+    assert notices.send_due() == 0 and not mail.outbox
+
+
+def test_what_could_not_be_sent_comes_again_later_each_time(write, broken, clock, monkeypatch):
+    notice = write()
+    waits = []
+    for _ in range(9):
+        assert notices.send_due() == 0
+        notice.refresh_from_db()
+        waits.append((notice.due_at - timezone.now()).total_seconds() / 60)
+        assert notices.send_due() == 0, "not before it is due"
+        clock.shift(waits[-1] * 60)
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert len(broken) == 9
+    monkeypatch.undo()
+    assert notices.send_due() == 1 and len(mail.outbox) == 1
+
+
+def test_after_three_days_it_is_given_up_and_said(write, broken, clock, caplog):
+    notice = write()
+    clock.shift(timedelta(days=3, minutes=1))
+    notices.send_due()
+    notice.refresh_from_db()
+    assert notice.outcome == NoticeOutcome.GIVEN_UP
+    assert "given up" in caplog.text and "203.0.113.7" not in caplog.text
+
+
+def test_one_that_fails_does_not_make_a_round_try_all_others(write, broken):
+    for _ in range(5):
+        write()
+    notices.send_due()
+    assert len(broken) == 1
+
+
+def test_a_user_without_an_address_gets_none(write, alice):
+    notice = write()
+    type(alice).objects.filter(pk=alice.pk).update(email="")
+    assert notices.send_due() == 1
+    notice.refresh_from_db()
+    assert notice.outcome == NoticeOutcome.NO_ADDRESS and not mail.outbox
+
+
+def test_the_command_sends_what_is_due_and_stops(write, capsys):
+    write()
+    call_command("devices_worker", once=True)
+    assert capsys.readouterr().out == "Mails sent: 1\n"
+
+
+def test_what_was_done_with_long_ago_is_deleted(write, clock):
+    write(), write()
+    notices.send_due()
+    waiting = write()
+    clock.shift(timedelta(days=31))
+    assert notices.forget(1) == 1 and notices.forget(10) == 1
+    assert list(Notice.objects.all()) == [waiting]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_R05_a_worker_that_died_leaves_its_mail_to_another(write, clock):
+    notice = write()
+    assert notices._take(notice.pk)
+    # It was killed here. Nobody else takes the mail before the lease is over,
+    clock.shift(299)
+    assert notices.send_due() == 0 and not mail.outbox
+    # and then exactly one does.
+    clock.shift(2)
+    assert [notices.send_due(), notices.send_due()] == [1, 0]
+    assert len(mail.outbox) == 1
+
+
+def test_a_worker_that_comes_back_too_late_undoes_nothing(write, clock):
+    late = notices._take(write().pk)
+    clock.shift(301)
+    assert notices.send_due() == 1
+    notices._give_back(late, TimeoutError())
+    clock.shift(7200)
+    assert notices.send_due() == 0 and len(mail.outbox) == 1
+
+
+# With a thread, a process and a mail server of their own
+
+
+@pytest.fixture
+def embedded(settings, monkeypatch):
+    """The thread that sends mails in a process that serves, as it is by default."""
+    settings.DEVICES = {**settings.DEVICES, "NOTICE_QUEUE": "embedded"}
+    settings.EMAIL_BACKEND = SMTP
+    settings.EMAIL_HOST = "127.0.0.1"
+    started = []
+    start = background._Embedded.start
+    monkeypatch.setattr(background, "_pid", None)
+    monkeypatch.setattr(
+        background._Embedded, "start", lambda self: (started.append(self), start(self))
+    )
+    yield settings
+    for consumer in started:
+        consumer.stop()
+        for thread in (consumer.scheduler, *(thread for _, thread in consumer.worker_threads)):
+            thread.join(10)
+
+
+def wait_for(condition, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "in vain"
+        time.sleep(0.02)
+
+
+def strange_login(user) -> float:
+    began = time.monotonic()
+    answer = Device(FIREFOX).post("/api/login", {"email": user.email, "password": PASSWORD})
+    assert answer.status_code == 200
+    return time.monotonic() - began
+
+
+@pytest.mark.django_db(transaction=True)
+def test_R05_a_mail_server_that_hangs_delays_no_login_loses_no_mail_and_doubles_none(
+    make_user, sign_in, embedded, clock
+):
+    alice = make_user()
+    sign_in(alice)
+    embedded.EMAIL_TIMEOUT = 0.5
+    with tarpit() as pit:
+        embedded.EMAIL_PORT = pit.port
+        assert strange_login(alice) < 2
+        wait_for(pit.caught.is_set)
+        # While the thread waits for the server, others sign in all the same.
+        assert strange_login(alice) < 2
+        wait_for(lambda: Notice.objects.filter(attempts=1).exists())
+    with mail_server() as server:
+        embedded.EMAIL_PORT = server.port
+        clock.shift(61)
+        assert notices.send_due() >= 1
+        assert len(server.mails) == Notice.objects.count()
+        assert notices.send_due() == 0 and len(server.mails) == Notice.objects.count()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_by_default_a_thread_of_the_process_sends_it_at_once(make_user, sign_in, embedded):
+    alice = make_user()
+    with mail_server() as server:
+        embedded.EMAIL_PORT = server.port
+        sign_in(alice)
+        strange_login(alice)
+        wait_for(lambda: len(server.mails) == 1)
+        wait_for(lambda: Notice.objects.filter(outcome="sent").count() == 1)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_R05_a_worker_killed_while_it_sends_is_replaced_and_the_mail_arrives_once(alice):
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL: another process works on the same database")
+    notices.write(alice.pk, NoticeKind.PASSWORD_CHANGED, {"at": timezone.now().isoformat()})
+    with tarpit() as pit:
+        worker = start_worker(pit.port)
+        assert pit.caught.wait(30), "the worker never reached the mail server"
+        worker.send_signal(signal.SIGKILL)
+        worker.wait(10)
+    assert Notice.objects.get().taken_at is not None
+    wait_for(lambda: Notice.objects.get().due_at <= timezone.now())
+    with mail_server() as server:
+        two = [start_worker(server.port), start_worker(server.port)]
+        try:
+            wait_for(lambda: server.mails, 30)
+            wait_for(lambda: Notice.objects.get().outcome == "sent")
+            time.sleep(2)
+        finally:
+            for worker in two:
+                worker.terminate()
+                worker.wait(10)
+        assert len(server.mails) == 1
+        assert "Message-ID: <" + str(Notice.objects.get().pk) in server.mails[0]
+
+
+def start_worker(port: int) -> subprocess.Popen:
+    way = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "devices_worker", "--workers", "1"],
+        cwd=site.BASE_DIR,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.worker_settings",
+            "DATABASE_URL": way.geturl(),
+            "MAIL_PORT": str(port),
+        },
+    )
