@@ -6,16 +6,28 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core.cache import cache
 
 from accounts.models import User
 from devices.core import sessions
-from devices.core.client import Client
+from devices.core.caller.client import Client
 from devices.models import DeviceSession
 from tests import oidc
 from tests.client import CHROME, PASSWORD, Device
 from tests.factor import Codes
 
 SignIn = Callable[..., Device]
+
+
+@pytest.fixture(autouse=True)
+def an_empty_cache(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
+    """Its table is no model's, so what empties the others after a test that commits leaves it as it is."""
+    yield
+    marker = request.node.get_closest_marker("django_db")
+    commits = marker is not None and marker.kwargs.get("transaction")
+    if commits or {"transactional_db", "live_server"} & set(request.fixturenames):
+        with django_db_blocker.unblock():
+            cache.clear()
 
 
 @pytest.fixture
