@@ -311,8 +311,8 @@ MUTANTS = [
     Mutant(
         "the least recently active session as the one to go",
         BEGINNING,
-        "(session.last_active, session.created_at), reverse=True)",
-        "(session.last_active, session.created_at))",
+        '"-last_active", "-created_at"',
+        '"last_active", "created_at"',
         MACHINE,
         "",
     ),
@@ -401,8 +401,8 @@ MUTANTS = [
     Mutant(
         "the least recently active session as the one to go",
         BEGINNING,
-        "(session.last_active, session.created_at), reverse=True)",
-        "(session.last_active, session.created_at))",
+        '"-last_active", "-created_at"',
+        '"last_active", "created_at"',
         RACES,
         "A23",
     ),

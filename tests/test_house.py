@@ -24,7 +24,7 @@ WRITES = {
 WRITERS = {
     **{
         f"devices/core/sessions/{part}.py": r"DeviceSession\b|unrevoked\(|unmoved$"
-        r"|found\.filter|sessions\.filter|session$|user$|asked$"
+        r"|sessions\.filter|locked$|session$|user$|asked$"
         for part in ("beginning", "using", "owning", "ending", "account")
     },
     "devices/core/forget/cleanup.py": r"rows$|DeviceSession\b",
@@ -80,8 +80,8 @@ def test_sql_by_hand_is_in_few_places():
         for _, method in calls(tree)
         if method in {"execute", "executemany", "callproc", "raw", "extra"}
     }
-    # What the database does itself, tells other processes, is asked on every request, and may take.
-    core = {"life/triggers", "life/bus", "life/statements", "oversight/patience"}
+    # What the database does itself, tells others, is asked on every request, may take, and has changed.
+    core = {"life/triggers", "life/bus", "life/statements", "oversight/patience", "sessions/rows"}
     assert by_hand == {f"devices/core/{name}.py" for name in core}
 
 

@@ -180,14 +180,14 @@ def test_what_somebody_else_ends_meanwhile_keeps_the_first_reason(alice, setting
     one = sessions.start(alice, Client(app_id="one"))
     two = sessions.start(alice, Client(app_id="two"))
     DeviceSession.objects.filter(pk=one.pk).update(revoked_at=None, revoke_reason="")
-    plain = sessions.ending.end_values
+    plain = sessions.beginning.end_values
 
     def after_somebody_elses(reason, by):
-        monkeypatch.setattr(sessions.ending, "end_values", plain)
+        monkeypatch.setattr(sessions.beginning, "end_values", plain)
         sessions.revoke(two, reason="user", by=alice)
         return plain(reason, by)
 
-    monkeypatch.setattr(sessions.ending, "end_values", after_somebody_elses)
+    monkeypatch.setattr(sessions.beginning, "end_values", after_somebody_elses)
     sessions.start(alice, Client(app_id="three"))
     reasons = DeviceSession.objects.revoked().values_list("pk", "revoke_reason")
     assert dict(reasons) == {one.pk: "limit", two.pk: "user"}

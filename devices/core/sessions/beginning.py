@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 from django.utils import timezone
 
 from devices import signals
@@ -25,8 +25,8 @@ from devices.core.watch.risk import Assessment
 from devices.exceptions import AccountNotActive, LoginTooStrange, OtpRequired
 from devices.models import DeviceSession, RevokeReason, RiskLevel, auth_stamp
 
-from .ending import end_found, end_values, note_end
-from .rows import announce, assign, is_same, log
+from .ending import end_values, note_end
+from .rows import announce, assign, is_same, log, update_returning
 
 
 def start(
@@ -87,7 +87,7 @@ def start(
             rotated_at=now,
         )
         failures = getattr(account, "failures_before", 0) if method == "password" else 0
-        judged = past.judge(account, past.login_of(session, failures or 0))
+        judged, is_news = past.judge(account, past.login_of(session, failures or 0))
         if proved_at is not None:
             judged = Assessment()
         session.risk_score, session.risk_level = judged.score, judged.level
@@ -107,8 +107,8 @@ def start(
         strange = suspicion.of_login(session, judged, client)
         end = note_end([session], revocation, "") if revocation else []
         activity.record_all([*ended, started, *strange, *end])
-        if not ended:
-            # A login that had to end others has done enough.
+        if not (ended or is_news):
+            # A login that had more to write has done enough.
             transaction.on_commit(partial(cleanup.purge_some, session.pk), robust=True)
     if revocation:
         raise LoginTooStrange
@@ -133,25 +133,22 @@ def _make_room(account: AbstractBaseUser, proven: str, now: datetime) -> tuple[l
     """
     stamp = auth_stamp(account.password)
     mine = DeviceSession.objects.filter(user_id=account.pk).active(now)
-    if conf.MAX_SESSIONS is None:
-        # However many there are, only those that end are loaded.
-        mine = mine.filter(~Q(auth_stamp=stamp) | Q(device_key=proven or None))
-    stale: list[DeviceSession] = []
-    superseded: list[DeviceSession] = []
-    others: list[DeviceSession] = []
-    # Not locked: a login need not wait for whatever the person's other devices are doing just now.
-    for session in mine:
-        if session.auth_stamp != stamp:
-            stale.append(session)
-        elif proven and session.device_key == proven:
-            superseded.append(session)
-        else:
-            others.append(session)
-    others.sort(key=lambda session: (session.last_active, session.created_at), reverse=True)
-    excess = others[max(conf.MAX_SESSIONS - 1, 0) :] if conf.MAX_SESSIONS is not None else []
-    entries = [
-        *end_found(stale, RevokeReason.PASSWORD_CHANGED),
-        *end_found(superseded, RevokeReason.SUPERSEDED),
-        *end_found(excess, RevokeReason.LIMIT),
-    ]
+    is_stale, is_here = ~Q(auth_stamp=stamp), Q(device_key=proven)
+    reason = Case(
+        When(is_stale, then=Value(RevokeReason.PASSWORD_CHANGED)),
+        When(is_here, then=Value(RevokeReason.SUPERSEDED)),
+        default=Value(RevokeReason.LIMIT),
+    )
+    in_the_way = is_stale | is_here if proven else is_stale
+    if conf.MAX_SESSIONS is not None:
+        others = mine.exclude(in_the_way).order_by("-last_active", "-created_at")
+        in_the_way |= Q(pk__in=others.values("pk")[max(conf.MAX_SESSIONS - 1, 0) :])
+    # Nothing is locked but what ends: a login need not wait for what the person's other devices do just now.
+    revocation = end_values(RevokeReason.LIMIT, None) | {"revoke_reason": reason}
+    ended = update_returning(mine.filter(in_the_way), **revocation)
+    entries: list[Entry] = []
+    for why in RevokeReason:
+        rows = [session for session in ended if session.revoke_reason == why]
+        entries += note_end(rows, revocation | {"revoke_reason": why}, "")
+    superseded = (row for row in ended if row.revoke_reason == RevokeReason.SUPERSEDED)
     return entries, next((session.name for session in superseded if session.name), "")

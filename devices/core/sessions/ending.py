@@ -112,26 +112,13 @@ def end(
 ) -> list[Entry]:
     """Revoke those of a set that are not yet, and return what to write into their logs."""
     rows = list(sessions.filter(revoked_at__isnull=True).select_for_update().order_by("pk"))
-    return end_found(rows, reason, by, note)
-
-
-def end_found(
-    rows: Sequence[DeviceSession],
-    reason: RevokeReason,
-    by: AbstractBaseUser | None = None,
-    note: str = "",
-) -> list[Entry]:
-    """Revoke sessions of one user that were found unrevoked, but for those that somebody else just ended."""
     if not rows:
         return []
     revocation = end_values(reason, by)
-    found = DeviceSession.objects.filter(
+    locked = DeviceSession.objects.filter(
         pk__in=[session.pk for session in rows], user_id=rows[0].user_id
     )
-    if found.filter(revoked_at__isnull=True).update(**revocation) < len(rows):
-        ours = found.filter(revoked_at=revocation["revoked_at"], revoke_reason=reason)
-        ended = set(ours.values_list("pk", flat=True))
-        rows = [session for session in rows if session.pk in ended]
+    locked.update(**revocation)
     return note_end(rows, revocation, note)
 
 

@@ -1,11 +1,12 @@
 """What every verb does to rows in hand: lock, write, tell."""
 
 from collections.abc import Sequence
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
+from django.db import connections, router, transaction
+from django.db.models.sql import UpdateQuery
 from django.dispatch import Signal
 
 from devices.core.caller.client import Client
@@ -32,6 +33,26 @@ def unrevoked(session: DeviceSession) -> DeviceSessionQuerySet:
     return DeviceSession.objects.filter(
         pk=session.pk, user_id=session.user_id, revoked_at__isnull=True
     )
+
+
+def update_returning(rows: DeviceSessionQuerySet, **values: Any) -> list[DeviceSession]:
+    """UPDATE … RETURNING, for which Django has no words: those that were changed, as they are now."""
+    query = cast(UpdateQuery, rows.query.chain(UpdateQuery))
+    query.add_update_values(values)
+    connection = connections[router.db_for_write(DeviceSession)]
+    compiler = query.get_compiler(connection=connection)
+    sql, parameters = compiler.as_sql()
+    table, fields = DeviceSession._meta.db_table, DeviceSession._meta.concrete_fields
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+    with connection.cursor() as cursor:
+        cursor.execute(f"{sql} RETURNING {columns}", parameters)
+        found = cursor.fetchall()
+    converters = compiler.get_converters([field.get_col(table) for field in fields])
+    names = [field.attname for field in fields]
+    return [
+        DeviceSession.from_db(connection.alias, names, row)
+        for row in compiler.apply_converters(found, converters)
+    ]
 
 
 def assign(sessions: Sequence[DeviceSession], values: dict[str, Any]) -> None:

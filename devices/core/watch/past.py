@@ -44,8 +44,10 @@ def login_of(session: DeviceSession, failures: int = 0) -> Login:
     )
 
 
-def judge(account: AbstractBaseUser, login: Login) -> Assessment:
-    """How strange the login is, and learn from it, unless it is too strange to be the user's own.
+def judge(account: AbstractBaseUser, login: Login) -> tuple[Assessment, bool]:
+    """How strange the login is, and whether it is news.
+
+    It is learned from, unless it is too strange to be the user's own.
 
     `account` is the locked row, with its past. While it waited for the lock, another login may have written
     the past; so it is written over what was read, or else read again.
@@ -54,16 +56,16 @@ def judge(account: AbstractBaseUser, login: Login) -> Assessment:
     past = _read(row, login.at)
     assessment = assess(login, past)
     if not _is_news(login, past):
-        return assessment
+        return assessment, False
     if row is not None and not assessment.is_at_least(RiskLevel.HIGH):
         news = _stored(learned(login, past))
         if LoginPast.objects.filter(pk=row.pk, data=row.data).update(**news):
-            return assessment
+            return assessment, True
     past = _read(LoginPast.objects.filter(user_id=account.pk).first(), login.at)
     assessment = assess(login, past)
     if not assessment.is_at_least(RiskLevel.HIGH):
         _write(account.pk, learned(login, past))
-    return assessment
+    return assessment, True
 
 
 def trust(user_id: Any, login: Login) -> None:

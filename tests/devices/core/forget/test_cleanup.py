@@ -218,9 +218,11 @@ def test_every_so_manieth_login_deletes_some_ended_sessions_in_one_statement(
     left = DeviceSession.objects.filter(revoked_at__isnull=way != "revoked_at")
     assert (left.count(), DeviceSession.objects.count()) == (6, 16)
     monkeypatch.setattr(cleanup, "LOGINS", 1)
-    with django_capture_on_commit_callbacks(execute=True):
-        start()
-    assert DeviceSession.objects.count() == 16 + 1 - 4
+    # The first after a year is news to be written down, which is enough for one login.
+    for expected in (16 + 1, 16 + 2 - 4):
+        with django_capture_on_commit_callbacks(execute=True):
+            start()
+        assert DeviceSession.objects.count() == expected
 
 
 def test_a_login_that_ends_others_leaves_the_cleaning_to_the_next(
