@@ -229,8 +229,8 @@ MUTANTS = [
     Mutant(
         "the refusal of a token ahead of its row",
         LIVENESS,
-        "if claims.generation > session.generation:",
-        "if False:",
+        "if session is None or claims.generation > session.generation:",
+        "if session is None:",
         LINEAGE,
         "R22",
     ),

@@ -100,7 +100,7 @@ def test_a_strange_login_is_told_with_its_reasons_and_doubted(alice, at_home):
     assert suspicious["reasons"][1]["country"] == "JP"
     [told] = mails()
     assert "Was this you?" in told.subject
-    assert "You were not seen in this country before: Japan." in told.body
+    assert "The first sign-in in this country: Japan." in told.body
 
 
 def test_the_lines_are_written_in_the_statement_of_the_start(

@@ -36,11 +36,11 @@ def _sentence(reason: Mapping[str, Any] | str) -> str:
         return reason
     match reason.get("code"):
         case "new_device" if reason.get("alike"):
-            return _("It looks like a device of yours, but did not prove to be it.")
+            return _("It looks like a known device, but did not prove to be it.")
         case "new_device":
-            return _("You were not seen on such a device before.")
+            return _("The first sign-in on a device of this kind.")
         case "new_country":
-            return _("You were not seen in this country before: %s.") % country(reason["country"])
+            return _("The first sign-in in this country: %s.") % country(reason["country"])
         case "impossible_travel":
             time = timedelta(hours=float(reason["hours"]))
             text = _("Nobody travels so fast: at least %(kilometres)s km in %(time)s.")
@@ -56,7 +56,7 @@ def _sentence(reason: Mapping[str, Any] | str) -> str:
         case "failures":
             return _("The password was wrong %s times before.") % str(reason["failures"])
         case "disowned_device":
-            return _("You said before that this device is not yours.")
+            return _("It was said before that this device is a stranger’s.")
         case "refresh_device_class":
             devices = {key: reason[key] for key in ("began", "now")}
             return _("It began on %(began)s, and is now used on %(now)s.") % devices

@@ -93,13 +93,13 @@ def test_what_was_strange_is_said_in_words(viewer, alice, start):
     start(alice)
     page = viewer.get(LOG, {"user": alice.pk, "kind": "device.new"}).content.decode()
     line = Activity.objects.filter(user=alice, kind="device.new")
-    assert ("You were not seen on such a device before." in page) == line.exists()
+    assert ("The first sign-in on a device of this kind." in page) == line.exists()
     session = DeviceSession.objects.filter(user=alice).first()
     reasons = [{"code": "new_device", "alike": False}]
     activity.record(session, "login.suspicious", {"level": "high", "score": 60, "reasons": reasons})
     activity.record(session, "host.said", {"reasons": 3})
     page = viewer.get(LOG, {"user": alice.pk}).content.decode()
-    assert "You were not seen on such a device before." in page
+    assert "The first sign-in on a device of this kind." in page
     assert "<bdi>reasons</bdi>: <bdi>3</bdi>" in page
 
 

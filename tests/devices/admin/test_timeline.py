@@ -115,7 +115,7 @@ def test_a_replay_and_a_strange_login_stand_out_with_their_reasons(clock, viewer
     assert html.count('<li class="alarming">') == 2
     lines = " ".join(told(viewer, session))
     for text in (
-        "You were not seen in this country before: France.",
+        "The first sign-in in this country: France.",
         "On a list of ours.",
         "Score : 60",
         "A used-up refresh token came again from 198.51.100.66",

@@ -102,7 +102,7 @@ def test_why_a_sign_in_was_unusual_is_said_in_words(browser, start):
     reason = {"code": "new_country", "country": "BR", "known": ["DE"]}
     activity.record(phone, "login.suspicious", {"reasons": [reason]})
     shown = text(browser.get(LIST))
-    assert "This sign-in was unusual You were not seen in this country before: Brazil." in shown
+    assert "This sign-in was unusual The first sign-in in this country: Brazil." in shown
     [question] = re.findall(r'href="(/devices/review/[^"]+)"', browser.get(LIST).content.decode())
     assert "Yes, it was me" in text(browser.get(question))
     browser.post(question, {"answer": "yes"})

@@ -1,0 +1,12 @@
+"""The mutants fit the code there is: each finds its one place, and its tests. `make mutants` runs them."""
+
+import pytest
+
+from tests.mutations import MUTANTS, ROOT
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.without)
+def test_R20_a_mutant_finds_its_place(mutant):
+    assert (ROOT / mutant.file).read_text().count(mutant.old) == 1
+    assert mutant.old != mutant.new
+    assert all((ROOT / place).exists() for place in mutant.tests.split())
