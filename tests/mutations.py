@@ -371,8 +371,8 @@ MUTANTS = [
         "        account = _lock_with_past(user)\n        if not is_same(account, user):\n"
         "            raise AccountNotActive\n        now =",
         "        account = get_user_model().objects.get(pk=user.pk)\n        now =",
-        RACES,
-        "A23",
+        "tests/test_same_device.py",
+        "at_once",
     ),
     Mutant(
         "the user's row locked by revoke-all",

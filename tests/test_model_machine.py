@@ -128,6 +128,16 @@ class Walk(RuleBasedStateMachine):
         return self.try_refresh(newest.refresh, is_lost)
 
     @precondition(lambda self: self.model.living())
+    @rule(target=answers, data=st.data())
+    def stay(self, data):
+        """What an app in the background does: it refreshes in time, again and again, up to the last limit."""
+        held = self.held[data.draw(st.sampled_from(self.model.living()))]
+        for _ in range(ABSOLUTE // (IDLE // 2)):
+            self.pass_time(IDLE // 2)
+            answer = self.try_refresh(held[-1].refresh, is_lost=False)
+        return answer
+
+    @precondition(lambda self: self.model.living())
     @rule(target=answers, data=st.data(), is_lost=st.booleans())
     def replay(self, data, is_lost):
         """What a thief does, or a tab that slept."""

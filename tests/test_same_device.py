@@ -200,6 +200,8 @@ def test_sign_ins_at_once_from_one_device_leave_one_session():
     if connection.vendor != "postgresql":
         pytest.skip("needs PostgreSQL: SQLite takes one writer at a time and proves nothing")
     alice = User.objects.create_user("alice@example.org", PASSWORD)
+    # After it none has news to write down, for which the others would wait, too.
+    in_app("one-phone").sign_in(alice.email)
     sign_ins = 12
     gate = threading.Barrier(sign_ins)
 
@@ -215,5 +217,5 @@ def test_sign_ins_at_once_from_one_device_leave_one_session():
     assert len(set(begun)) == sign_ins
     assert len(active(alice)) == 1
     reasons = DeviceSession.objects.revoked().values_list("revoke_reason", flat=True)
-    assert list(reasons) == ["superseded"] * (sign_ins - 1)
-    assert Activity.objects.filter(kind="session.revoked").count() == sign_ins - 1
+    assert list(reasons) == ["superseded"] * sign_ins
+    assert Activity.objects.filter(kind="session.revoked").count() == sign_ins
