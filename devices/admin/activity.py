@@ -2,10 +2,10 @@
 
 import uuid
 from collections import Counter
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin import ModelAdmin, ShowFacets
+from django.contrib.admin import ModelAdmin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db import OperationalError
@@ -23,7 +23,7 @@ from devices.models import Activity
 
 from .columns import NOTHING
 from .filters import MOST_COMMON, NEWEST, Choices, Filter, PersonFilter
-from .pagination import BoundedPaginator
+from .read_only import ReadOnly
 from .search import of_people
 
 # What was strange about these is said in words.
@@ -109,37 +109,15 @@ def details(line: Activity) -> str:
 
 
 @admin.register(Activity)
-class ActivityAdmin(admin.ModelAdmin):
+class ActivityAdmin(ReadOnly):
     list_display = ("at", kind, person, session, address, details)
     list_display_links = None
     list_filter = FILTERS
     list_per_page = 50
     list_select_related = ("user",)
-    paginator = BoundedPaginator
     search_fields = ("user", "session")
     search_help_text = _("How someone’s login begins, or the ID of a session.")
     actions = None
-    # Each of these would count or sort the whole table.
-    show_facets = ShowFacets.NEVER
-    show_full_result_count = False
-    sortable_by: ClassVar = ()
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Activity | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Activity | None = None) -> bool:
-        """Not on these pages. Elsewhere as Django has it: with a deleted user goes their log."""
-        view = request.resolver_match.func if request.resolver_match else None
-        if getattr(view, "model_admin", None) is self:
-            return False
-        return super().has_delete_permission(request, obj)
-
-    def has_view_permission(self, request: HttpRequest, obj: Activity | None = None) -> bool:
-        # Who sees a session sees its log there, so this is no right of its own.
-        return request.user.has_perm("devices.view_devicesession")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         return lookup in PARAMETERS and "\x00" not in value

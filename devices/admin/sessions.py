@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin import ShowFacets
 from django.contrib.admin.views.main import ChangeList
 from django.db import OperationalError, transaction
 from django.db.models import QuerySet
@@ -19,7 +18,7 @@ from . import columns, timeline
 from .columns import address, device, last_active, person, place
 from .dashboard import ShowsDashboard
 from .filters import FILTERS, PARAMETERS
-from .pagination import BoundedPaginator
+from .read_only import ReadOnly
 from .revocation import RevokesSessions
 from .search import search
 
@@ -62,21 +61,16 @@ class Facts(forms.ModelForm):
 
 
 @admin.register(DeviceSession)
-class DeviceSessionAdmin(ShowsDashboard, RevokesSessions):
+class DeviceSessionAdmin(ShowsDashboard, ReadOnly, RevokesSessions):
     list_display = (person, device, address, place, last_active, columns.state)
     list_display_links = (device,)
     list_filter = FILTERS
     list_per_page = 50
     list_select_related = ("user",)
-    paginator = BoundedPaginator
     search_fields = ("user", "ip_address", "id")
     search_help_text = _(
         "How someone’s login begins, an address or network (203.0.113.0/24), or the ID of a session."
     )
-    # Each of these would count or sort the whole table.
-    show_facets = ShowFacets.NEVER
-    show_full_result_count = False
-    sortable_by = ()
 
     form = Facts
     state = staticmethod(columns.state)
@@ -103,23 +97,6 @@ class DeviceSessionAdmin(ShowsDashboard, RevokesSessions):
         (_("End"), {"fields": ("revoked_at", "revoke_reason", "revoked_by")}),
         (_("Refresh token"), {"fields": ("generation", "generation_used", "rotated_at")}),
     )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: DeviceSession | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: DeviceSession | None = None) -> bool:
-        """Not on these pages. Elsewhere as Django has it: with a deleted user go their sessions."""
-        view = request.resolver_match.func if request.resolver_match else None
-        if getattr(view, "model_admin", None) is self:
-            return False
-        return super().has_delete_permission(request, obj)
-
-    def has_view_permission(self, request: HttpRequest, obj: DeviceSession | None = None) -> bool:
-        # Django lets "change" stand for "view"; here it gives nothing.
-        return request.user.has_perm("devices.view_devicesession")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """The filters' only. Django takes any column: `?auth_stamp__startswith=a` would give it away."""
