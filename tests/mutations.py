@@ -220,7 +220,7 @@ MUTANTS = [
     ),
     Mutant(
         "signals after commit",
-        ROWS,
+        "devices/core/log/telling.py",
         "transaction.on_commit(lambda: signal.send_robust(sender=DeviceSession, **arguments))",
         "signal.send_robust(sender=DeviceSession, **arguments)",
         LINEAGE,

@@ -19,6 +19,7 @@ from devices.core.forget import cleanup
 from devices.core.log import activity
 from devices.core.log.activity import Entry
 from devices.core.log.audit import Event
+from devices.core.log.telling import announce, log
 from devices.core.proof import attempts, second_factor
 from devices.core.watch import past, suspicion
 from devices.core.watch.risk import Assessment
@@ -26,7 +27,7 @@ from devices.exceptions import AccountNotActive, LoginTooStrange, OtpRequired
 from devices.models import DeviceSession, RevokeReason, RiskLevel, auth_stamp
 
 from .ending import end_values, note_end
-from .rows import announce, assign, is_same, log, update_returning
+from .rows import assign, is_same, update_returning
 
 
 def start(

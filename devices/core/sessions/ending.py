@@ -15,10 +15,11 @@ from devices.core.life.tokens import Claims
 from devices.core.log import activity
 from devices.core.log.activity import Entry
 from devices.core.log.audit import Event
+from devices.core.log.telling import announce, log
 from devices.exceptions import SessionError
 from devices.models import DeviceSession, DeviceSessionQuerySet, RevokeReason
 
-from .rows import announce, assign, lock, log, unrevoked
+from .rows import assign, lock, unrevoked
 
 
 def revoke(

@@ -1,17 +1,13 @@
-"""What every verb does to rows in hand: lock, write, tell."""
+"""What every verb does to rows in hand: lock and write."""
 
 from collections.abc import Sequence
 from typing import Any, TypeGuard, cast
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import connections, router, transaction
+from django.db import connections, router
 from django.db.models.sql import UpdateQuery
-from django.dispatch import Signal
 
-from devices.core.caller.client import Client
-from devices.core.log import audit
-from devices.core.log.audit import Event
 from devices.models import DeviceSession, DeviceSessionQuerySet
 
 
@@ -59,15 +55,3 @@ def assign(sessions: Sequence[DeviceSession], values: dict[str, Any]) -> None:
     for session in sessions:
         for name, value in values.items():
             setattr(session, name, value)
-
-
-def log(event: Event, session: DeviceSession, client: Client | None, **details: str) -> None:
-    transaction.on_commit(
-        lambda: audit.log(
-            event, user_id=session.user_id, session_id=session.pk, client=client, **details
-        )
-    )
-
-
-def announce(signal: Signal, **arguments: Any) -> None:
-    transaction.on_commit(lambda: signal.send_robust(sender=DeviceSession, **arguments))

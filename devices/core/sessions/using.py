@@ -17,12 +17,13 @@ from devices.core.life import liveness, tokens
 from devices.core.life.tokens import Claims
 from devices.core.log import activity, audit
 from devices.core.log.audit import Event
+from devices.core.log.telling import announce, log
 from devices.core.watch import notices, suspicion
 from devices.exceptions import RefreshReused, SessionError, SessionRevoked, TokenNotValid
 from devices.models import DeviceSession, NoticeKind, RevokeReason, RiskLevel
 
 from .ending import end_values, note_end, revoke
-from .rows import announce, assign, log, unrevoked
+from .rows import assign, unrevoked
 
 
 def living(claims: Claims, client: Client) -> DeviceSession:

@@ -3,16 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-from django.dispatch import Signal
-
 from devices import signals
 from devices.conf import conf
 from devices.core.caller import geo
 from devices.core.caller.client import Client, label, os_family
-from devices.core.log import audit
 from devices.core.log.activity import Entry
 from devices.core.log.audit import Event
+from devices.core.log.telling import announce, log
 from devices.models import DeviceSession, NoticeKind, RiskLevel
 
 from . import notices
@@ -37,7 +34,7 @@ def of_login(session: DeviceSession, judged: Assessment, client: Client) -> list
     if new := [reason for reason in judged.reasons if reason.code == "new_device"]:
         data = judged.as_json() if not is_suspicious else new[0].as_json()
         entries.append(Entry(session, "device.new", data, client.ip_address))
-        _announce(signals.device_first_seen, session=session)
+        announce(signals.device_first_seen, session=session)
         if conf.NOTIFY_NEW_DEVICE and not is_suspicious:
             notices.write(session.user_id, NoticeKind.NEW_DEVICE, facts, session.pk)
     if is_suspicious:
@@ -82,20 +79,13 @@ def _suspect(
     session: DeviceSession, kind: str, judged: Assessment, client: Client, facts: dict[str, Any]
 ) -> list[Entry]:
     notices.write(session.user_id, NoticeKind.SUSPICIOUS_LOGIN, facts, session.pk)
-    _announce(signals.suspicious_login, session=session, **judged.as_json())
-    transaction.on_commit(
-        lambda: audit.log(
-            Event.LOGIN_SUSPICIOUS,
-            user_id=session.user_id,
-            session_id=session.pk,
-            client=client,
-            kind=kind,
-            level_of_risk=str(judged.level),
-            reasons=" ".join(reason.code for reason in judged.reasons),
-        )
+    announce(signals.suspicious_login, session=session, **judged.as_json())
+    log(
+        Event.LOGIN_SUSPICIOUS,
+        session,
+        client,
+        kind=kind,
+        level_of_risk=str(judged.level),
+        reasons=" ".join(reason.code for reason in judged.reasons),
     )
     return [Entry(session, kind, judged.as_json(), client.ip_address)]
-
-
-def _announce(signal: Signal, **arguments: Any) -> None:
-    transaction.on_commit(lambda: signal.send_robust(sender=DeviceSession, **arguments))
