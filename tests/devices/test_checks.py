@@ -1,6 +1,8 @@
 """Every numbered check: silent on the site's own settings, and loud when what it is for is broken."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.conf import settings as project
@@ -9,13 +11,26 @@ from django.test import override_settings
 from django.urls import path
 from rest_framework_simplejwt.views import TokenObtainPairView
 
-from devices.checks import MIDDLEWARE, check_settings
+from devices.checks import check_settings
+from devices.checks.authentication import MIDDLEWARE
 
 urlpatterns = [path("token", TokenObtainPairView.as_view())]
 
 
 def ids() -> set[str]:
     return {message.id.removeprefix("devices.") for message in check_settings()}
+
+
+def test_each_fault_has_an_id_of_its_own_and_a_line_in_the_documents():
+    root = Path(project.BASE_DIR)
+    sources = "".join(path.read_text() for path in root.glob("devices/checks/*.py"))
+    reported = re.findall(r'id="(devices\.[EW]\d{3})"', sources)
+    assert len(reported) == len(set(reported)) == sources.count("id=")
+    assert len({each[-3:] for each in reported}) == len(reported)
+    documented = re.findall(
+        r"^\| `(devices\.\w+)` \|", (root / "docs/checks.md").read_text(), re.MULTILINE
+    )
+    assert documented == sorted(reported, key=lambda each: each[-3:])
 
 
 def test_the_site_passes_its_own_checks():

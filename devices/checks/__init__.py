@@ -1,0 +1,39 @@
+"""Door at start-up: numbered checks of what would silently weaken the sessions, one module per subject.
+
+docs/checks.md lists them.
+"""
+
+from typing import Any
+
+from django.core import checks
+from django.core.checks import CheckMessage
+
+from . import (
+    authentication,
+    liveness,
+    mail,
+    numbers,
+    proxies,
+    risk,
+    second_factor,
+    tokens,
+    transactions,
+)
+
+SUBJECTS = (
+    authentication,
+    tokens,
+    numbers,
+    proxies,
+    transactions,
+    liveness,
+    mail,
+    risk,
+    second_factor,
+)
+
+
+@checks.register("devices")
+def check_settings(**kwargs: Any) -> list[CheckMessage]:
+    """Every complaint about the settings of this project."""
+    return [message for subject in SUBJECTS for message in subject.check()]

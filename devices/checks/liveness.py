@@ -1,0 +1,49 @@
+"""How it is known that a session has ended: the mode, and the bus."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+from django.core import checks
+from django.core.checks import CheckMessage, Error
+from django.db import connections, router
+
+from devices.conf import Conf
+from devices.models import DeviceSession
+
+
+def check() -> Iterator[CheckMessage]:
+    conf = Conf()
+    if conf.LIVENESS not in ("database", "cached"):
+        yield Error(
+            "DEVICES['LIVENESS'] is neither 'database' nor 'cached'.",
+            hint="See docs/settings.md.",
+            id="devices.E020",
+        )
+    if conf.LIVENESS == "cached" and conf.BUS is None:
+        yield Error(
+            "Sessions shall be remembered, but nobody tells of their end: nothing is remembered.",
+            hint="Set DEVICES['BUS'] to 'postgres' or to the URL of a Redis.",
+            id="devices.E021",
+        )
+    if conf.BUS is not None and not _is_bus(conf.BUS):
+        yield Error(
+            "DEVICES['BUS'] is no bus that this site can have.",
+            hint="'postgres' needs PostgreSQL and psycopg 3; redis://… and rediss://… the package redis.",
+            id="devices.E022",
+        )
+    if conf.LIVENESS == "cached" and connections[_database()].settings_dict["ATOMIC_REQUESTS"]:
+        yield checks.Warning(
+            "Within the transactions of ATOMIC_REQUESTS nothing new is remembered of sessions.",
+            hint="Wrap the views of the API in transaction.non_atomic_requests.",
+            id="devices.W023",
+        )
+
+
+def _is_bus(bus: str) -> bool:
+    if bus == "postgres":
+        return connections[_database()].vendor == "postgresql" and find_spec("psycopg") is not None
+    return bus.startswith(("redis://", "rediss://", "unix://")) and find_spec("redis") is not None
+
+
+def _database() -> str:
+    return router.db_for_write(DeviceSession)

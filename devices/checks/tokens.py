@@ -1,0 +1,67 @@
+"""How tokens are signed, and whom they name."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core import checks
+from django.core.checks import CheckMessage, Error
+from rest_framework_simplejwt import settings as simplejwt
+
+# RFC 7518 §3.2: a key of at least the size of the hash.
+KEY_BYTES = 32
+LONGEST_LEEWAY = timedelta(minutes=1)
+
+
+def check() -> Iterator[CheckMessage]:
+    jwt = simplejwt.api_settings
+    if jwt.BLACKLIST_AFTER_ROTATION:
+        yield Error(
+            "SIMPLE_JWT['BLACKLIST_AFTER_ROTATION'] fights the rotation of sessions.",
+            hint="Remove it, and rest_framework_simplejwt.token_blacklist: sessions need no token table.",
+            id="devices.E004",
+        )
+    if jwt.ALGORITHM.startswith("HS"):
+        key = str(jwt.SIGNING_KEY)
+        if len(key.encode()) < KEY_BYTES:
+            yield Error(
+                f"The key that signs the tokens is shorter than {KEY_BYTES} bytes.",
+                hint="Set SIMPLE_JWT['SIGNING_KEY'] to a long random string.",
+                id="devices.E005",
+            )
+        if key == settings.SECRET_KEY:
+            yield checks.Warning(
+                "The tokens are signed with SECRET_KEY: changing it signs everybody out.",
+                hint="Give SIMPLE_JWT['SIGNING_KEY'] a key of its own.",
+                id="devices.W006",
+            )
+    if not jwt.AUDIENCE:
+        yield checks.Warning(
+            "The tokens name no audience: those of another service with this key would be taken.",
+            hint="Set SIMPLE_JWT['AUDIENCE'].",
+            id="devices.W007",
+        )
+    if not jwt.ISSUER:
+        yield checks.Warning(
+            "The tokens name no issuer.", hint="Set SIMPLE_JWT['ISSUER'].", id="devices.W008"
+        )
+    if get_user_model()._meta.pk.name != jwt.USER_ID_FIELD and jwt.USER_ID_FIELD != "pk":
+        yield Error(
+            "SIMPLE_JWT['USER_ID_FIELD'] is not the primary key of the user.",
+            hint=f"Set it to '{get_user_model()._meta.pk.name}': tokens name user and session by key.",
+            id="devices.E009",
+        )
+    if not _is_leeway(jwt.LEEWAY):
+        yield Error(
+            "SIMPLE_JWT['LEEWAY'] is no number of seconds from 0 to 60, nor such a timedelta.",
+            hint="A few seconds are enough for the clocks of several servers.",
+            id="devices.E010",
+        )
+
+
+def _is_leeway(leeway: Any) -> bool:
+    if isinstance(leeway, int | float) and not isinstance(leeway, bool):
+        leeway = timedelta(seconds=leeway)
+    return isinstance(leeway, timedelta) and timedelta(0) <= leeway <= LONGEST_LEEWAY

@@ -1,0 +1,42 @@
+"""ATOMIC_REQUESTS, which would undo what is written before a refusal."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.checks import CheckMessage, Error
+from django.db import connections
+from django.urls import URLResolver, get_resolver
+from django.utils.module_loading import import_string
+from rest_framework import settings as drf
+from rest_framework_simplejwt.views import TokenViewBase
+
+EXCEPTION_HANDLER = "devices.api.errors.exception_handler"
+
+
+def check() -> Iterator[CheckMessage]:
+    atomic = [db for db in connections.settings if connections.settings[db].get("ATOMIC_REQUESTS")]
+    if not atomic:
+        return
+    if drf.api_settings.EXCEPTION_HANDLER is not import_string(EXCEPTION_HANDLER):
+        yield Error(
+            "With ATOMIC_REQUESTS, a revocation that is answered with 401 would be rolled back.",
+            hint=f"Set REST_FRAMEWORK['EXCEPTION_HANDLER'] to {EXCEPTION_HANDLER}.",
+            id="devices.E016",
+        )
+    for view in _views(get_resolver().url_patterns):
+        is_token_view = issubclass(getattr(view, "view_class", object), TokenViewBase)
+        if is_token_view and not getattr(view, "_non_atomic_requests", None):
+            yield Error(
+                "With ATOMIC_REQUESTS, failed logins would not be counted.",
+                hint="Include devices.api.urls, or wrap the view in transaction.non_atomic_requests.",
+                obj=view,
+                id="devices.E017",
+            )
+
+
+def _views(patterns: list[Any]) -> Iterator[Any]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _views(pattern.url_patterns)
+        else:
+            yield pattern.callback
