@@ -11,10 +11,12 @@ from drf_spectacular.views import SpectacularAPIView
 from accounts.pages import SignInAgainView
 from devices.api.routing import endpoint
 
-from .views import DocsView, HomeView, healthz
+from .views import DocsView, HomeView, SchemaOnce, healthz
 
 # Staff sign in where everybody does, and are asked for their second factor there.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+schema_view = SpectacularAPIView.as_view(generator_class=SchemaOnce)
 
 urlpatterns = [
     path("", HomeView.as_view(), name="home"),
@@ -30,7 +32,7 @@ urlpatterns = [
     endpoint("docs", DocsView.as_view(), "docs"),
     path("api/", include("accounts.urls")),
     path("api/", include("devices.api.urls")),
-    path("api/", include([endpoint("schema", SpectacularAPIView.as_view(), "schema")])),
+    path("api/", include([endpoint("schema", schema_view, "schema")])),
 ]
 
 handler400 = "project.views.bad_request"

@@ -1,10 +1,15 @@
 """The site's own answers: home, liveness, and what is not found or went wrong under `/api/`, as JSON."""
 
+from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import get_script_prefix
+from django.utils.translation import get_language
 from django.views import defaults
 from django.views.generic import TemplateView
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.authentication import SessionAuthentication
 
@@ -29,6 +34,22 @@ class DocsView(SpectacularSwaggerSplitView):
     template_name = "docs.html"
     # Only for the name at the top of the page; the calls made from it send the token they are given.
     authentication_classes = (SessionAuthentication,)
+
+
+class SchemaOnce(SchemaGenerator):
+    """The description of the API, made once in each process and language: it is the same for everybody."""
+
+    def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:
+        # `?lang=` and `?version=` may say anything.
+        language = get_language() or ""
+        known = language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+        return _schema(known, get_script_prefix())
+
+
+@lru_cache(maxsize=16)
+def _schema(language: str, prefix: str) -> dict[str, Any]:
+    schema: dict[str, Any] = SchemaGenerator().get_schema(public=True)
+    return schema
 
 
 def healthz(request: HttpRequest) -> HttpResponse:

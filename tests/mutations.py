@@ -592,6 +592,22 @@ MUTANTS = [
         "A45",
     ),
     Mutant(
+        "staff: a dry run asks for the right to look",
+        "devices/api/staff.py",
+        'if wish["dry_run"] and not may_look:',
+        "if False:",
+        STAFF_API,
+        "dry_run_is_a_look",
+    ),
+    Mutant(
+        "staff: notes are theirs alone",
+        "devices/core/log/activity.py",
+        'STAFF_ONLY: Final = frozenset({"note"})',
+        "STAFF_ONLY: Final = frozenset[str]()",
+        "tests/devices/api/test_activity.py",
+        "staff_only",
+    ),
+    Mutant(
         "staff: the session they are in",
         STAFF,
         "        due = due.exclude(pk=spare)",

@@ -10,6 +10,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 from drf_spectacular.generators import SchemaGenerator
 from openapi_schema_validator import OAS30ReadValidator, OAS30WriteValidator
 
+from project import views
 from tests.client import PASSWORD, Device
 
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -170,3 +171,22 @@ def test_the_schema_is_served_to_anybody(client, accept):
     answer = client.get("/api/schema", HTTP_ACCEPT=accept)
     assert answer.status_code == 200
     assert b"/api/sessions/{id}" in answer.content
+
+
+def test_the_schema_is_made_once_in_each_language_whoever_asks_and_however_often(
+    client, monkeypatch
+):
+    made = []
+
+    def parse(self, *args, whole=SchemaGenerator.parse):
+        made.append(1)
+        return whole(self, *args)
+
+    monkeypatch.setattr(SchemaGenerator, "parse", parse)
+    views._schema.cache_clear()
+    for n in range(3):
+        for language in ("en", "de"):
+            query = {"lang": f"x-{n}", "version": n} if n else {}
+            answer = client.get("/api/schema", query, headers={"Accept-Language": language})
+            assert answer.status_code == 200
+    assert len(made) == 2

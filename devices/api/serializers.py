@@ -12,6 +12,7 @@ from rest_framework_simplejwt.serializers import TokenObtainSerializer
 
 from devices.core import sessions, stepup
 from devices.core.life import tokens
+from devices.core.log import activity
 from devices.core.proof import second_factor
 from devices.exceptions import SessionError, TokenNotValid, TooManyAttempts
 from devices.http import client_of, newcomer_of
@@ -179,11 +180,17 @@ class PastSessionSerializer(SessionSerializer):
 
 
 class ActivitySerializer(serializers.ModelSerializer):
+    """A line of the log, as the owner of the session reads it."""
+
     serializer_field_mapping = TIMES_IN_UTC
 
     class Meta:
         model = Activity
         fields = ("id", "kind", "at", "ip_address", "data")
+
+    def to_representation(self, line: Activity) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(line)
+        return shown | {"data": activity.told_to_owner(line.kind, line.data)}
 
 
 class ConfirmSerializer(serializers.Serializer):

@@ -151,6 +151,9 @@ class StaffRevokeView(StaffView):
             everybody = _("Without a filter this is everybody: say “all”: true, or give a filter.")
             both = _("Give filters, or “all”; not both.")
             raise ValidationError({"all": [both if wish["all"] else everybody]})
+        may_look = MayView().has_permission(request, self)
+        if wish["dry_run"] and not may_look:
+            self.permission_denied(request)
         if not wish["dry_run"]:
             RecentlyConfirmed().has_permission(request, self)
         by = request.user
@@ -160,6 +163,9 @@ class StaffRevokeView(StaffView):
         done = staff.Revoked(0, 0, survey.more)
         if not wish["dry_run"]:
             done = staff.revoke(chosen, by=by, note=wish["reason"], spare=spare)
+        if not may_look:
+            # What they ended, and not what else there is: filters would be a way to look.
+            survey = survey._replace(sessions=done.sessions, people=done.people, protected=0)
         return Response(
             StaffRevokedSerializer(
                 {

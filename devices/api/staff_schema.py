@@ -176,7 +176,8 @@ describe(
         "revokeSessions",
         "End a set of sessions",
         "Needs the permission `devices.revoke_devicesession`, and a recent proof of who you are unless it"
-        " is a dry run. Ends the living sessions that meet every filter, with you as the actor, but for "
+        " is a dry run, which needs `devices.view_devicesession`, too. Ends the living "
+        "sessions that meet every filter, with you as the actor, but for "
         "those of people with rights that you have not and for the session of this very request. It goes "
         "on for a few seconds; while the answer says that there are `more`, send it again.",
         takes=Body(

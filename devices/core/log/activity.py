@@ -20,6 +20,10 @@ KIND_LENGTH: Final = 64
 DATA_LENGTH: Final = 8192
 
 
+# In the lines that we write ourselves: what staff wrote down for one another, and nobody else reads.
+STAFF_ONLY: Final = frozenset({"note"})
+
+
 class Entry(NamedTuple):
     session: DeviceSession
     kind: str
@@ -67,6 +71,17 @@ def record_all(entries: Iterable[Entry]) -> None:
         )
         lines.append(line)
     Activity.objects.bulk_create(lines)
+
+
+def told_to_owner(kind: str, data: Any) -> Any:
+    """The data of a line as the account holder reads it: without the notes of staff.
+
+    The account holder may be the very intruder that a note is about. What a host project records under a
+    kind of its own is for the owner as it is.
+    """
+    if not kind.startswith("session.") or not isinstance(data, dict):
+        return data
+    return {key: value for key, value in data.items() if key not in STAFF_ONLY}
 
 
 def erase_actor(user_id: Any) -> int:

@@ -2,8 +2,9 @@
 
 import uuid
 
+from devices.core import sessions
 from devices.core.log import activity
-from devices.models import DeviceSession
+from devices.models import Activity, DeviceSession, RevokeReason
 from tests.client import refusal
 from tests.devices.api.test_history import path_of
 
@@ -87,3 +88,29 @@ def test_the_log_comes_in_pages(alice, sign_in, clock):
         seen += [row["data"].get("to") for row in page["results"]]
         path = page["next"] and path_of(page["next"])
     assert seen == ["name 3", "name 2", "name 1", "name 0", None]
+
+
+def test_what_staff_note_is_for_staff_only(alice, mallory, sign_in):
+    phone, laptop = sign_in(alice), sign_in(alice)
+    note = "INC-4711: stuffing from 41.58.0.0/16"
+    ended = DeviceSession.objects.get(pk=laptop.session_id)
+    sessions.revoke(ended, reason=RevokeReason.ADMIN, by=mallory, note=note)
+    told = [
+        phone.get(f"/api/sessions/{ended.pk}/activity"),
+        phone.get("/api/sessions/history"),
+        phone.get("/api/sessions/history?format=csv"),
+    ]
+    assert [answer.status_code for answer in told] == [200, 200, 200]
+    assert not [answer for answer in told if b"INC-4711" in answer.content]
+    data = told[0].json()["results"][0]["data"]
+    assert data == {"reason": "admin", "by": str(mallory.pk)}
+    # It is kept, for staff.
+    assert Activity.objects.get(kind="session.revoked").data["note"] == note
+
+
+def test_a_note_of_the_host_project_is_its_own(alice, sign_in):
+    phone = sign_in(alice)
+    session = DeviceSession.objects.get(pk=phone.session_id)
+    activity.record(session, "report.exported", {"note": "for you"})
+    newest = phone.get("/api/sessions/current/activity").json()["results"][0]
+    assert newest["data"] == {"note": "for you"}

@@ -95,6 +95,21 @@ def test_A45_each_endpoint_is_for_those_with_its_permission(staff_member, alice,
     assert (session in unrevoked()) == (expected[1] == 403)
 
 
+def test_A45_a_dry_run_is_a_look_and_asks_for_the_right_to(staff_member, alice, start):
+    blind = staff_member("blind", "revoke_devicesession")
+    start(alice, ip="198.51.100.9")
+    for_root = staff_member("root", is_superuser=True).user
+    start(for_root, ip="198.51.100.9")
+    look = {"ip": "198.51.100.9", "dry_run": True}
+    assert refusal(blind.post(REVOKE, look)) == (403, "permission_denied")
+    # Nor do the figures of what was ended tell of what was not: whose address this is besides.
+    answer = blind.post(REVOKE, {"ip": "198.51.100.9", "reason": NOTE})
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "matched": 1, "users": 1, "revoked": 1, "more": False, "protected": 0, "current_kept": False,
+    }  # fmt: skip
+
+
 def test_A45_neither_strangers_nor_the_cookie_of_the_admin_get_in(root_browser, alice, start):
     session = start(alice)
     for client in (Device(), root_browser):
