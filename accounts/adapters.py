@@ -19,7 +19,6 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from devices.backends import is_text
-from devices.conf import conf
 from devices.core import stepup
 from devices.core.proof import second_factor
 from devices.exceptions import TooManyAttempts
@@ -97,7 +96,7 @@ class AccountAdapter(DefaultAccountAdapter):
         if the person has neither password nor factor.
         """
         session = session_at_hand()
-        if session is None or not stepup.is_fresh(session, conf.STEP_UP_MAX_AGE):
+        if session is None or stepup.missing_proof(session):
             raise ReauthenticationRequired
         return False
 

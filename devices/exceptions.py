@@ -65,6 +65,16 @@ class LoginTooStrange(SessionError):
     )
 
 
+class SessionDoubted(SessionError):
+    """The sign-in was unusual, so the password alone does not confirm the session any more."""
+
+    code = "session_doubted"
+    message = _(
+        "This sign-in was unusual, so your password is not enough. Answer the mail that we sent you, "
+        "or approve this sign-in on another of your devices."
+    )
+
+
 class ReviewLinkInvalid(Exception):
     """A link "was this you?" that was not made here."""
 

@@ -126,6 +126,14 @@ def test_A02_a_stale_proof_learns_nothing_of_other_sessions(stale):
         assert answer.json()["code"] == "insufficient_user_authentication"
 
 
+def test_a_clock_that_is_put_back_prolongs_no_proof(stale, clock):
+    phone, laptop = stale
+    confirmed = phone.post("/api/sessions/current/confirm", {"password": PASSWORD})
+    assert confirmed.status_code == 200
+    clock.shift(-SIXTEEN_MINUTES)
+    assert phone.delete(f"/api/sessions/{laptop.session_id}").status_code == 401
+
+
 def test_none_switches_it_off(stale, settings):
     settings.DEVICES = {**settings.DEVICES, "STEP_UP_MAX_AGE": None}
     assert [step().status_code for step in steps(*stale)] == [204, 200, 200]

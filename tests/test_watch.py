@@ -132,8 +132,52 @@ def test_V8_2_4_a_doubted_session_proves_itself_before_it_ends_others(alice, at_
     refused = device.post("/api/sessions/revoke-all")
     assert refusal(refused) == (401, "insufficient_user_authentication")
     assert device.delete(f"/api/sessions/{at_home.session_id}").status_code == 401
-    assert device.post("/api/sessions/current/confirm", {"password": PASSWORD}).status_code == 200
+    # It knows the password already, so that proves nothing.
+    confirmed = device.post("/api/sessions/current/confirm", {"password": PASSWORD})
+    assert refusal(confirmed) == (401, "session_doubted")
+    assert device.post("/api/sessions/revoke-all").status_code == 401
+    assert at_home.is_in()
+
+
+def test_V8_2_4_a_doubted_browser_is_told_that_the_password_is_not_enough(alice, at_home):
+    browser = Browser(HTTP_USER_AGENT=FIREFOX, REMOTE_ADDR=TOKYO)
+    browser.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+    others = "/devices/sign-out-others/"
+    sent_to = browser.post(others)
+    assert sent_to.status_code == 302 and "/devices/confirm/" in sent_to["Location"]
+    page = browser.get("/devices/confirm/")
+    assert "your password is not enough here" in page.content.decode()
+    assert "password" not in page.context["form"].fields
+    browser.post("/devices/confirm/", {"password": PASSWORD})
+    assert browser.post(others).status_code == 302
+    assert at_home.is_in()
+
+
+def test_V8_2_4_a_reauthentication_by_password_ends_no_doubt(alice, at_home):
+    browser = Browser(HTTP_USER_AGENT=FIREFOX, REMOTE_ADDR=TOKYO)
+    browser.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+    browser.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    assert browser.post("/devices/sign-out-others/").status_code == 302
+    assert at_home.is_in()
+
+
+def test_V8_2_4_a_second_factor_ends_the_doubt(alice, at_home, codes):
+    device = Device(FIREFOX, TOKYO).sign_in(alice.email)
+    codes.codes[alice.pk] = ["100000"]
+    # The factor came later, so the session has not shown it.
+    confirmed = device.post("/api/sessions/current/confirm", {"password": PASSWORD})
+    assert refusal(confirmed) == (401, "otp_required")
+    assert device.post("/api/sessions/current/confirm", {"otp": "100000"}).status_code == 200
     assert device.post("/api/sessions/revoke-all").status_code == 200
+
+
+def test_V8_2_4_a_doubt_holds_where_step_up_is_off(alice, at_home, settings):
+    settings.DEVICES = {**settings.DEVICES, "STEP_UP_MAX_AGE": None}
+    device = Device(FIREFOX, TOKYO).sign_in(alice.email)
+    refused = device.post("/api/sessions/revoke-all")
+    assert refusal(refused) == (401, "insufficient_user_authentication")
+    assert "max_age" not in refused["WWW-Authenticate"]
+    assert at_home.post("/api/sessions/revoke-all").status_code == 200
 
 
 def test_the_owner_s_yes_ends_the_doubt(alice, at_home):

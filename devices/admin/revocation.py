@@ -20,7 +20,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from devices.conf import conf
 from devices.core import stepup
 from devices.core.oversight import staff
 from devices.models import DeviceSession, DeviceSessionQuerySet
@@ -170,7 +169,7 @@ def _current(request: HttpRequest) -> uuid.UUID | None:
 def _is_confirmed(request: HttpRequest) -> bool:
     """Whether whoever asks proved lately who they are; nobody has, where browsers have no sessions."""
     session: DeviceSession | None = getattr(request, "device_session", None)
-    return session is not None and stepup.is_fresh(session, conf.STEP_UP_MAX_AGE)
+    return session is not None and stepup.missing_proof(session) is None
 
 
 def _to_confirm(request: HttpRequest) -> HttpResponse:

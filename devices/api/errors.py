@@ -44,10 +44,11 @@ class StepUpRequired(APIException):
     default_detail = _("Confirm that it is you, then try again.")
     default_code = "insufficient_user_authentication"
 
-    def __init__(self, max_age: timedelta) -> None:
+    def __init__(self, max_age: timedelta | None) -> None:
         super().__init__()
-        seconds = int(max_age.total_seconds())
-        self.auth_header = f'Bearer error="{self.default_code}", max_age="{seconds}"'
+        self.auth_header = f'Bearer error="{self.default_code}"'
+        if max_age is not None:
+            self.auth_header += f', max_age="{int(max_age.total_seconds())}"'
 
 
 class Unavailable(APIException):

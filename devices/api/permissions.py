@@ -31,10 +31,12 @@ class RecentlyConfirmed(BasePermission):
 
     def has_permission(self, request: Any, view: Any) -> bool:
         max_age = self.max_age
-        if max_age is None:
-            return True
         session = _session_of(request)
-        if session is None or not stepup.is_fresh(session, max_age):
+        # Where step-up is off, only a doubted session is asked; who has no session cannot be one.
+        is_refused = (
+            max_age is not None if session is None else stepup.missing_proof(session, max_age)
+        )
+        if is_refused:
             raise StepUpRequired(max_age)
         return True
 

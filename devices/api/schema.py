@@ -14,6 +14,7 @@ from devices.exceptions import (
     OtpInvalid,
     OtpRequired,
     RefreshReused,
+    SessionDoubted,
     SessionExpired,
     SessionRevoked,
     TokenNotValid,
@@ -253,13 +254,15 @@ describe(
         "Prove again who you are",
         "Signing out another device, or all of them, asks for a login or a confirmation at most "
         "15 minutes old (RFC 9470). Send your password; or, if you have a second factor, a code of it, since "
-        "then a password is not enough. No new tokens: the ones you have are good for it then.",
+        "then a password is not enough. No new tokens: the ones you have are good for it then. If the "
+        "sign-in was unusual, your password is not enough either: follow the link in the mail about it.",
         takes=Body(ConfirmSerializer, {"password": "correct horse battery 9"}),
         gives=Body(ConfirmedSerializer, {"confirmed_until": "2026-03-01T12:15:00Z"}),
         refuses=(
             *BEARER,
             SessionDenied(OtpRequired()),
             SessionDenied(OtpInvalid()),
+            SessionDenied(SessionDoubted()),
             Throttled(wait=60),
         ),
         invalid={"password": ["This is not your password."]},

@@ -22,7 +22,7 @@ from django.views.generic.edit import FormView
 from devices.conf import conf
 from devices.core import stepup
 from devices.core.proof import second_factor
-from devices.exceptions import OtpInvalid, OtpRequired, SessionError
+from devices.exceptions import OtpInvalid, OtpRequired, SessionDoubted, SessionError
 from devices.http import client_of, same_site_referrer
 from devices.models import DeviceSession
 
@@ -47,11 +47,11 @@ def recently_confirmed(view: View | None = None, *, max_age: int | None = None) 
     def decorate(view: View) -> View:
         @wraps(view)
         def confirmed(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            limit = conf.STEP_UP_MAX_AGE if max_age is None else timedelta(seconds=max_age)
+            limit = None if max_age is None else timedelta(seconds=max_age)
             session = session_of(request)
             if session is None:
                 return to_sign_in(request)
-            if not stepup.is_fresh(session, limit):
+            if stepup.missing_proof(session, limit):
                 return to_confirm(request)
             return view(request, *args, **kwargs)
 
@@ -105,7 +105,9 @@ class ConfirmForm(forms.Form):
         self.request, self.session = request, session
         user: AbstractBaseUser = session.user
         self.needs_code = second_factor.required_of(user)
-        if self.needs_code or not user.has_usable_password():
+        # Whoever holds a doubted session knows the password already.
+        self.needs_approval = session.doubted_at is not None and not self.needs_code
+        if self.needs_code or self.needs_approval or not user.has_usable_password():
             del self.fields["password"]
         if not self.needs_code:
             del self.fields["otp"]
@@ -115,7 +117,7 @@ class ConfirmForm(forms.Form):
         password: str = self.cleaned_data["password"]
         try:
             is_right = stepup.confirm_by_password(self.session, password, client_of(self.request))
-        except OtpRequired as error:
+        except (OtpRequired, SessionDoubted) as error:
             raise forms.ValidationError(error.message, error.code) from error
         if not is_right:
             raise forms.ValidationError(_("This is not your password."), "password_wrong")
@@ -165,7 +167,8 @@ class ConfirmView(RedirectURLMixin, FormView):
         context: dict[str, Any] = super().get_context_data(next=self.get_redirect_url(), **kwargs)
         where = conf.REAUTHENTICATION_URL
         # Whoever has a password and nothing else has no other way.
-        if where and "password" not in context["form"].fields:
+        form = context["form"]
+        if where and "password" not in form.fields and not form.needs_approval:
             query = urlencode({REDIRECT_FIELD_NAME: self.get_success_url()})
             context["other_way"] = f"{resolve_url(where)}?{query}"
         return context

@@ -22,10 +22,26 @@ def count_active(user: AbstractBaseUser) -> int:
     return DeviceSession.objects.of(user).active().count()
 
 
-def confirm(session: DeviceSession, client: Client, *, method: str, mfa: bool = False) -> None:
-    """Note that the person has just proved again who they are. Raises SessionRevoked if it has ended."""
+def confirm(
+    session: DeviceSession,
+    client: Client,
+    *,
+    method: str,
+    mfa: bool = False,
+    ends_doubt: bool = False,
+) -> None:
+    """Note that the person has just proved again who they are; `mfa` if by a second factor.
+
+    A second factor ends a doubt, and so does `ends_doubt`: a proof that nobody has who only knows the
+    password, such as a code that was sent to the mailbox. The password itself ends none.
+    Raises SessionRevoked if the session has ended.
+    """
     now = timezone.now()
-    proved = {"authenticated_at": now, "doubted_at": None} | ({"mfa_at": now} if mfa else {})
+    proved: dict[str, Any] = {"authenticated_at": now}
+    if mfa:
+        proved["mfa_at"] = now
+    if mfa or ends_doubt:
+        proved["doubted_at"] = None
     with transaction.atomic():
         if not unrevoked(session).update(**proved):
             raise SessionRevoked
