@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
@@ -59,6 +60,10 @@ class LimitedModelBackend(ModelBackend):
         attempt.failed()
         audit.log(Event.LOGIN_FAILED, user_id=user and user.pk, client=client)
         return None
+
+    async def aauthenticate(self, *args: Any, **kwargs: Any) -> Any:
+        """As `authenticate`: ModelBackend has an asynchronous one of its own, which counts nothing."""
+        return await sync_to_async(self.authenticate)(*args, **kwargs)
 
     def _find(self, username: str) -> Any:
         try:

@@ -55,7 +55,34 @@ class Mutant(NamedTuple):
     match: str
 
 
+HOSTS = "tests/hosts"
+
 MUTANTS = [
+    # In projects of other people.
+    Mutant(
+        "distrust of a user whom others put where Django keeps its own",
+        COOKIE,
+        'if known is None or known is not getattr(request, "_device_user", None):',
+        "if known is None:",
+        HOSTS,
+        "cookies",
+    ),
+    Mutant(
+        "the place of our middleware",
+        "devices/checks/authentication.py",
+        "if ours < cookies or early:",
+        "if ours < cookies:",
+        HOSTS,
+        "cookies",
+    ),
+    Mutant(
+        "the limit of guesses on the asynchronous way in",
+        "devices/backends.py",
+        "async def aauthenticate(",
+        "async def unused(",
+        HOSTS,
+        "cookies",
+    ),
     # Strange sign-ins, and what comes of them.
     Mutant(
         "hours, not days, in the speed of travel",

@@ -15,6 +15,11 @@ AUTHENTICATION = "devices.api.authentication.DeviceSessionAuthentication"
 BACKEND = "devices.backends.LimitedModelBackend"
 COOKIES = "django.contrib.auth.middleware.AuthenticationMiddleware"
 MIDDLEWARE = "devices.web.middleware.DeviceMiddleware"
+# Of Django's own, those that read `request.user` before the view is called.
+READERS = {
+    "django.contrib.auth.middleware.RemoteUserMiddleware",
+    "django.contrib.auth.middleware.PersistentRemoteUserMiddleware",
+}
 SERIALIZERS = {
     "TOKEN_OBTAIN_SERIALIZER": "devices.api.serializers.SessionStartSerializer",
     "TOKEN_REFRESH_SERIALIZER": "devices.api.serializers.TokenRefreshSerializer",
@@ -52,22 +57,39 @@ def check() -> Iterator[CheckMessage]:
 
 
 def _middleware() -> Iterator[CheckMessage]:
-    asked = list(settings.MIDDLEWARE)
-    if COOKIES in asked and MIDDLEWARE not in asked:
+    asked = [import_string(path) for path in settings.MIDDLEWARE]
+    cookies = _place(asked, import_string(COOKIES))
+    ours = _place(asked, import_string(MIDDLEWARE))
+    behind = f"Put {MIDDLEWARE} directly behind {COOKIES} in MIDDLEWARE."
+    if ours is None and cookies is not None:
         yield Error(
             "Whoever signs in to the admin or to pages stays in, however their session ended.",
-            hint=f"Put {MIDDLEWARE} behind {COOKIES} in MIDDLEWARE.",
+            hint=behind,
             id="devices.E024",
         )
-    elif MIDDLEWARE in asked and COOKIES in asked[asked.index(MIDDLEWARE) :]:
-        yield Error(
-            "What stands before the users of cookies are known cannot ask whether they still live.",
-            hint=f"Put {MIDDLEWARE} behind {COOKIES} in MIDDLEWARE.",
-            id="devices.E025",
-        )
-    elif MIDDLEWARE not in asked:
+    elif ours is None:
         yield checks.Warning(
             "A browser is not known again: each sign-in adds a session beside the one it had.",
             hint=f"Put {MIDDLEWARE} into MIDDLEWARE.",
             id="devices.W018",
         )
+    elif cookies is not None:
+        between = settings.MIDDLEWARE[cookies + 1 : ours]
+        early = [path for path in between if path in READERS or not path.startswith("django.")]
+        if ours < cookies or early:
+            names = ", ".join(early) or COOKIES
+            yield Error(
+                f"Middleware may see a user whose session has ended: {names} comes before ours.",
+                hint=behind,
+                id="devices.E025",
+            )
+
+
+def _place(classes: list[Any], wanted: type) -> int | None:
+    """Where a class or a subclass of it first stands. Middleware may be functions, too."""
+    found = (
+        place
+        for place, each in enumerate(classes)
+        if isinstance(each, type) and issubclass(each, wanted)
+    )
+    return next(found, None)

@@ -72,11 +72,14 @@ def user_of(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
     Nobody once its DeviceSession is over, or if it has none, being older than this app: then the cookie
     session is emptied. One query brings both. Sets `request.device_session`.
     """
-    # Where Django keeps it, too, and others who exchange the session of a request look for it.
-    if not hasattr(request, "_cached_user"):
+    # Django keeps its answer here, too, and allauth clears it when it exchanges the session of a request. An
+    # answer that is not ours may be Django's own, which knows nothing of a DeviceSession.
+    known: Any = getattr(request, "_cached_user", None)
+    if known is None or known is not getattr(request, "_device_user", None):
         request.device_session = None  # type: ignore[attr-defined]
-        request._cached_user = _ask(request)  # type: ignore[attr-defined]
-    user: AbstractBaseUser | AnonymousUser = request._cached_user  # type: ignore[attr-defined]
+        known = _ask(request)
+        request._cached_user = request._device_user = known  # type: ignore[attr-defined]
+    user: AbstractBaseUser | AnonymousUser = known
     return user
 
 

@@ -28,8 +28,9 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 class DeviceMiddleware:
     """`request.user` as the DeviceSession of the cookie session has it, and that as `request.device_session`.
 
-    Sets the device cookie where somebody signs in, and asks for client hints with every page. To stand behind
-    AuthenticationMiddleware and MessageMiddleware; without the former it leaves `request.user` alone.
+    Sets the device cookie where somebody signs in, and asks for client hints with every page. Put it directly
+    behind AuthenticationMiddleware, so that everything else sees its `request.user`; without that one it
+    leaves `request.user` alone.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
