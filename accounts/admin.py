@@ -51,7 +51,3 @@ class FactorAdmin(AuthenticatorAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        is_protected = obj is not None and obj.user.is_superuser and not request.user.is_superuser
-        return not is_protected and super().has_delete_permission(request, obj)

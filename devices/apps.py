@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from django.apps import AppConfig, apps
+from django.contrib.admin import apps as admin_apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -18,3 +19,11 @@ class DevicesConfig(AppConfig):
         if apps.is_installed("drf_spectacular"):
             import_module("devices.api.schema")
             import_module("devices.api.staff_schema")
+
+
+class GuardedAdminConfig(admin_apps.AdminConfig):
+    """Django's admin, in which nobody reaches above themselves: in place of `django.contrib.admin`."""
+
+    # What "devices" alone in INSTALLED_APPS stands for is the one above.
+    default = False
+    default_site = "devices.admin_site.GuardedAdminSite"

@@ -22,7 +22,8 @@ INSTALLED_APPS = [
     "project",
     "accounts",
     "devices",
-    "django.contrib.admin",
+    # In which nobody reaches above themselves.
+    "devices.apps.GuardedAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

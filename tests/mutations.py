@@ -38,6 +38,7 @@ DOORS = "tests/test_every_door.py"
 STAFF = "devices/core/oversight/staff.py"
 STAFFS = "tests/devices/core/oversight/test_staff.py"
 STAFF_API = "tests/devices/api/test_staff.py"
+BORDER = "tests/test_staff_border.py"
 
 STEPUP = "devices/core/stepup.py"
 NOTICES = "devices/core/watch/notices.py"
@@ -629,7 +630,7 @@ MUTANTS = [
     Mutant(
         "staff: the sessions of those above them",
         STAFF,
-        "        chosen = chosen.exclude(above)",
+        "        rows = rows.exclude(above)",
         "        pass",
         STAFFS,
         "A45",
@@ -637,7 +638,7 @@ MUTANTS = [
     Mutant(
         "staff: rights that come through a group",
         STAFF,
-        "        _has(groups, group__permissions__in=lacking),\n",
+        "        _has(groups, person, group__permissions__in=lacking),\n",
         "",
         STAFFS,
         "A45",
@@ -657,6 +658,46 @@ MUTANTS = [
         "STAFF_ONLY: Final = frozenset[str]()",
         "tests/devices/api/test_activity.py",
         "staff_only",
+    ),
+    Mutant(
+        "staff: changing rows of people above them",
+        "devices/admin_site.py",
+        "return super().has_change_permission(request, obj) and self._is_in_reach(request, obj)",
+        "return super().has_change_permission(request, obj)",
+        BORDER,
+        "password_of_somebody or nor_is_their_row",
+    ),
+    Mutant(
+        "staff: giving what is theirs to people above them",
+        "devices/admin_site.py",
+        'kwargs["queryset"] = staff.within_reach(among, _asker(request), "")',
+        'kwargs["queryset"] = among',
+        BORDER,
+        "given_an_address or account_elsewhere",
+    ),
+    Mutant(
+        "staff: actions on rows of people above them",
+        "devices/admin_site.py",
+        "        if not self._may_act(request, queryset):",
+        "        if False:",
+        BORDER,
+        "called_verified",
+    ),
+    Mutant(
+        "staff: giving rights",
+        "devices/admin_site.py",
+        "or (gives and not _is_superuser(request))",
+        "",
+        BORDER,
+        "form_that_offers",
+    ),
+    Mutant(
+        "staff: a recent proof before accounts are written to",
+        "devices/admin_site.py",
+        "if writes and not is_confirmed(request):",
+        "if False:",
+        BORDER,
+        "recent_proof",
     ),
     Mutant(
         "staff: the session they are in",

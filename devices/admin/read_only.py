@@ -12,6 +12,9 @@ from .pagination import BoundedPaginator
 class ReadOnly(admin.ModelAdmin):
     """Seen by whoever may see sessions: their log is shown on their pages, so it is no right of its own."""
 
+    # Whose rows they are, and not who else is named in them: whoever deletes a user deletes these (see
+    # `devices.admin_site`).
+    people = ("user",)
     paginator = BoundedPaginator
     # Each of these would count or sort the whole table.
     show_facets = ShowFacets.NEVER

@@ -3,24 +3,21 @@
 import uuid
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import SEARCH_VAR
-from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from devices.core import stepup
+from devices import admin_site
 from devices.core.oversight import staff
 from devices.models import DeviceSession, DeviceSessionQuerySet
 
@@ -51,6 +48,7 @@ class RevocationForm(forms.Form):
 
 class RevokesSessions(admin.ModelAdmin):
     actions = ("revoke",)
+    guarded_actions = ("revoke",)
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("devices.revoke_devicesession")
@@ -80,8 +78,8 @@ class RevokesSessions(admin.ModelAdmin):
         self, request: HttpRequest, queryset: DeviceSessionQuerySet
     ) -> HttpResponseBase | None:
         by = _staff(request)
-        if not _is_confirmed(request):
-            return _to_confirm(request)
+        if not admin_site.is_confirmed(request):
+            return admin_site.to_confirm(request)
         form = RevocationForm(request.POST if "note" in request.POST else None)
         is_confirmed = form.is_valid()
         asked_at = form.cleaned_data["asked_at"] if is_confirmed else None
@@ -164,22 +162,6 @@ def _current(request: HttpRequest) -> uuid.UUID | None:
     """The session that this browser is in, if the site knows those of browsers (`devices.web`)."""
     session: DeviceSession | None = getattr(request, "device_session", None)
     return session.pk if session else None
-
-
-def _is_confirmed(request: HttpRequest) -> bool:
-    """Whether whoever asks proved lately who they are; nobody has, where browsers have no sessions."""
-    session: DeviceSession | None = getattr(request, "device_session", None)
-    return session is not None and stepup.missing_proof(session) is None
-
-
-def _to_confirm(request: HttpRequest) -> HttpResponse:
-    """To the page for it, and back to the list with its filters. What was selected is selected anew."""
-    query = urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})
-    try:
-        page = reverse("devices-confirm")
-    except NoReverseMatch:
-        page = reverse("admin:login")
-    return HttpResponseRedirect(f"{page}?{query}")
 
 
 def _left_alone(survey: staff.Survey) -> list[str]:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import reduce
 from operator import or_
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, Permission, PermissionsMixin
-from django.db.models import BooleanField, Case, Count, Exists, OuterRef, Q, When
+from django.db.models import BooleanField, Case, Count, Exists, OuterRef, Q, QuerySet, When
 
 from devices.core import sessions
 from devices.core.log import audit
@@ -24,6 +24,9 @@ COUNTED = 100_000
 BATCH = 250
 # As long as one request goes on, so that it answers in time. A larger set takes several.
 PATIENCE = timedelta(seconds=3)
+
+
+Rows = TypeVar("Rows", bound=QuerySet)
 
 
 class Survey(NamedTuple):
@@ -49,10 +52,23 @@ class Revoked(NamedTuple):
 
 def permitted(chosen: DeviceSessionQuerySet, by: AbstractBaseUser) -> DeviceSessionQuerySet:
     """Those of a set that this member of staff may end: nobody's who may do what they may not."""
+    return within_reach(chosen, by, "user")
+
+
+def out_of_reach(rows: QuerySet, by: AbstractBaseUser, person: str) -> QuerySet:
+    """Those of any rows that are of somebody who may do what this member of staff may not.
+
+    `person` is the lookup from a row to its user, "" if the rows are users.
+    """
+    return rows.filter(reduce(or_, _above(by, person), Q(pk__in=[])))
+
+
+def within_reach(rows: Rows, by: AbstractBaseUser, person: str) -> Rows:
+    """The others."""
     # One by one, so that the database can tell each from the tables of rights, which are small.
-    for above in _above(by):
-        chosen = chosen.exclude(above)
-    return chosen
+    for above in _above(by, person):
+        rows = rows.exclude(above)
+    return rows
 
 
 def survey(
@@ -60,7 +76,7 @@ def survey(
 ) -> Survey:
     """What `revoke` would do to a set. `spare` is the session the asker is in, unless they want it ended."""
     active = chosen.active().order_by()
-    protected = reduce(or_, _above(by), Q(pk__in=[]))
+    protected = reduce(or_, _above(by, "user"), Q(pk__in=[]))
     due = Q(is_protected=False) if spare is None else Q(is_protected=False) & ~Q(pk=spare)
     looked_at = active.annotate(
         is_protected=Case(When(protected, then=True), default=False, output_field=BooleanField())
@@ -137,8 +153,8 @@ def revoking(
         )
 
 
-def _above(by: AbstractBaseUser) -> list[Q]:
-    """Whose sessions these are who have a right that this user has not, as Django's own tables tell."""
+def _above(by: AbstractBaseUser, person: str) -> list[Q]:
+    """Rows of somebody who has a right that this user has not, as Django's own tables tell."""
     model = get_user_model()
     # A user model without rights of Django's has none to protect.
     if not issubclass(model, PermissionsMixin) or getattr(by, "is_superuser", True):
@@ -147,19 +163,21 @@ def _above(by: AbstractBaseUser) -> list[Q]:
     names = Permission.objects.values_list("pk", "content_type__app_label", "codename")
     lacking = [pk for pk, label, codename in names if f"{label}.{codename}" not in mine]
     theirs, groups = model.user_permissions, model.groups
+    of = f"{person}__" if person else ""
     above = [
-        Q(user__is_superuser=True),
-        _has(theirs, permission__in=lacking),
-        _has(groups, group__permissions__in=lacking),
+        Q(**{f"{of}is_superuser": True}),
+        _has(theirs, person, permission__in=lacking),
+        _has(groups, person, group__permissions__in=lacking),
     ]
     if hasattr(model, "is_staff") and not getattr(by, "is_staff", False):
-        above.append(Q(user__is_staff=True))
+        above.append(Q(**{f"{of}is_staff": True}))
     return above
 
 
-def _has(relation: Any, **rights: Any) -> Q:
+def _has(relation: Any, person: str, **rights: Any) -> Q:
     holder = relation.field.m2m_field_name()
-    held = relation.through._default_manager.filter(**{holder: OuterRef("user_id")}, **rights)
+    key = f"{person}_id" if person else "pk"
+    held = relation.through._default_manager.filter(**{holder: OuterRef(key)}, **rights)
     return Q(Exists(held))
 
 

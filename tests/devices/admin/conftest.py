@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client as Browser
 
 from accounts.models import User
-from devices.admin import revocation
+from devices import admin_site
 from devices.core import sessions
 from devices.core.caller.client import Client
 from devices.models import DeviceSession
@@ -26,7 +26,7 @@ def staff_beside_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     That theirs are sessions as anybody's is tested in tests/devices/web, and that they have to prove
     again who they are in test_stepup.py there.
     """
-    monkeypatch.setattr(revocation, "_is_confirmed", lambda request: True)
+    monkeypatch.setattr(admin_site, "is_confirmed", lambda request: True)
     monkeypatch.setattr(cookie, "begin", lambda request, user: None)
     monkeypatch.setattr(cookie, "_ask", auth.get_user)
 
