@@ -112,14 +112,13 @@ class Conf:
 
     @property
     def TRUSTED_PROXIES(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        """CIDRs of the proxies whose forwarding headers are believed."""
+        """CIDRs of the proxies whose TRUSTED_PROXY_HEADER is believed."""
         return _networks(tuple(self._get("TRUSTED_PROXIES", ())))
 
     @property
-    def TRUSTED_PROXY_HEADER(self) -> str | None:
-        """The header these proxies write. None: X-Forwarded-For or Forwarded; both have to agree."""
-        header: str | None = self._get("TRUSTED_PROXY_HEADER", None)
-        return header
+    def TRUSTED_PROXY_HEADER(self) -> str:
+        """The header in which these proxies state the client's address. No other one is read."""
+        return str(self._get("TRUSTED_PROXY_HEADER", "X-Forwarded-For"))
 
     @property
     def GEO_BACKEND(self) -> str:

@@ -42,12 +42,13 @@ _answering: ContextVar[HttpRequest | None] = ContextVar("devices.answering", def
 
 def client_of(request: HttpRequest | Request) -> Client:
     meta = request.META
+    header = conf.TRUSTED_PROXY_HEADER
     return Client(
         ip_address=address.resolve(
             meta.get("REMOTE_ADDR"),
-            {name: meta.get(_meta_key(name), "") for name in address.FORWARDING_HEADERS},
+            meta.get(_meta_key(header), ""),
             conf.TRUSTED_PROXIES,
-            conf.TRUSTED_PROXY_HEADER,
+            is_rfc7239=header.lower() == "forwarded",
         ),
         user_agent=clean_user_agent(meta.get("HTTP_USER_AGENT", "")),
         hints={name: meta[key] for name, key in _HINT_KEYS if key in meta},

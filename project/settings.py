@@ -170,6 +170,7 @@ DEVICES = {
     "BUS": env.str("DEVICES_BUS", default="") or None,
     "MAX_SESSIONS": env.int("DEVICES_MAX_SESSIONS", default=20) or None,
     "TRUSTED_PROXIES": env.tuple("TRUSTED_PROXIES", default=()),
+    "TRUSTED_PROXY_HEADER": env.str("TRUSTED_PROXY_HEADER", default="X-Forwarded-For"),
     "SITE_NAME": SITE_NAME,
     "SITE_URL": env.str("SITE_URL", default="http://127.0.0.1:8000" if DEBUG else ""),
     "NOTICE_QUEUE": env.str("DEVICES_NOTICE_QUEUE", default="embedded"),

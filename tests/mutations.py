@@ -84,6 +84,31 @@ MUTANTS = [
         HOSTS,
         "cookies",
     ),
+    # The address of the client.
+    Mutant(
+        "reading forwarding headers from the right",
+        "devices/core/caller/address.py",
+        "islice(_hops(forwarded), _HOPS)",
+        "iter([*_hops(forwarded)][::-1])",
+        "tests/proxies/test_platforms.py",
+        "clients_address",
+    ),
+    Mutant(
+        "stopping at the first hop that is not trusted",
+        "devices/core/caller/address.py",
+        "client, is_proxy = address, _is_trusted(address, trusted)",
+        "client = address",
+        "tests/proxies/test_platforms.py",
+        "clients_address",
+    ),
+    Mutant(
+        "one limit for clients without an address",
+        "devices/core/proof/attempts.py",
+        'if client.ip_address else "")',
+        "if client.ip_address else username)",
+        "tests/test_guessing.py",
+        "without_an_address",
+    ),
     # Strange sign-ins, and what comes of them.
     Mutant(
         "hours, not days, in the speed of travel",

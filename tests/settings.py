@@ -12,6 +12,7 @@ os.environ.update(
     DEVICES_NOTICE_QUEUE="worker",
     REQUIRE_EMAIL_VERIFICATION="false",
     TRUSTED_PROXIES="",
+    TRUSTED_PROXY_HEADER="X-Forwarded-For",
     DEVICES_MAX_SESSIONS="20",
     DEVICES_LIVENESS="database",
     DEVICES_BUS="",

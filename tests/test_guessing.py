@@ -172,6 +172,14 @@ def test_A31_one_address_may_not_try_a_password_on_everybody(alice, hasher, cloc
     assert guess(password=PASSWORD, ip=HOME).status_code == 200
 
 
+def test_clients_without_an_address_count_as_one(alice, hasher, clock, settings):
+    settings.DEVICES = {**settings.DEVICES, "LOGIN_ATTEMPTS_PER_ADDRESS": 20}
+    answers = [guess(f"user{n}@example.org", ip="").status_code for n in range(30)]
+    assert answers == [401] * 20 + [429] * 10
+    assert guess(password=PASSWORD, ip="").status_code == 429
+    assert guess(password=PASSWORD, ip=HOME).status_code == 200
+
+
 def test_an_attempt_is_counted_once_for_its_address_whatever_the_account_says(alice, clock):
     for number in range(1, 14):
         guess()

@@ -1,6 +1,7 @@
-"""Which proxies are trusted."""
+"""Which proxies are trusted, and which header of theirs."""
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,9 +9,14 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 
+# RFC 9110, 5.1; servers drop names with an underscore, which WSGI cannot tell from a hyphen.
+_HEADER = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
+
 
 def check() -> Iterator[CheckMessage]:
-    proxies = getattr(settings, "DEVICES", {}).get("TRUSTED_PROXIES", ())
+    given = getattr(settings, "DEVICES", {})
+    proxies = given.get("TRUSTED_PROXIES", ())
+    header = given.get("TRUSTED_PROXY_HEADER", "X-Forwarded-For")
     if isinstance(proxies, str) or not all(_is_network(cidr) for cidr in proxies):
         yield Error(
             "DEVICES['TRUSTED_PROXIES'] is not a list of networks.",
@@ -22,6 +28,19 @@ def check() -> Iterator[CheckMessage]:
             "The site stands behind a proxy, but none is trusted: all sessions show the proxy's address.",
             hint="List the proxy's network in DEVICES['TRUSTED_PROXIES'].",
             id="devices.W015",
+        )
+
+    if not (isinstance(header, str) and _HEADER.fullmatch(header)):
+        yield Error(
+            "DEVICES['TRUSTED_PROXY_HEADER'] is not the name of a header.",
+            hint="Name the one header in which your proxies state the address: 'X-Forwarded-For'.",
+            id="devices.E060",
+        )
+    elif not proxies and header != "X-Forwarded-For":
+        yield checks.Warning(
+            "DEVICES['TRUSTED_PROXY_HEADER'] is read from nobody, because no proxy is trusted.",
+            hint="List the proxy's network in DEVICES['TRUSTED_PROXIES'].",
+            id="devices.W061",
         )
 
 

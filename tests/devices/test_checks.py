@@ -88,6 +88,10 @@ STOCK = "rest_framework_simplejwt.serializers"
         ("E013", {"DEVICES": {"REFRESH_GRACE": None}}),
         ("E014", {"DEVICES": {"TRUSTED_PROXIES": "10.0.0.0/8"}}),
         ("E014", {"DEVICES": {"TRUSTED_PROXIES": ["10.0.0.1/8"]}}),
+        ("E060", {"DEVICES": {"TRUSTED_PROXY_HEADER": None}}),
+        ("E060", {"DEVICES": {"TRUSTED_PROXY_HEADER": "HTTP_CF_CONNECTING_IP"}}),
+        ("E060", {"DEVICES": {"TRUSTED_PROXY_HEADER": "X-Forwarded-For, Forwarded"}}),
+        ("W061", {"DEVICES": {"TRUSTED_PROXY_HEADER": "CF-Connecting-IP"}}),
         (
             "W015",
             {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"), "DEVICES": {}},

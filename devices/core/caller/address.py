@@ -1,99 +1,93 @@
 """The address of the client: the peer's, or behind trusted proxies the one that they state. Pure.
 
-Only `X-Forwarded-For` and `Forwarded` (RFC 7239) are read. Both grow to the right: each proxy adds
-the address that it was called from, so whatever the client wrote itself stands furthest left.
+Forwarding headers grow to the right: each proxy appends the address that it was called from. What the
+client wrote itself stands left of its own address, and nothing left of that is ever read.
 """
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-FORWARDING_HEADERS: Final = ("x-forwarded-for", "forwarded")
-
-_HEADER_LENGTH: Final = 32_768  # characters; a longer header is dropped unread
-_HOPS: Final = 512
+# What nginx writes of a proxy that called it through a Unix socket.
+_UNIX_SOCKET: Final = "unix:"
+_REACH: Final = 4096  # characters, counted from the right; no chain of proxies is longer
+_HOPS: Final = 64
 _HOP_LENGTH: Final = 64  # characters; some parsers take quadratic time on long text
 
 
 def resolve(
-    peer: str | None,
-    forwarded: Mapping[str, Sequence[str] | str],
-    trusted: Sequence[Network],
-    header: str | None = None,
+    peer: str | None, forwarded: str, trusted: Sequence[Network], *, is_rfc7239: bool = False
 ) -> str | None:
     """Return the address of the client, or None if nothing tells it. Never raises.
 
     `peer` is REMOTE_ADDR; the empty one of a Unix socket is a local proxy, and trusted as soon as
-    any proxy is. `forwarded` maps lower-case header names to their values. From a trusted peer the
-    hops are walked from the right up to the first that is not trusted; if all are, the leftmost is
-    the client. It is all or nothing: one malformed, unknown or obfuscated hop drops the header.
+    any proxy is. `forwarded` is the value of the one header that the proxies write: a list of
+    addresses, or with `is_rfc7239` the elements of `Forwarded` (RFC 7239, 4).
 
-    A proxy that writes one of the headers lets a client's own version of the other pass. So with
-    both present they must agree, else the peer is the answer. `header` names the one that the
-    proxies write; then the other is never looked at.
+    The hops are walked from the right, up to the first that is not trusted. A hop that cannot be
+    read ends the walk as well; then the last proxy before it is the answer.
     """
-    own = _address(peer or "")
-    if not trusted or (peer and (own is None or not _is_trusted(own, trusted))):
-        return _text(own)
-    names = (header.lower(),) if header else FORWARDING_HEADERS
-    stated = {_client(name, forwarded[name], trusted) for name in names if forwarded.get(name)}
-    if len(stated) == 1 and (client := stated.pop()):
-        return str(client)
-    return _text(own)
+    client = _address(peer or "")
+    is_proxy = _is_trusted(client, trusted) if peer else bool(trusted)
+    hops = islice(_hops(forwarded), _HOPS)
+    while is_proxy and (hop := next(hops, None)) is not None:
+        stated = _for(hop) if is_rfc7239 else hop.strip(" \t")
+        if stated == _UNIX_SOCKET:
+            continue
+        address = _address(_without_port(stated))
+        if address is None:
+            break
+        client, is_proxy = address, _is_trusted(address, trusted)
+    return None if client is None else str(client)
 
 
-def _text(address: Address | None) -> str | None:
-    return None if address is None else str(address)
+def _is_trusted(address: Address | None, trusted: Sequence[Network]) -> bool:
+    return address is not None and any(address in network for network in trusted)
 
 
-def _is_trusted(address: Address, trusted: Sequence[Network]) -> bool:
-    return any(address in network for network in trusted)
-
-
-def _client(name: str, values: Sequence[str] | str, trusted: Sequence[Network]) -> Address | None:
-    """Return the client that a header states, None where it does not parse."""
-    value = values if isinstance(values, str) else ",".join(values)
-    if len(value) > _HEADER_LENGTH or value.count(",") >= _HOPS:
-        return None
-    hops = _forwarded(value) if name == "forwarded" else value.split(",")
-    addresses = [_address(_without_port(hop.strip(" \t"))) for hop in hops]
-    known = [address for address in addresses if address is not None]
-    if not known or len(known) < len(addresses):
-        return None
-    return next((hop for hop in reversed(known) if not _is_trusted(hop, trusted)), known[0])
+def _hops(value: str) -> Iterator[str]:
+    """The elements of a list, the last one first. A comma in quotes is text (RFC 9110, 5.6.1 and 5.6.4)."""
+    # From the right, too: what a client wrote with one quote in it must not swallow what a proxy appended.
+    end, is_quoted = len(value), False
+    start = max(end - _REACH, 0)
+    for place in range(end - 1, start - 1, -1):
+        if value[place] == '"' and value[place - 1 : place] != "\\":
+            is_quoted = not is_quoted
+        elif value[place] == "," and not is_quoted:
+            yield value[place + 1 : end]
+            end = place
+    if start == 0:
+        yield value[:end]
 
 
 # One parameter of RFC 7239, 4, and the sign before the next one.
 _PAIR = re.compile(
     r"[ \t]{0,8}([!#$%&'*+.^_`|~0-9A-Za-z-]+)="
     r'("(?:[^"\\]|\\.)*+"|[!#$%&\'*+.^_`|~0-9A-Za-z-]+)'
-    r"[ \t]{0,8}([;,]|$)"
+    r"[ \t]{0,8}(;|$)"
 )
 
 
-def _forwarded(value: str) -> list[str]:
-    """Return the `for` of each element, "" where it has none; [""] for a broken header."""
-    hops: list[str] = []
-    hop: str | None = None
-    place, sign = 0, ","
+def _for(element: str) -> str:
+    """The `for` of an element of `Forwarded`; "" where it has none, or is broken."""
+    stated: str | None = None
+    place, sign = 0, ";"
     while sign:
-        pair = _PAIR.match(value, place)
+        pair = _PAIR.match(element, place)
         if pair is None:
-            return [""]
+            return ""
         name, text, sign = pair.groups()
         if name.lower() == "for":
-            if hop is not None:
-                return [""]  # RFC 7239, 4: each parameter at most once
-            hop = re.sub(r"\\(.)", r"\1", text[1:-1]) if text.startswith('"') else text
-        if sign != ";":
-            hops.append(hop or "")
-            hop = None
+            if stated is not None:
+                return ""  # RFC 7239, 4: each parameter at most once
+            stated = re.sub(r"\\(.)", r"\1", text[1:-1]) if text.startswith('"') else text
         place = pair.end()
-    return hops
+    return stated or ""
 
 
 _PORT = re.compile(r"\[([^\[\]]+)\](?::\d{1,5})?|([0-9.]+):\d{1,5}", re.ASCII)

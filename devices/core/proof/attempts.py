@@ -70,15 +70,15 @@ def begin(username: str, client: Client) -> Attempt:
     A device that the account was signed in on, and an address that it was signed in from, have attempts of
     their own, so that a stranger who uses up those of everybody else does not lock the owner out.
     """
-    if client.ip_address:
-        account = _key("account", username.casefold())
-        address = _key("address", _network(client.ip_address))
-        per_address = {address: conf.LOGIN_ATTEMPTS_PER_ADDRESS}
-        if _reserve(per_address | {account: conf.LOGIN_FAILURES_PER_ACCOUNT}):
-            return Attempt(account, account)
-        # One of the two has no room, or no row yet; nothing is counted so far.
-        if not (_reserve(per_address) or _reserve_anew(per_address)):
-            raise _refusal(address)
+    account = _key("account", username.casefold())
+    # Clients without an address count as one.
+    address = _key("address", _network(client.ip_address) if client.ip_address else "")
+    per_address = {address: conf.LOGIN_ATTEMPTS_PER_ADDRESS}
+    if _reserve(per_address | {account: conf.LOGIN_FAILURES_PER_ACCOUNT}):
+        return Attempt(account, account)
+    # One of the two has no room, or no row yet; nothing is counted so far.
+    if not (_reserve(per_address) or _reserve_anew(per_address)):
+        raise _refusal(address)
     return _begin("account", "known", username, client)
 
 

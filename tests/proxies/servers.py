@@ -1,0 +1,158 @@
+"""Real servers for a test: gunicorn with the site, nginx and HAProxy as docs/proxies.md has them."""
+
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from os import environ
+from pathlib import Path
+
+import httpx
+import pytest
+from django.conf import settings
+
+ROOT = Path(settings.BASE_DIR)
+PAGE = (ROOT / "docs" / "proxies.md").read_text()
+NGINX, HAPROXY = (
+    shutil.which(name, path=f"{environ['PATH']}:/usr/sbin") for name in ("nginx", "haproxy")
+)
+
+NGINX_MAIN = """
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxied;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+{servers}
+}}
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def environment(folder: Path, **changes: str) -> dict[str, str]:
+    """The environment of a production site on a SQLite file in this folder."""
+    return {
+        **environ,
+        "DJANGO_SETTINGS_MODULE": "tests.proxies.settings",
+        "DEBUG": "false",
+        "SECRET_KEY": "a secret key for the tests, of no use elsewhere",
+        "JWT_SECRET_KEY": "a signing key for the tests, of no use elsewhere",
+        "ALLOWED_HOSTS": "api.example.org",
+        "DATABASE_URL": f"sqlite:///{folder}/site.sqlite3",
+        "EMAIL_URL": "memorymail://",
+        "SITE_URL": "https://api.example.org",
+        "TRUSTED_PROXIES": "127.0.0.1/32",
+        **changes,
+    }
+
+
+def migrate(env: Mapping[str, str]) -> None:
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, env=env, check=True
+    )
+
+
+@contextmanager
+def running(
+    command: list[str], log: Path, port: int | Path, env: Mapping[str, str] = environ
+) -> Iterator[None]:
+    """Run a server from when it listens at the port, or the Unix socket, until the block is left."""
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        deadline = time.monotonic() + 30
+        while not _listens(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{command[0]} did not start:\n{log.read_text()}")
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _listens(port: int | Path) -> bool:
+    family = socket.AF_INET if isinstance(port, int) else socket.AF_UNIX
+    with socket.socket(family) as client:
+        return client.connect_ex(("127.0.0.1", port) if isinstance(port, int) else str(port)) == 0
+
+
+@contextmanager
+def gunicorn(folder: Path, port: int | Path, env: Mapping[str, str]) -> Iterator[None]:
+    """The site, as docs/proxies.md starts it."""
+    bind = f"127.0.0.1:{port}" if isinstance(port, int) else f"unix:{port}"
+    command = [sys.executable, "-m", "gunicorn", "project.wsgi", "--bind", bind]
+    with running(
+        [*command, "--threads", "4", "--no-control-socket"], folder / "site.log", port, env
+    ):
+        yield
+
+
+def certificate(folder: Path) -> None:
+    """A key and a certificate of its own for api.example.org, apart and in one file."""
+    key, crt = folder / "site.key", folder / "site.crt"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=api.example.org"]
+        + ["-keyout", key, "-out", crt],
+        check=True,
+        capture_output=True,
+    )
+    (folder / "site.pem").write_text(crt.read_text() + key.read_text())
+
+
+def documented(kind: str, folder: Path, port: int, upstream: int | Path) -> str:
+    """The configuration in docs/proxies.md, with the places and ports of this test."""
+    [text] = re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL)
+    at = "127.0.0.1:8000"
+    to = f"127.0.0.1:{upstream}" if isinstance(upstream, int) else str(upstream)
+    if kind == "nginx" and isinstance(upstream, Path):
+        to = f"unix:{upstream}"
+    changes = {at: to, "/etc/ssl/api.example.org": f"{folder}/site"}
+    changes |= {"listen 443": f"listen 127.0.0.1:{port}", "bind :443": f"bind 127.0.0.1:{port}"}
+    assert all(old in PAGE for old in changes)
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    return text
+
+
+@contextmanager
+def proxy(kind: str, folder: Path, upstream: int | Path) -> Iterator[str]:
+    """nginx or HAProxy as documented, in front of the site. Yields its URL."""
+    program = NGINX if kind == "nginx" else HAPROXY
+    if program is None:
+        pytest.skip(f"NO PROXY: {kind} is not installed")
+    port = free_port()
+    text = documented(kind, folder, port, upstream)
+    file = folder / f"{kind}.conf"
+    file.write_text(NGINX_MAIN.format(folder=folder, servers=text) if kind == "nginx" else text)
+    command = [program, "-c" if kind == "nginx" else "-f", str(file)]
+    with running(command, folder / f"{kind}.out", port):
+        yield f"https://127.0.0.1:{port}"
+
+
+def client_at(url: str, address: str = "127.0.0.1") -> httpx.Client:
+    """A client of api.example.org that comes from an address of this machine, 127.0.0.0/8."""
+    trust = ssl.create_default_context()
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    transport = httpx.HTTPTransport(verify=trust, local_address=address)
+    headers = {"Host": "api.example.org"}
+    return httpx.Client(base_url=url, transport=transport, headers=headers, timeout=30)

@@ -1,0 +1,91 @@
+"""Behind nginx and HAProxy as documented, a client has its own address, whatever it says of it."""
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.client import PASSWORD
+
+from .servers import certificate, client_at, environment, free_port, gunicorn, migrate, proxy
+
+EMAIL = "alice@example.org"
+FORGED = {
+    "nothing": [],
+    "an address": [("X-Forwarded-For", "9.9.9.9")],
+    "a word": [("X-Forwarded-For", "x")],
+    "nobody": [("X-Forwarded-For", "unknown")],
+    "emptiness": [("X-Forwarded-For", "")],
+    "the proxy": [("X-Forwarded-For", "9.9.9.9, 127.0.0.1")],
+    "a Unix socket": [("X-Forwarded-For", "9.9.9.9, unix:")],
+    "a quote": [("X-Forwarded-For", '"')],
+    "two lines": [("X-Forwarded-For", "9.9.9.9"), ("X-Forwarded-For", "127.0.0.1")],
+    "an underscore": [("X_Forwarded_For", "9.9.9.9")],
+    "a thousand proxies": [("X-Forwarded-For", "127.0.0.1, " * 300 + "127.0.0.1")],
+    "RFC 7239": [("Forwarded", "for=9.9.9.9")],
+    "other headers": [("X-Real-IP", "9.9.9.9"), ("CF-Connecting-IP", "9.9.9.9")],
+}
+
+
+@pytest.fixture(scope="module")
+def folder():
+    # A user of nginx's own has to reach the socket in it.
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        certificate(Path(name))
+        migrate(environment(Path(name)))
+        yield Path(name)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(kind, way) for kind in ("nginx", "haproxy") for way in ("TCP", "Unix socket")],
+    ids=" over ".join,
+)
+def site(request, folder):
+    kind, way = request.param
+    upstream = free_port() if way == "TCP" else folder / f"{kind}.sock"
+    with ExitStack() as stack:
+        stack.enter_context(gunicorn(folder, upstream, environment(folder)))
+        url = stack.enter_context(proxy(kind, folder, upstream))
+        with client_at(url) as client:
+            client.post("/api/register", json={"email": EMAIL, "password": PASSWORD})
+        yield url
+
+
+@pytest.fixture
+def address(request, site, folder):
+    """One that nobody has used yet; tests count in a file."""
+    counter = folder / "addresses"
+    number = int(counter.read_text()) + 1 if counter.exists() else 2
+    counter.write_text(str(number))
+    return f"127.0.{number}.7"
+
+
+@pytest.mark.parametrize("headers", FORGED.values(), ids=FORGED)
+def test_a_session_has_the_address_of_the_client(site, address, headers):
+    with client_at(site, address) as client:
+        answer = client.post(
+            "/api/login", json={"email": EMAIL, "password": PASSWORD}, headers=headers
+        )
+        assert answer.status_code == 200
+        bearer = ("Authorization", f"Bearer {answer.json()['access_token']}")
+        seen = client.get("/api/sessions/current", headers=[bearer, *headers]).json()
+    assert (seen["ip_address"], seen["last_ip"]) == (address, address)
+
+
+def test_no_header_gives_more_guesses(site, address):
+    with client_at(site, address) as client:
+        answers = [
+            client.post(
+                "/api/login",
+                json={"email": f"user{number}@example.org", "password": "wrong"},
+                headers=[*headers, ("X-Forwarded-For", f"9.9.9.{number}")],
+            ).status_code
+            for number, headers in enumerate(FORGED.values())
+        ]
+    assert answers == [401] * 10 + [429] * (len(FORGED) - 10)
+    with client_at(site, address.replace(".7", ".8")) as somebody_else:
+        right = {"email": EMAIL, "password": PASSWORD}
+        assert somebody_else.post("/api/login", json=right).status_code == 200
