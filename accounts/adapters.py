@@ -39,6 +39,7 @@ TELLTALE = {
     "account/email/password_reset_key",
     "account/email/unknown_account",
 }
+TOLD_BY_DEVICES = ("account/email/password_", "account/email/email_changed")
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -52,8 +53,8 @@ class AccountAdapter(DefaultAccountAdapter):
     def send_notification_mail(
         self, template_prefix: str, user: User, *args: Any, **kwargs: Any
     ) -> None:
-        # Of a new password devices tells, by whatever way it was changed.
-        if not template_prefix.startswith("account/email/password_"):
+        # Of a new password and a new address devices tells, by whatever way they were changed.
+        if not template_prefix.startswith(TOLD_BY_DEVICES):
             super().send_notification_mail(template_prefix, user, *args, **kwargs)
 
     def clean_email(self, email: str) -> str:

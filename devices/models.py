@@ -149,6 +149,8 @@ class DeviceSession(models.Model):
     risk_level = models.CharField(max_length=8, choices=RiskLevel, default=RiskLevel.NONE)
     # When the owner said whether it was them.
     reviewed_at = models.DateTimeField(null=True, blank=True)
+    # What was found unusual about who uses it, and told: countries and kinds of device, a line for each.
+    unusual_uses = models.CharField(max_length=255, blank=True)
     # Since when it takes another proof before sensitive steps, however fresh the last one is.
     doubted_at = models.DateTimeField(null=True, blank=True)
 
@@ -396,6 +398,9 @@ class NoticeKind(models.TextChoices):
     SUSPICIOUS_LOGIN = "suspicious_login", _("Suspicious sign-in")
     REFRESH_REUSED = "refresh_reused", _("Copied session")
     PASSWORD_CHANGED = "password_changed", _("Password changed")
+    SESSION_APPROVED = "session_approved", _("Sign-in approved")
+    ADDRESS_CHANGED = "address_changed", _("Email address changed")
+    NOTICES_OFF = "notices_off", _("Mails switched off")
 
 
 class NoticeOutcome(models.TextChoices):
@@ -415,6 +420,8 @@ class Notice(models.Model):
     # Of a session that may be deleted before.
     session_id = models.UUIDField(null=True)
     kind = models.CharField(max_length=32, choices=NoticeKind)
+    # The account's when this was written. Who changes it afterwards does not get the mail.
+    address = models.TextField(blank=True)
     data = models.JSONField(default=dict)
     language = models.CharField(max_length=16, blank=True)
     created_at = models.DateTimeField()

@@ -1,12 +1,12 @@
 """Door for Django's own signals: what happens to an account happens to its sessions."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.apps import AppConfig
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.signals import request_started
-from django.db.models.signals import post_migrate, post_save, pre_delete
+from django.db.models.signals import post_migrate, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 from django.utils import timezone
 
@@ -16,6 +16,35 @@ from .core.proof import attempts
 from .core.watch import background, notices
 from .http import session_at_hand
 from .models import NoticeKind
+
+# Among the attributes of a user that is being saved.
+_ADDRESS_BEFORE: Final = "_devices_address_before"
+
+
+@receiver(pre_save, sender=get_user_model(), dispatch_uid="devices.account_about_to_be_saved")
+def account_about_to_be_saved(
+    instance: AbstractBaseUser, raw: bool, update_fields: frozenset[str] | None, **kwargs: Any
+) -> None:
+    """Look up the address that a save may change. Only the database still knows it."""
+    field = notices.address_field()
+    is_spared = update_fields is not None and field not in update_fields
+    if field and not (raw or is_spared or instance._state.adding):
+        accounts = get_user_model()._base_manager.filter(pk=instance.pk)
+        vars(instance)[_ADDRESS_BEFORE] = accounts.values_list(field, flat=True).first()
+
+
+@receiver(post_save, sender=get_user_model(), dispatch_uid="devices.address_saved")
+def address_saved(instance: AbstractBaseUser, **kwargs: Any) -> None:
+    before: str | None = vars(instance).pop(_ADDRESS_BEFORE, None)
+    if not before:
+        return
+    now: str = getattr(instance, notices.address_field()) or ""
+    if before.casefold() == now.casefold():
+        return
+    session = session_at_hand()
+    is_mine = session is not None and session.user_id == instance.pk
+    where = session.pk if session is not None and is_mine else None
+    notices.tell_address_changed(instance.pk, before, now, where)
 
 
 @receiver(post_save, sender=get_user_model(), dispatch_uid="devices.account_saved")

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.core import mail, signing
@@ -300,14 +301,38 @@ def test_a_new_password_is_told_by_whatever_way_it_came(alice, at_home):
 def test_what_is_not_critical_can_be_switched_off(alice, at_home):
     path = "/api/me/notifications"
     assert at_home.get(path).json() == {"new_device": True, "suspicious_login": True}
+    at_home.post("/api/sessions/current/confirm", {"password": PASSWORD})
     assert at_home.patch(path, {"new_device": False}).json()["new_device"] is False
     assert at_home.patch(path, {}).json() == {"new_device": False, "suspicious_login": True}
+    [told] = mails()
+    assert "were switched off" in told.subject and told.to == [alice.email]
+    mail.outbox.clear()
     stranger(alice, ip=BERLIN)
     assert mails() == []
     at_home.patch(path, {"suspicious_login": False})
+    mails().clear()
     # High is told all the same.
     stranger(alice, agent=CHROME)
     assert len(mails()) == 1
+
+
+def test_switching_off_asks_for_a_proof_and_switching_on_for_none(alice, at_home, clock):
+    path, page = "/api/me/notifications", "/devices/notifications/"
+    refused = at_home.patch(path, {"new_device": False})
+    assert refusal(refused) == (401, "insufficient_user_authentication")
+    browser = Browser(HTTP_USER_AGENT=IPHONE, REMOTE_ADDR=BERLIN)
+    browser.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+    clock.shift(timedelta(minutes=16))
+    assert "/devices/confirm/" in browser.post(page, {"new_device": "on"})["Location"]
+    assert notices.preferences_of(alice) == {"new_device": True, "suspicious_login": True}
+    browser.post("/devices/confirm/", {"password": PASSWORD})
+    assert browser.post(page, {"new_device": "on"})["Location"] == page
+    clock.shift(timedelta(minutes=16))
+    assert browser.post(page, {"new_device": "on", "suspicious_login": "on"})["Location"] == page
+    assert at_home.rotate().patch(path, {"suspicious_login": True}).status_code == 200
+    assert [told.subject for told in mails()] == [
+        "Mails of devices about sign-ins were switched off"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -342,6 +367,11 @@ def test_strangers_hear_of_it_after_the_commit_with_what_is_documented(make_user
 def link_of(told) -> str:
     [link] = set(re.findall(r"https://devices\.test(/devices/review/\S+)", told.body))
     return link
+
+
+def token_of(link) -> str:
+    [token] = parse_qs(urlsplit(link).query)["token"]
+    return token
 
 
 @pytest.fixture
@@ -393,13 +423,97 @@ def test_A40_yes_makes_the_device_and_the_place_known(alice, link, suspect):
 
 
 @pytest.mark.parametrize("second", ["yes", "no"])
-def test_A40_an_answer_counts_once(link, suspect, second):
-    Browser().post(link, {"answer": "yes"})
+def test_A40_after_a_no_nothing_counts(link, suspect, second):
+    Browser().post(link, {"answer": "no"})
     before = state()
     for answer in (Browser().post(link, {"answer": second}), Browser().get(link)):
         assert answer.status_code == 410
         assert "answered already" in answer.content.decode()
     assert state() == before
+
+
+def test_A40_a_yes_counts_once_and_is_told_to_the_owner(alice, link, suspect):
+    mail.outbox.clear()
+    Browser().post(link, {"answer": "yes"})
+    before = state()
+    assert Browser().post(link, {"answer": "yes"}).status_code == 410
+    assert state() == before
+    [told] = mails()
+    assert told.to == [alice.email] and "You approved a sign-in" in told.subject
+    assert link_of(told).startswith("/devices/review/?token=")
+
+
+def test_A40_a_later_no_beats_a_yes(alice, link, suspect):
+    device = Device(FIREFOX, TOKYO)
+    Browser().post(link, {"answer": "yes"})
+    page = Browser().get(link).content.decode()
+    assert 'value="no"' in page and 'value="yes"' not in page
+    assert Browser().post(link, {"answer": "no"}).status_code == 200
+    suspect.refresh_from_db()
+    assert suspect.revoke_reason == "not_me"
+    # What the yes had made known is a stranger's again.
+    answer = device.post("/api/login", {"email": alice.email, "password": PASSWORD})
+    session = DeviceSession.objects.get(pk=answer.json()["session_id"])
+    assert session.risk_level == RiskLevel.HIGH
+
+
+def enter(email, agent, ip) -> Browser:
+    browser = Browser(HTTP_USER_AGENT=agent, REMOTE_ADDR=ip)
+    browser.post("/accounts/login/", {"login": email, "password": PASSWORD})
+    return browser
+
+
+def test_A40_the_suspect_does_not_answer_for_the_owner(alice, at_home):
+    suspect, another = enter(alice.email, FIREFOX, TOKYO), enter(alice.email, CHROME, PARIS)
+    doubted = DeviceSession.objects.filter(doubted_at__isnull=False)
+    mine, others = (browser.session["device_session"] for browser in (suspect, another))
+    page = suspect.get("/devices/").content.decode()
+    assert "Was this you?" in page and "token=" not in page
+    assert f"/devices/{mine}/review/" not in page
+    for browser, pk in ((suspect, mine), (suspect, others), (another, mine)):
+        for answer in ("yes", "no"):
+            assert browser.post(f"/devices/{pk}/review/", {"answer": answer}).status_code == 302
+    assert not DeviceSession.objects.filter(reviewed_at__isnull=False).exists()
+    assert doubted.active().count() == 2
+
+
+def test_A40_another_session_answers_that_owes_no_proof(alice, at_home, clock):
+    home = Browser(HTTP_USER_AGENT=IPHONE, REMOTE_ADDR=BERLIN)
+    home.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+    here = DeviceSession.objects.latest("created_at")
+    assert here.doubted_at is None
+    device = Device(FIREFOX, TOKYO).sign_in(alice.email)
+    question = f"/devices/{device.session_id}/review/"
+    assert f'href="{question}"' in home.get("/devices/").content.decode()
+    assert home.get(f"/devices/{here.pk}/review/").status_code == 410
+    # A proof too old to sign that device out is too old to say no, too.
+    clock.shift(timedelta(minutes=16))
+    assert home.post(question, {"answer": "no"}).status_code == 302
+    assert home.get(question).status_code == 302
+    home.post("/devices/confirm/", {"password": PASSWORD})
+    assert "Yes, it was me" in home.get(question).content.decode()
+    assert home.post(question, {"answer": "yes"}).status_code == 200
+    assert DeviceSession.objects.get(pk=device.session_id).doubted_at is None
+
+
+def test_A40_nobody_answers_for_somebody_else(alice, mallory, at_home):
+    device = Device(FIREFOX, TOKYO).sign_in(alice.email)
+    browser = enter(mallory.email, CHROME, BERLIN)
+    answer = browser.post(f"/devices/{device.session_id}/review/", {"answer": "no"})
+    assert answer.status_code == 410
+    assert DeviceSession.objects.get(pk=device.session_id).revoked_at is None
+
+
+def test_A40_no_token_of_a_link_stands_in_the_log(link, suspect, caplog):
+    with caplog.at_level("INFO"):
+        Browser().post(link, {"answer": "maybe"})
+        Browser(enforce_csrf_checks=True).post(link, {"answer": "no"})
+        Browser().post(link, {"answer": "yes"})
+        Browser().post(link, {"answer": "yes"})
+        Browser().put(link)
+    refused = [line for line in caplog.text.splitlines() if "/devices/review/" in line]
+    assert len(refused) == 4
+    assert suspect.pk.hex not in caplog.text
 
 
 def test_A40_it_works_for_seven_days(link, suspect, clock):
@@ -413,7 +527,7 @@ def test_A40_it_works_for_seven_days(link, suspect, clock):
 
 
 def test_A40_a_forged_or_foreign_link_is_none(link, suspect, at_home):
-    token = link.rstrip("/").split("/")[-1]
+    token = token_of(link)
     head, rest = token.split(":", 1)
     home = DeviceSession.objects.get(pk=at_home.session_id)
     forged = [
@@ -428,17 +542,15 @@ def test_A40_a_forged_or_foreign_link_is_none(link, suspect, at_home):
         review._signer().sign("no-uuid"),
     ]
     for each in forged:
-        for answer in (
-            Browser().get(f"/devices/review/{each}/"),
-            Browser().post(f"/devices/review/{each}/", {"answer": "no"}),
-        ):
+        path = f"/devices/review/?{urlencode({'token': each})}"
+        for answer in (Browser().get(path), Browser().post(path, {"answer": "no"})):
             assert answer.status_code == 404, each
     home.refresh_from_db(), suspect.refresh_from_db()
     assert not home.revoked_at and not suspect.revoked_at
 
 
 def test_A40_the_link_is_no_session_and_opens_nothing_else(link, alice):
-    token = link.rstrip("/").split("/")[-1]
+    token = token_of(link)
     browser = Browser()
     browser.get(link)
     assert "_auth_user_id" not in browser.session

@@ -120,7 +120,10 @@ class NotificationsView(APIView):
     def patch(self, request: SignedInRequest) -> Response:
         serializer = NotificationsSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        return Response(notices.prefer(request.user, **serializer.validated_data))
+        wanted = serializer.validated_data
+        if notices.switched_off(request.user, **wanted):
+            RecentlyConfirmed().has_permission(request, self)
+        return Response(notices.prefer(request.user, **wanted))
 
 
 class HistoryViewSet(CallersSessions, mixins.ListModelMixin):

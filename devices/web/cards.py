@@ -7,7 +7,6 @@ from typing import Final
 
 from django.utils import timezone
 
-from devices.core.watch import review
 from devices.models import SUSPICIOUS, Activity, DeviceSession, DeviceType
 
 from . import words
@@ -40,11 +39,6 @@ class Card:
     def icon(self) -> str:
         known = self.session.device_type in tuple(DeviceType)
         return self.session.device_type if known else DeviceType.UNKNOWN
-
-    @property
-    def question(self) -> str:
-        """What leads to the question whether this was them."""
-        return review.token_of(self.session.pk)
 
     @property
     def called(self) -> str:

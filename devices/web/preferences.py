@@ -11,8 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.generic.edit import FormView
 
+from devices.core import stepup
 from devices.core.watch import notices
 
+from .stepup import session_of, to_confirm
 from .views import SignedInHttpRequest
 
 
@@ -35,6 +37,11 @@ class NotificationsView(LoginRequiredMixin, FormView):
         return notices.preferences_of(self.request.user)
 
     def form_valid(self, form: forms.Form) -> HttpResponse:
+        session = session_of(self.request)
+        if notices.switched_off(self.request.user, **form.cleaned_data) and (
+            session is None or stepup.missing_proof(session)
+        ):
+            return to_confirm(self.request)
         notices.prefer(self.request.user, **form.cleaned_data)
         messages.success(self.request, _("Saved."))
         return super().form_valid(form)

@@ -15,13 +15,14 @@ from devices.exceptions import ReviewLinkExpired, ReviewLinkInvalid, ReviewLinkS
 from devices.models import Activity, DeviceSession
 
 from . import words
+from .stepup import recently_confirmed, session_of
 
 ANSWERS = {"yes": True, "no": False}
 
 
 @method_decorator(never_cache, name="dispatch")
 class ReviewView(View):
-    """Looking changes nothing, since scanners follow links; an answer counts once."""
+    """Looking changes nothing, since scanners follow links; an answer counts once, and a no after a yes."""
 
     http_method_names = ["get", "head", "post"]
 
@@ -31,18 +32,37 @@ class ReviewView(View):
         except ReviewLinkInvalid as error:
             return _refusal(request, error)
 
-    def get(self, request: HttpRequest, token: str) -> HttpResponse:
-        session = sessions.asked_about(review.session_of(token))
-        return _page(request, session=session, **_shown(session))
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        return _page(request, **_asked(self.find(request)))
 
-    def post(self, request: HttpRequest, token: str) -> HttpResponse:
-        session = sessions.asked_about(review.session_of(token))
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        session = self.find(request)
         is_mine = ANSWERS.get(request.POST.get("answer", ""))
         if is_mine is None:
-            return _page(request, status=400, session=session, **_shown(session))
+            return _page(request, status=400, **_asked(session))
         session = sessions.review(session.pk, is_mine=is_mine)
         answer = "yes" if is_mine else "no"
         return _page(request, session=session, answer=answer, password_url=review.password_url())
+
+    def find(self, request: HttpRequest) -> DeviceSession:
+        """The session that is asked about: whoever has the mail has its token."""
+        return sessions.asked_about(review.session_of(request.GET.get(review.TOKEN, "")))
+
+
+@method_decorator(recently_confirmed, name="dispatch")
+class ReviewOtherView(ReviewView):
+    """The same, asked in another session of the owner's: one that owes no proof, and never about itself."""
+
+    def find(self, request: HttpRequest) -> DeviceSession:
+        current, asked = session_of(request), self.kwargs["pk"]
+        session = sessions.asked_about(asked)
+        if current is None or current == session or current.user_id != session.user_id:
+            raise ReviewLinkSpent
+        return session
+
+
+def _asked(session: DeviceSession) -> dict[str, Any]:
+    return {"session": session, "is_answered": session.reviewed_at is not None, **_shown(session)}
 
 
 def _shown(session: DeviceSession) -> dict[str, Any]:

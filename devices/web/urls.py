@@ -3,7 +3,7 @@
 from django.urls import path
 
 from .preferences import NotificationsView
-from .review import ReviewView
+from .review import ReviewOtherView, ReviewView
 from .signing_out import SignOutInactiveView, SignOutOthersView, SignOutView
 from .stepup import ConfirmView
 from .views import ActivityView, DevicesView, HistoryView, RenameView
@@ -13,10 +13,11 @@ urlpatterns = [
     path("history.csv", HistoryView.as_view(), name="devices-history-csv"),
     path("notifications/", NotificationsView.as_view(), name="devices-notifications"),
     path("confirm/", ConfirmView.as_view(), name="devices-confirm"),
-    path("review/<str:token>/", ReviewView.as_view(), name="devices-review"),
+    path("review/", ReviewView.as_view(), name="devices-review"),
     path("sign-out-others/", SignOutOthersView.as_view(), name="devices-sign-out-others"),
     path("sign-out-inactive/", SignOutInactiveView.as_view(), name="devices-sign-out-inactive"),
     path("<uuid:pk>/", ActivityView.as_view(), name="devices-activity"),
     path("<uuid:pk>/name/", RenameView.as_view(), name="devices-rename"),
+    path("<uuid:pk>/review/", ReviewOtherView.as_view(), name="devices-review-other"),
     path("<uuid:pk>/sign-out/", SignOutView.as_view(), name="devices-sign-out"),
 ]

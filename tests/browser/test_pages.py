@@ -74,7 +74,7 @@ OWN = {
     "activity": "/devices/{strange}/",
     "confirm": "/devices/confirm/",
     "notifications": "/devices/notifications/",
-    "was-this-you": "/devices/review/{question}/",
+    "was-this-you": "/devices/review/?token={question}",
     "home-signed-in": "/",
     "email": "/accounts/email/",
     "password-change": "/accounts/password/change/",

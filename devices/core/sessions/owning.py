@@ -10,9 +10,9 @@ from django.utils import timezone
 from devices.core.caller.client import Client
 from devices.core.life import liveness
 from devices.core.log import activity
-from devices.core.watch import past
+from devices.core.watch import notices, past, suspicion
 from devices.exceptions import ReviewLinkSpent, SessionRevoked
-from devices.models import DeviceSession, RevokeReason
+from devices.models import DeviceSession, DeviceSessionQuerySet, NoticeKind, RevokeReason
 
 from .ending import revoke
 from .rows import assign, lock, unrevoked
@@ -62,28 +62,32 @@ def rename(session: DeviceSession, name: str) -> None:
 
 
 def asked_about(session_id: uuid.UUID) -> DeviceSession:
-    """The session whose owner is asked whether it is theirs. Raises ReviewLinkSpent if they have said."""
-    session = DeviceSession.objects.filter(pk=session_id, reviewed_at__isnull=True).first()
+    """The session whose owner is asked whether it is theirs. Raises ReviewLinkSpent if they have said no."""
+    session = _may_be_disowned().filter(pk=session_id).first()
     if session is None:
         raise ReviewLinkSpent
     return session
 
 
 def review(session_id: uuid.UUID, *, is_mine: bool) -> DeviceSession:
-    """Take the owner's word for whether a login was theirs, once. Raises ReviewLinkSpent.
+    """Take the owner's word for whether a login was theirs. Raises ReviewLinkSpent if it was taken before.
 
-    Yes: the device and the place are known from now on. No: the session ends, and the device is a stranger's.
+    Yes: the device and the place are known from now on, the doubt ends, and the owner is told by mail.
+    No: the session ends, and the device is a stranger's. A No also counts after a Yes, since a stranger may
+    have said that; a Yes counts after nothing.
+
+    The caller knows that the owner speaks: by the link in the mail, or by another session of theirs that
+    owes no proof (`core.stepup`). Never by the session that is asked about.
     """
     with transaction.atomic():
         session = DeviceSession.objects.select_related("user").filter(pk=session_id).first()
         if session is None or lock(session.user) is None:
             raise ReviewLinkSpent
         answer: dict[str, Any] = {"reviewed_at": timezone.now()}
+        asked = _may_be_disowned().filter(pk=session_id, user_id=session.user_id)
         if is_mine:
             answer["doubted_at"] = None
-        asked = DeviceSession.objects.filter(
-            pk=session_id, user_id=session.user_id, reviewed_at__isnull=True
-        )
+            asked = asked.filter(reviewed_at__isnull=True)
         if not asked.update(**answer):
             raise ReviewLinkSpent
         assign([session], answer)
@@ -91,6 +95,13 @@ def review(session_id: uuid.UUID, *, is_mine: bool) -> DeviceSession:
         learn = past.trust if is_mine else past.disown
         learn(session.user_id, past.login_of(session))
         activity.record(session, "session.reviewed", {"mine": is_mine})
-        if not is_mine:
+        if is_mine:
+            facts = suspicion.facts_of(session, at=session.created_at)
+            notices.write(session.user_id, NoticeKind.SESSION_APPROVED, facts, session.pk)
+        else:
             revoke(session, reason=RevokeReason.NOT_ME)
     return session
+
+
+def _may_be_disowned() -> DeviceSessionQuerySet:
+    return DeviceSession.objects.exclude(revoke_reason=RevokeReason.NOT_ME)

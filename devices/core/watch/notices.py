@@ -8,8 +8,11 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Subquery, TextField, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import get_language
 from huey import crontab
@@ -25,6 +28,8 @@ logger = logging.getLogger(__name__)
 FIRST_WAIT: Final = timedelta(minutes=1)
 LONGEST_WAIT: Final = timedelta(hours=1)
 PERSISTENCE: Final = timedelta(days=3)
+# For so long after a change of address mails go to the former one, too.
+TOLD_TO_BOTH: Final = timedelta(days=7)
 # How many a round looks for.
 ROUND: Final = 100
 
@@ -34,14 +39,23 @@ CRITICAL: Final = (RiskLevel.HIGH, RiskLevel.CRITICAL)
 
 
 def write(
-    user_id: Any, kind: NoticeKind, data: dict[str, Any], session_id: uuid.UUID | None = None
+    user_id: Any,
+    kind: NoticeKind,
+    data: dict[str, Any],
+    session_id: uuid.UUID | None = None,
+    *,
+    address: str | None = None,
 ) -> Notice:
-    """Note in the caller's transaction that a mail has to be sent, and have that done after its commit."""
+    """Note in the caller's transaction that a mail has to be sent, and have that done after its commit.
+
+    It goes to `address`, or to the address that the account has now: who changes that later does not get it.
+    """
     now = timezone.now()
     notice = Notice(
         user_id=user_id,
         session_id=session_id,
         kind=kind,
+        address=_address_of(user_id) if address is None else address,
         data=data,
         language=get_language() or "",
         created_at=now,
@@ -50,6 +64,18 @@ def write(
     notice.save(force_insert=True)
     transaction.on_commit(lambda: background.ring(deliver, str(notice.pk)), robust=True)
     return notice
+
+
+def tell_address_changed(
+    user_id: Any, before: str, now: str, session_id: uuid.UUID | None = None
+) -> None:
+    """Tell both addresses that the account has another one; `session_id` is where that was done.
+
+    For TOLD_TO_BOTH all further notices go to both, so that nobody silences them by taking the address over.
+    """
+    data = {"at": timezone.now().isoformat(timespec="seconds")}
+    write(user_id, NoticeKind.ADDRESS_CHANGED, data, session_id, address=before)
+    write(user_id, NoticeKind.ADDRESS_CHANGED, data, address=now)
 
 
 @background.huey.task(name="devices.deliver")  # type: ignore[untyped-decorator]
@@ -110,9 +136,20 @@ def preferences_of(user: AbstractBaseUser) -> dict[str, bool]:
     return {name: getattr(row, name) for name in PREFERENCES}
 
 
+def switched_off(user: AbstractBaseUser, **wanted: bool) -> list[str]:
+    """Which mails the user would not get any more. Whoever does without them proves who they are first."""
+    now = preferences_of(user) if False in wanted.values() else {}
+    return [name for name, is_wanted in now.items() if is_wanted and not wanted.get(name, True)]
+
+
 def prefer(user: AbstractBaseUser, **wanted: bool) -> dict[str, bool]:
-    """Note which mails the user wants; what is not named stays as it is."""
-    if wanted:
+    """Note which mails the user wants; what is not named stays as it is. Switching off is told by mail."""
+    if not wanted:
+        return preferences_of(user)
+    with transaction.atomic():
+        if switched_off(user, **wanted):
+            data = {"at": timezone.now().isoformat(timespec="seconds")}
+            write(user.pk, NoticeKind.NOTICES_OFF, data)
         NoticePreferences.objects.bulk_create(
             [NoticePreferences(user_id=user.pk, **wanted)],
             update_conflicts=True,
@@ -149,9 +186,38 @@ def _take(notice_id: uuid.UUID) -> Notice | None:
 def _outcome(notice: Notice) -> NoticeOutcome:
     if not _is_wanted(notice):
         return NoticeOutcome.UNWANTED
-    if not notifications.send(notice):
-        return NoticeOutcome.NO_ADDRESS
-    return NoticeOutcome.SENT
+    addresses = _addresses_of(notice)
+    for address in addresses:
+        notifications.send(notice, address)
+    return NoticeOutcome.SENT if addresses else NoticeOutcome.NO_ADDRESS
+
+
+def _addresses_of(notice: Notice) -> list[str]:
+    """The notice's own address first, and those the account had within TOLD_TO_BOTH before it."""
+    addresses = [notice.address]
+    if notice.kind != NoticeKind.ADDRESS_CHANGED:
+        lately = (notice.created_at - TOLD_TO_BOTH, notice.created_at)
+        changes = Notice.objects.filter(
+            user_id=notice.user_id, kind=NoticeKind.ADDRESS_CHANGED, created_at__range=lately
+        )
+        addresses += changes.order_by("created_at").values_list("address", flat=True)
+    return [address for address in dict.fromkeys(addresses) if address]
+
+
+def address_field() -> str:
+    """The name of the user model's field for the email address; "" if it has none."""
+    model = get_user_model()
+    name = model.get_email_field_name()
+    return name if any(field.name == name for field in model._meta.concrete_fields) else ""
+
+
+def _address_of(user_id: Any) -> Any:
+    """The account's address, read by the statement that it stands in."""
+    name = address_field()
+    if not name:
+        return ""
+    user = get_user_model()._base_manager.filter(pk=user_id)
+    return Coalesce(Subquery(user.values(name)), Value(""), output_field=TextField())
 
 
 def _is_wanted(notice: Notice) -> bool:

@@ -1,10 +1,10 @@
 """The mails themselves: what they say, in words and in HTML. The only place that sends mail."""
 
+import uuid
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
@@ -29,18 +29,14 @@ class Words(NamedTuple):
     closing: str = ""
 
 
-def send(notice: Notice) -> bool:
-    """Send the mail of a notice. False if the user has no address. Raises what the mail backend raises."""
-    user = notice.user
-    address = getattr(user, get_user_model().get_email_field_name(), "")
-    if not address:
-        return False
+def send(notice: Notice, address: str) -> None:
+    """Send the mail of a notice to one address. Raises what the mail backend raises."""
     with translation.override(notice.language or settings.LANGUAGE_CODE):
         subject, text, html = compose(notice)
-    mail = EmailMultiAlternatives(subject, text, to=[address], headers=_headers(notice))
+    headers = _headers(notice, address)
+    mail = EmailMultiAlternatives(subject, text, to=[address], headers=headers)
     mail.attach_alternative(html, "text/html")
     mail.send()
-    return True
 
 
 def compose(notice: Notice) -> tuple[str, str, str]:
@@ -99,6 +95,35 @@ def _words(notice: Notice) -> Words:
                 review.page("devices"),
                 _("If you see this more than once, look for malware on that device."),
             )
+        case NoticeKind.SESSION_APPROVED:
+            return Words(
+                _("You approved a sign-in to %(site)s: %(device)s") % data,
+                _(
+                    "Somebody answered that this sign-in was you. From now on the device is known as yours."
+                ),
+                _("It was not me: sign it out"),
+                review_url,
+                _("If it was you, there is nothing you have to do."),
+            )
+        case NoticeKind.ADDRESS_CHANGED:
+            return Words(
+                _("Your email address at %(site)s was changed") % data,
+                _(
+                    "Your account has another email address now. For a week we send mails like this one "
+                    "to the old and to the new address."
+                ),
+                _("It was not me: sign that device out") if review_url else "",
+                review_url,
+                _("If it was not you, tell the site at once."),
+            )
+        case NoticeKind.NOTICES_OFF:
+            return Words(
+                _("Mails of %(site)s about sign-ins were switched off") % data,
+                _("From now on you get no mail about some of the sign-ins to your account."),
+                _("Look at your settings"),
+                review.page("devices-notifications"),
+                _("If it was not you, switch them on again, and change your password."),
+            )
     return Words(
         _("Your password at %(site)s was changed") % data,
         _("The password of your account was changed. All other devices were signed out."),
@@ -139,11 +164,13 @@ def inert(text: str) -> str:
     )
 
 
-def _headers(notice: Notice) -> dict[str, str]:
+def _headers(notice: Notice, address: str) -> dict[str, str]:
     domain = urlsplit(conf.SITE_URL).hostname or "localhost"
+    # One for each address; a mail that was sent to both is two.
+    name = notice.pk if address == notice.address else uuid.uuid5(notice.pk, address)
     # The same at each attempt: whoever got it twice may know it by this.
     return {
-        "Message-ID": f"<{notice.pk}@{domain}>",
+        "Message-ID": f"<{name}@{domain}>",
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "All",
     }

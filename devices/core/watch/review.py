@@ -3,7 +3,7 @@
 import uuid
 from datetime import timedelta
 from typing import Final
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 from django.core import signing
 from django.urls import NoReverseMatch, reverse
@@ -14,6 +14,8 @@ from devices.exceptions import ReviewLinkExpired, ReviewLinkInvalid
 LIFETIME: Final = timedelta(days=7)
 # Ours have 80; whoever sends more is not worth a hash.
 LONGEST: Final = 200
+# Of the link's query.
+TOKEN: Final = "token"
 
 
 def token_of(session_id: uuid.UUID) -> str:
@@ -34,8 +36,12 @@ def session_of(token: str) -> uuid.UUID:
 
 
 def url_of(session_id: uuid.UUID) -> str:
-    """The whole link, or "" where the site has not said where it is, or has no such page."""
-    return page("devices-review", token_of(session_id))
+    """The whole link, or "" where the site has not said where it is, or has no such page.
+
+    The token stands in the query: Django writes the path of each refused request into the log.
+    """
+    link = page("devices-review")
+    return f"{link}?{urlencode({TOKEN: token_of(session_id)})}" if link else ""
 
 
 def password_url() -> str:

@@ -37,7 +37,7 @@ def broken(monkeypatch):
     """A mail server that refuses, until it is mended."""
     refused = []
 
-    def refuse(notice):
+    def refuse(notice, address):
         refused.append(notice.pk)
         raise ConnectionRefusedError("203.0.113.7 said no")
 
@@ -94,11 +94,46 @@ def test_one_that_fails_does_not_make_a_round_try_all_others(write, broken):
 
 
 def test_a_user_without_an_address_gets_none(write, alice):
-    notice = write()
     type(alice).objects.filter(pk=alice.pk).update(email="")
+    notice = write()
     assert notices.send_due() == 1
     notice.refresh_from_db()
     assert notice.outcome == NoticeOutcome.NO_ADDRESS and not mail.outbox
+
+
+def test_who_changes_the_address_afterwards_does_not_get_the_warning(write, alice):
+    notice = write()
+    # By whatever way, SQL too.
+    type(alice).objects.filter(pk=alice.pk).update(email="thief@example.org")
+    assert notices.send_due() == 1
+    assert [told.to for told in mail.outbox] == [[alice.email]]
+    notice.refresh_from_db()
+    assert notice.address == alice.email
+
+
+def test_a_changed_address_is_told_to_both_and_what_follows_for_a_week(write, alice, clock):
+    old, alice.email = alice.email, "new@example.org"
+    alice.save()
+    notices.send_due()
+    assert [told.to for told in mail.outbox] == [[old], ["new@example.org"]]
+    mail.outbox.clear()
+    # Neither knows of the other, and each mail has an id of its own.
+    write()
+    clock.shift(timedelta(days=6))
+    notices.send_due()
+    assert [told.to for told in mail.outbox] == [["new@example.org"], [old]]
+    assert len({told.extra_headers["Message-ID"] for told in mail.outbox}) == 2
+    mail.outbox.clear()
+    clock.shift(timedelta(days=1, seconds=1))
+    write()
+    notices.send_due()
+    assert [told.to for told in mail.outbox] == [["new@example.org"]]
+
+
+def test_a_save_without_another_address_tells_nobody(alice):
+    alice.save()
+    alice.save(update_fields=["last_login"])
+    assert not Notice.objects.exists()
 
 
 def test_the_command_sends_what_is_due_and_stops(write, capsys):
