@@ -8,7 +8,7 @@ import requests
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.core import ratelimit
-from allauth.core.exceptions import ReauthenticationRequired
+from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.helpers import render_authentication_error
 from allauth.socialaccount.models import SocialApp, SocialLogin
@@ -24,6 +24,7 @@ from devices.core.proof import second_factor
 from devices.exceptions import TooManyAttempts
 from devices.http import client_of, session_at_hand
 
+from . import addresses
 from .models import User
 
 logger = logging.getLogger("accounts")
@@ -40,6 +41,12 @@ TELLTALE = {
     "account/email/unknown_account",
 }
 TOLD_BY_DEVICES = ("account/email/password_", "account/email/email_changed")
+
+# Mails that anybody can have sent to an address that is not theirs.
+ASKED_BY_ANYBODY = TELLTALE | {
+    "account/email/email_confirmation",
+    "account/email/email_confirmation_signup",
+}
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -60,6 +67,14 @@ class AccountAdapter(DefaultAccountAdapter):
     def clean_email(self, email: str) -> str:
         return email.lower()
 
+    def validate_unique_email(self, email: str) -> str:
+        """On every page and endpoint of allauth's where somebody claims an address."""
+        try:
+            addresses.limit_mailbox(self.request, email)
+        except TooManyAttempts as error:
+            raise ImmediateHttpResponse(ratelimit.respond_429(self.request)) from error
+        return super().validate_unique_email(email)  # type: ignore[no-any-return]
+
     def clean_password(self, password: str, user: Any = None) -> str:
         if not is_text(password):
             raise ValidationError(_("Enter text."), code="invalid")
@@ -76,6 +91,12 @@ class AccountAdapter(DefaultAccountAdapter):
         """A mail server that does not answer fails no page, and tells nobody who has an account."""
         if template_prefix in TELLTALE:
             User().set_password(email)
+        if template_prefix in ASKED_BY_ANYBODY:
+            # Each kind by itself: nobody holds back the link to a new password by asking for others.
+            key = f"{template_prefix}:{addresses.mailbox(email)}"
+            if not ratelimit.consume(self.request, action="mail", key=key):
+                logger.warning("Too many mails to one mailbox: %s", template_prefix)
+                return
         try:
             super().send_mail(template_prefix, email, context)
         except OSError as error:

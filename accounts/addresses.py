@@ -49,13 +49,30 @@ def create_account(request: HttpRequest, email: str, password: str) -> User:
     return user
 
 
+def limit_registration(request: HttpRequest, email: str) -> None:
+    """Count a registration, for the network address and for the mailbox. Raises TooManyAttempts."""
+    if not ratelimit.consume(request, action="signup"):
+        raise TooManyAttempts(retry_after=60)
+    limit_mailbox(request, email)
+
+
+def limit_mailbox(request: HttpRequest, email: str) -> None:
+    """Count an address that somebody claims, for the mailbox it belongs to. Raises TooManyAttempts."""
+    if not ratelimit.consume(request, action="mailbox", key=mailbox(email)):
+        raise TooManyAttempts(retry_after=3600)
+
+
+def mailbox(email: str) -> str:
+    """The mailbox of an address: without the tag of plus addressing (RFC 5233), in lower case."""
+    local, _at, domain = email.lower().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
 def invite(request: HttpRequest, email: str, password: str) -> None:
     """Create an account for whoever reads mail at this address; or tell them that they have one.
 
-    Whoever asks here learns neither, nor by how long it takes. Raises TooManyAttempts.
+    Whoever asks here learns neither, nor by how long it takes.
     """
-    if not ratelimit.consume(request, action="signup"):
-        raise TooManyAttempts(retry_after=60)
     if not User.objects.filter(email=email).exists():
         try:
             create_account(request, email, password)

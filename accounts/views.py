@@ -41,18 +41,17 @@ class RegisterView(Entrance):
     def post(self, request: Request) -> Response:
         serializer = RegisterSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
+        try:
+            addresses.limit_registration(request._request, serializer.validated_data["email"])
+        except TooManyAttempts as error:
+            raise Throttled(wait=error.retry_after) from error
         if settings.REQUIRE_EMAIL_VERIFICATION:
-            return self._invite(request, serializer.validated_data)
+            addresses.invite(request._request, **serializer.validated_data)
+            accepted = AcceptedSerializer({"detail": SENT}).data
+            return Response(accepted, status=status.HTTP_202_ACCEPTED)
         with transaction.atomic():
             session = sessions.start(serializer.save(), newcomer_of(request))
         return Response(tokens_of(session), status=status.HTTP_201_CREATED)
-
-    def _invite(self, request: Request, credentials: dict[str, str]) -> Response:
-        try:
-            addresses.invite(request._request, **credentials)
-        except TooManyAttempts as error:
-            raise Throttled(wait=error.retry_after) from error
-        return Response(AcceptedSerializer({"detail": SENT}).data, status=status.HTTP_202_ACCEPTED)
 
 
 class LoginView(Entrance):

@@ -28,3 +28,16 @@ class DatabaseAway:
         return HttpResponse(
             "Not available just now. Try again.", status=503, content_type="text/plain"
         )
+
+
+class RetryAfter:
+    """`Retry-After` in every answer 429 (RFC 6585 §4), also in those of allauth, which names none."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code == 429:
+            response.headers.setdefault("Retry-After", "60")
+        return response

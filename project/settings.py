@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "project.middleware.DatabaseAway",
+    "project.middleware.RetryAfter",
 ]
 
 ROOT_URLCONF = "project.urls"

@@ -20,7 +20,15 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory" if REQUIRE_EMAIL_VERIFICATION else "opt
 # Of what changes about an account, its owner is told; of a changed address, at the old one.
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 # Passwords are limited by devices.backends.LimitedModelBackend, on every way in alike, and exactly.
-ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "provider_token": "30/m/ip"}
+ACCOUNT_RATE_LIMITS = {
+    "login": None,
+    "login_failed": None,
+    "provider_token": "30/m/ip",
+    # A mailbox is counted as one, whatever tag stands behind a plus in its address: how often it may be
+    # registered or added to an account, and how many mails of one kind anybody can have sent to it.
+    "mailbox": "5/h/key",
+    "mail": "10/h/key",
+}
 
 # Second factors. The codes are looked at, and counted, in accounts.second_factor.
 MFA_ADAPTER = "accounts.second_factor.MFAAdapter"

@@ -941,6 +941,30 @@ MUTANTS = [
         "tests/devices/management/test_revoke_sessions.py",
         "begins_meanwhile",
     ),
+    Mutant(
+        "the limit of registrations at the API",
+        "accounts/views.py",
+        'addresses.limit_registration(request._request, serializer.validated_data["email"])',
+        "pass",
+        "tests/accounts/test_limits.py",
+        "registers_twenty or plus",
+    ),
+    Mutant(
+        "the limit of a mailbox at allauth's doors",
+        ADAPTERS,
+        "addresses.limit_mailbox(self.request, email)",
+        "pass",
+        "tests/accounts/test_limits.py",
+        "plus",
+    ),
+    Mutant(
+        "one mailbox for all its plus addresses",
+        "accounts/addresses.py",
+        """{local.partition('+')[0]}@""",
+        "{local}@",
+        "tests/accounts/test_limits.py",
+        "plus or mailbox",
+    ),
 ]
 
 
