@@ -6,7 +6,13 @@ from django.apps import AppConfig
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.signals import request_started
-from django.db.models.signals import post_migrate, post_save, pre_delete, pre_save
+from django.db.models.signals import (
+    post_migrate,
+    post_save,
+    pre_delete,
+    pre_migrate,
+    pre_save,
+)
 from django.dispatch import receiver
 from django.utils import timezone
 
@@ -77,8 +83,15 @@ def account_deleted(instance: AbstractBaseUser, **kwargs: Any) -> None:
     erasure.account_leaves(instance)
 
 
+@receiver(pre_migrate, dispatch_uid="devices.about_to_migrate")
+def about_to_migrate(sender: AppConfig, using: str, plan: Any, **kwargs: Any) -> None:
+    if sender.label == "devices":
+        triggers.make_way(using, plan)
+
+
 @receiver(post_migrate, dispatch_uid="devices.migrated")
 def migrated(sender: AppConfig, using: str, **kwargs: Any) -> None:
-    # After every app, since a migration of the user's table can drop its triggers (SQLite remakes tables).
-    if sender.label in ("devices", get_user_model()._meta.app_label):
+    # Each time, since a migration of the user's table can drop its triggers (SQLite remakes tables). It is
+    # sent once all apps are migrated.
+    if sender.label == "devices":
         triggers.install(using)

@@ -474,6 +474,14 @@ MUTANTS = [
         "",
     ),
     Mutant(
+        "the way that triggers make for a migration",
+        "devices/receivers.py",
+        "        triggers.make_way(using, plan)",
+        "        pass",
+        "tests/platforms/test_triggers.py",
+        "taken_out",
+    ),
+    Mutant(
         "the word to those who remember a session",
         ENDING,
         "    liveness.forget(session.user_id for session in sessions)\n",

@@ -16,11 +16,13 @@ STORIES = ROOT / "tests/hosts/stories"
 HASTE = 'PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]\n'
 
 
-def run(*command: object, cwd: Path, fails: bool = False, **env: str) -> str:
+def run(
+    *command: object, cwd: Path, fails: bool = False, python: str = sys.executable, **env: str
+) -> str:
     """What a Python command prints. It has to succeed, or to fail."""
     clean = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "PYTHONPATH")}
     done = subprocess.run(
-        [sys.executable, *map(str, command)],
+        [python, *map(str, command)],
         cwd=cwd,
         env={**clean, "PYTHONDONTWRITEBYTECODE": "1", **env},
         capture_output=True,

@@ -4,86 +4,71 @@ The user's table can be changed where no signal is sent: by QuerySet.update, ano
 That a deactivated user is out is asked at each request. That their sessions stay ended when they come back
 has to be written down, and only a trigger sees every change. PostgreSQL also tells those who remember
 sessions (core.life.bus).
+
+The triggers depend on no column and name their tables with the schema, so that a host project can alter its
+users, and whatever the search path is. They are made after a migrate that finds them missing or different.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import names_digest
+from django.db.migrations import Migration
 
 from devices.models import DEACTIVATED, DeviceSession
 
 from .bus import CHANNEL
 
-POSTGRESQL = (
-    """
-    CREATE OR REPLACE FUNCTION devices_account_deactivated() RETURNS trigger LANGUAGE plpgsql AS $$
+ACCOUNT_CHANGED = "devices_account_changed"
+SESSION_DELETED = "devices_session_deleted"
+
+# The bodies of functions. PostgreSQL reads them when they are called, so no column depends on them.
+POSTGRESQL = {
+    ACCOUNT_CHANGED: """
     BEGIN
-        UPDATE {sessions} SET auth_stamp = '{deactivated}'
-            WHERE user_id = NEW.{pk} AND revoked_at IS NULL;
-        RETURN NULL;
-    END $$
-    """,
-    "DROP TRIGGER IF EXISTS devices_account_deactivated ON {users}",
-    """
-    CREATE TRIGGER devices_account_deactivated AFTER UPDATE OF {is_active} ON {users} FOR EACH ROW
-        WHEN (OLD.{is_active} AND NOT NEW.{is_active})
-        EXECUTE FUNCTION devices_account_deactivated()
-    """,
-    """
-    CREATE OR REPLACE FUNCTION devices_account_changed() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        PERFORM pg_notify('{channel}', NEW.{pk}::text);
-        RETURN NULL;
-    END $$
-    """,
-    "DROP TRIGGER IF EXISTS devices_account_changed ON {users}",
-    """
-    CREATE TRIGGER devices_account_changed AFTER UPDATE OF {is_active}, {password} ON {users}
-        FOR EACH ROW WHEN (
-            OLD.{is_active} IS DISTINCT FROM NEW.{is_active}
+        IF OLD.{is_active} AND NOT NEW.{is_active} THEN
+            UPDATE {sessions} SET auth_stamp = '{deactivated}'
+                WHERE user_id = NEW.{pk} AND revoked_at IS NULL;
+        END IF;
+        IF OLD.{is_active} IS DISTINCT FROM NEW.{is_active}
             OR OLD.{password} IS DISTINCT FROM NEW.{password}
-        )
-        EXECUTE FUNCTION devices_account_changed()
+        THEN
+            PERFORM pg_notify('{channel}', NEW.{pk}::text);
+        END IF;
+        RETURN NULL;
+    END
     """,
     # A session that is deleted in the middle of its life; not the many that are cleaned up.
-    """
-    CREATE OR REPLACE FUNCTION devices_session_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
+    SESSION_DELETED: """
     BEGIN
-        PERFORM pg_notify('{channel}', OLD.user_id::text);
+        IF OLD.revoked_at IS NULL AND OLD.expires_at > now() THEN
+            PERFORM pg_notify('{channel}', OLD.user_id::text);
+        END IF;
         RETURN NULL;
-    END $$
+    END
     """,
-    "DROP TRIGGER IF EXISTS devices_session_deleted ON {sessions}",
-    """
-    CREATE TRIGGER devices_session_deleted AFTER DELETE ON {sessions} FOR EACH ROW
-        WHEN (OLD.revoked_at IS NULL AND OLD.expires_at > now())
-        EXECUTE FUNCTION devices_session_deleted()
-    """,
-)
+}
 
-SQLITE = (
-    "DROP TRIGGER IF EXISTS devices_account_deactivated",
-    """
-    CREATE TRIGGER devices_account_deactivated AFTER UPDATE OF {is_active} ON {users}
+SQLITE = """CREATE TRIGGER {name} AFTER UPDATE OF {is_active} ON {users}
         WHEN OLD.{is_active} AND NOT NEW.{is_active}
     BEGIN
         UPDATE {sessions} SET auth_stamp = '{deactivated}'
             WHERE user_id = NEW.{pk} AND revoked_at IS NULL;
-    END
-    """,
-)
-
-STATEMENTS = {"postgresql": POSTGRESQL, "sqlite": SQLITE}
+    END"""
 
 
 def install(using: str) -> None:
-    """Make the trigger, anew if it is there. Databases of other kinds have none, nor have users
-    without a column `is_active`."""
+    """Make the triggers that are missing or different; those that are there are left alone, and so are locks.
+
+    Databases of other kinds have none, nor have users without a column `is_active`.
+    """
     connection = connections[using]
     is_active, password = _field("is_active"), _field("password")
-    if is_active is None or connection.vendor not in STATEMENTS:
+    if is_active is None or connection.vendor not in _INSTALL:
         return
     names = {
         "sessions": DeviceSession._meta.db_table,
@@ -93,12 +78,67 @@ def install(using: str) -> None:
         # In the same table, unless a parent model has only one of the two.
         "password": (password if password.model is is_active.model else is_active).column,
     }
-    if not {names["sessions"], names["users"]} <= set(connection.introspection.table_names()):
-        return
-    quoted = {key: connection.ops.quote_name(name) for key, name in names.items()}
-    with connection.cursor() as cursor:
-        for statement in STATEMENTS[connection.vendor]:
-            cursor.execute(statement.format(**quoted, deactivated=DEACTIVATED, channel=CHANNEL))
+    if {names["sessions"], names["users"]} <= set(connection.introspection.table_names()):
+        _INSTALL[connection.vendor](connection, names)
+
+
+def make_way(using: str, plan: Sequence[tuple[Migration, bool]]) -> None:
+    """Drop what a migrate is about to stumble over; `install` makes it anew thereafter.
+
+    Going back takes our table away. SQLite makes a table anew to change it, and then reads all triggers,
+    while the table that one of them names is not there.
+    """
+    connection = connections[using]
+    goes_back = any(backwards and step.app_label == "devices" for step, backwards in plan)
+    if connection.vendor == "sqlite" and plan:
+        _execute(connection, f"DROP TRIGGER IF EXISTS {ACCOUNT_CHANGED}")
+    elif connection.vendor == "postgresql" and goes_back:
+        for name in POSTGRESQL:
+            _execute(connection, f"DROP FUNCTION IF EXISTS {name} CASCADE")
+
+
+def _install_in_postgresql(connection: BaseDatabaseWrapper, names: dict[str, str]) -> None:
+    [(schema, sessions, users)] = _rows(
+        connection,
+        "SELECT relnamespace::regnamespace::text, oid, to_regclass(%s)::oid"
+        " FROM pg_class WHERE oid = to_regclass(%s)",
+        [_quote(connection, names["users"]), _quote(connection, names["sessions"])],
+    )
+    quoted = {key: _quote(connection, name) for key, name in names.items()}
+    quoted["sessions"] = f"{schema}.{quoted['sessions']}"
+    for name, table in ((ACCOUNT_CHANGED, users), (SESSION_DELETED, sessions)):
+        function = f"{schema}.{name}"
+        body = POSTGRESQL[name].format(**quoted, deactivated=DEACTIVATED, channel=CHANNEL)
+        is_there = "SELECT 1 FROM pg_proc WHERE oid = to_regproc(%s) AND prosrc = %s"
+        if not _rows(connection, is_there, [function, body]):
+            _execute(
+                connection,
+                f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql"
+                f" AS $${body}$$",
+            )
+        is_called = "SELECT 1 FROM pg_trigger WHERE tgrelid = %s AND tgfoid = to_regproc(%s)"
+        if not _rows(connection, is_called, [table, function]):
+            [(place,)] = _rows(connection, "SELECT %s::oid::regclass::text", [table])
+            event = "UPDATE" if name == ACCOUNT_CHANGED else "DELETE"
+            # The users of several schemas of sessions may stand in one table.
+            trigger = f"{name}_{names_digest(schema, length=8)}"
+            _execute(
+                connection,
+                f"CREATE TRIGGER {trigger} AFTER {event} ON {place} FOR EACH ROW"
+                f" EXECUTE FUNCTION {function}()",
+            )
+
+
+def _install_in_sqlite(connection: BaseDatabaseWrapper, names: dict[str, str]) -> None:
+    quoted = {key: _quote(connection, name) for key, name in names.items()}
+    sql = SQLITE.format(**quoted, name=ACCOUNT_CHANGED, deactivated=DEACTIVATED)
+    is_there = "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = %s AND sql = %s"
+    if not _rows(connection, is_there, [ACCOUNT_CHANGED, sql]):
+        _execute(connection, f"DROP TRIGGER IF EXISTS {ACCOUNT_CHANGED}")
+        _execute(connection, sql)
+
+
+_INSTALL = {"postgresql": _install_in_postgresql, "sqlite": _install_in_sqlite}
 
 
 def _field(name: str) -> Any:
@@ -107,3 +147,20 @@ def _field(name: str) -> Any:
     except FieldDoesNotExist:
         return None
     return field if field.concrete else None
+
+
+def _quote(connection: BaseDatabaseWrapper, name: str) -> str:
+    return connection.ops.quote_name(name)
+
+
+def _rows(
+    connection: BaseDatabaseWrapper, sql: str, parameters: Sequence[Any]
+) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())
+
+
+def _execute(connection: BaseDatabaseWrapper, sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)

@@ -1,0 +1,140 @@
+"""What the database does itself comes and goes with our tables, and is in nobody's way."""
+
+import pytest
+from django.db import connection
+
+SCENE = """
+    call_command("migrate", verbosity=0)
+    alice = User.objects.create_user("alice", password=PASSWORD)
+    call_command("migrate", verbosity=0)
+
+    def stays_out():
+        token = sign_in()["access"]
+        User.objects.update(is_active=False)
+        User.objects.update(is_active=True)
+        return ask("GET", "/api/sessions", token).status_code == 401
+
+    assert stays_out()
+"""
+
+
+@pytest.fixture
+def project(make_project):
+    return make_project()
+
+
+def test_the_app_can_be_taken_out_again(project):
+    project.play(
+        SCENE
+        + """
+    call_command("migrate", "devices", "zero", verbosity=0)
+    assert "devices_devicesession" not in connection.introspection.table_names()
+    User.objects.update(is_active=False)
+    User.objects.update(is_active=True)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_proc WHERE proname LIKE 'devices%'")
+            assert cursor.fetchone() == (0,)
+    call_command("migrate", verbosity=0)
+    assert stays_out()
+    """
+    )
+
+
+def test_the_table_of_sessions_can_be_changed_by_a_migration(project):
+    project.write("later/__init__.py", "")
+    project.write("later/migrations/__init__.py", "")
+    project.write(
+        "later/migrations/0001_initial.py",
+        """
+        from django.db import migrations, models
+
+        class Alter(migrations.AlterField):
+            def state_forwards(self, app_label, state):
+                super().state_forwards("devices", state)
+            def database_forwards(self, app_label, *rest):
+                super().database_forwards("devices", *rest)
+
+        class Migration(migrations.Migration):
+            dependencies = [("devices", "0001_initial")]
+            operations = [Alter("devicesession", "name", models.CharField(max_length=99, blank=True))]
+        """,
+    )
+    project.play(
+        SCENE
+        + """
+    settings.INSTALLED_APPS.append("later")
+    from django.apps import apps
+    apps.set_installed_apps(settings.INSTALLED_APPS)
+    call_command("migrate", verbosity=0)
+    assert stays_out()
+    """
+    )
+
+
+def test_the_host_can_change_its_own_users(project):
+    project.play(
+        SCENE
+        + """
+    from django.db import models
+    text = models.TextField()
+    text.set_attributes_from_name("password")
+    text.model = User
+    with connection.schema_editor() as editor:
+        if connection.vendor == "sqlite":
+            # As it does for most changes of a field. The triggers go with the old table.
+            editor._remake_table(User)
+        else:
+            editor.alter_field(User, User._meta.get_field("password"), text)
+    call_command("migrate", verbosity=0)
+    assert stays_out()
+    """
+    )
+
+
+def test_what_was_changed_by_hand_is_made_anew(project):
+    script = {
+        "sqlite": "DROP TRIGGER devices_account_changed",
+        "postgresql": "DROP FUNCTION devices_account_changed CASCADE",
+        "mysql": "DROP TRIGGER devices_account_changed",
+    }[connection.vendor]
+    project.play(
+        SCENE
+        + f"""
+    with connection.cursor() as cursor:
+        cursor.execute({script!r})
+    call_command("migrate", verbosity=0)
+    assert stays_out()
+    """
+    )
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="NO LOCKS: SQLite has one writer")
+def test_a_migrate_without_changes_waits_for_no_reader_of_the_users(project):
+    project.play(
+        SCENE
+        + """
+    from threading import Thread
+    from time import monotonic
+    from django.db import transaction
+    took = []
+
+    def migrate():
+        begun = monotonic()
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("SET lock_timeout = '2s'")
+            else:
+                cursor.execute("SET lock_wait_timeout = 2")
+        call_command("migrate", verbosity=0)
+        took.append(monotonic() - begun)
+        connections.close_all()
+
+    with transaction.atomic():
+        assert User.objects.count() == 1
+        thread = Thread(target=migrate)
+        thread.start()
+        thread.join()
+    assert took and took[0] < 2, took
+    """
+    )
