@@ -193,6 +193,12 @@ class Conf:
         return lifetime
 
     @property
+    def AUTHENTICATION_RULE(self) -> Callable[[Any], bool]:
+        """Who may be signed in: SimpleJWT's USER_AUTHENTICATION_RULE."""
+        rule: Callable[[Any], bool] = jwt.api_settings.USER_AUTHENTICATION_RULE
+        return rule
+
+    @property
     def ACCESS_LIFETIME(self) -> timedelta:
         """How long an access token lives: SimpleJWT's ACCESS_TOKEN_LIFETIME."""
         lifetime: timedelta = jwt.api_settings.ACCESS_TOKEN_LIFETIME

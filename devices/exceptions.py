@@ -30,8 +30,16 @@ class RefreshReused(SessionError):
     message = _("This refresh token was used before. The session was signed out.")
 
 
+class SessionRequired(SessionError):
+    """Somebody was let in by another way than a session, and this needs one."""
+
+    code = "session_required"
+    message = _("Sign in to do this.")
+
+
 class AccountNotActive(SessionError):
-    """The account was deactivated or its password changed between the proof and the session."""
+    """The account was deactivated or its password changed between the proof and the session; or SimpleJWT's
+    USER_AUTHENTICATION_RULE says no."""
 
     code = "no_active_account"
     message = _("No active account found with the given credentials")

@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
 from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -97,16 +98,37 @@ def answering(request: HttpRequest) -> Iterator[None]:
         _answering.reset(token)
 
 
-def session_at_hand() -> DeviceSession | None:
-    """The session whose cookie came with the request that is being answered, if any."""
-    return getattr(_answering.get(), "device_session", None)
+def client_at_hand() -> Client:
+    """The client of the request that is being answered; one of which nothing is known, if there is none."""
+    request = _answering.get()
+    return Client() if request is None else client_of(request)
+
+
+def note_session(session: DeviceSession) -> None:
+    """Note whose token came with the request that is being answered, for `session_at_hand`."""
+    request = _answering.get()
+    if request is not None:
+        request.token_session = session  # type: ignore[attr-defined]
+
+
+def session_at_hand(user: AbstractBaseUser | None = None) -> DeviceSession | None:
+    """The session, of this user, whose token or cookie came with the request that is being answered."""
+    request = _answering.get()
+    found = (getattr(request, name, None) for name in ("token_session", "device_session"))
+    mine = (each for each in found if each and (user is None or each.user_id == user.pk))
+    return next(mine, None)
 
 
 def session_of(request: HttpRequest | Request) -> DeviceSession | None:
     """The session a request is made in: that of its token, or that of its cookie; None if it has none."""
     token = getattr(request, "auth", None)
-    session = token if token is not None else getattr(request, "device_session", None)
-    return session if isinstance(session, DeviceSession) else None
+    for session in (token, getattr(token, "session", None)):
+        if isinstance(session, DeviceSession):
+            return session
+    session = None if token is not None else getattr(request, "device_session", None)
+    # Whoever was let in by another way may have somebody else's cookie with them.
+    is_mine = session is not None and session.user_id == request.user.pk
+    return session if is_mine else None
 
 
 def record_activity(

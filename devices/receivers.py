@@ -68,7 +68,7 @@ def account_saved(
         attempts.pardon(instance.get_username())
         notices.write(instance.pk, NoticeKind.PASSWORD_CHANGED, {"at": timezone.now().isoformat()})
     # A person who changes their password on a page stays signed in there, as Django's own views have it.
-    sessions.account_changed(instance, keep=session_at_hand())
+    sessions.account_changed(instance, keep=session_at_hand(instance))
 
 
 @receiver(request_started, dispatch_uid="devices.request_started")

@@ -207,7 +207,7 @@ class PersonFilter(Filter):
         if (pk := self.value()) is None:
             return []
         try:
-            self.user = get_user_model()._default_manager.filter(pk=pk).first()
+            self.user = get_user_model()._base_manager.filter(pk=pk).first()
         except (ValueError, OverflowError, ValidationError) as error:
             raise IncorrectLookupParameters from error
         return [(pk, str(self.user or pk))]

@@ -8,14 +8,14 @@ from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext_lazy as _
 from rest_framework import status, views
-from rest_framework.exceptions import APIException, PermissionDenied
+from rest_framework.exceptions import APIException, PermissionDenied, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.exceptions import InvalidToken
 
 from devices.core.log import audit
 from devices.core.log.audit import Event
-from devices.exceptions import SessionError, TokenNotValid
+from devices.exceptions import SessionError, TokenNotValid, TooManyAttempts
 from devices.http import client_of
 
 logger = logging.getLogger("devices")
@@ -27,6 +27,7 @@ class SessionDenied(InvalidToken):
     def __init__(self, error: SessionError) -> None:
         super().__init__({"detail": error.message, "code": error.code})
         self.code = error.code
+        self.auth_header: str | None = None
 
 
 class BodyTooLarge(APIException):
@@ -66,12 +67,12 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         exc = Unavailable()
     if isinstance(exc, RequestDataTooBig):
         exc = BodyTooLarge()
+    exc = _named(exc, context["view"], context["request"])
     _report(exc, context["request"])
     if isinstance(exc, SessionDenied):
         # DRF's handler would mark the request's transaction for rollback, and with it the
         # revocation of the session that is refused here (ATOMIC_REQUESTS).
-        header = getattr(exc, "auth_header", None)
-        headers = {"WWW-Authenticate": header} if header else None
+        headers = {"WWW-Authenticate": exc.auth_header} if exc.auth_header else None
         return Response(exc.detail, status=exc.status_code, headers=headers)
     response = views.exception_handler(exc, context)
     if response is not None and isinstance(response.data, dict) and "detail" in response.data:
@@ -79,6 +80,18 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         code = response.data.get("code") or getattr(detail, "code", "error")
         response.data = {"detail": detail, "code": code}
     return response
+
+
+def _named(exc: Exception, view: Any, request: Request) -> Exception:
+    """What the verbs of core raise in views of host projects, as the answers of the contract."""
+    if isinstance(exc, TooManyAttempts):
+        return Throttled(wait=exc.retry_after)
+    if isinstance(exc, SessionError):
+        denied = SessionDenied(exc)
+        # DRF sets it before its handler is called, for errors that it knows.
+        denied.auth_header = view.get_authenticate_header(request)
+        return denied
+    return exc
 
 
 def _report(exc: Exception, request: Request) -> None:

@@ -7,7 +7,7 @@ from rest_framework.permissions import BasePermission
 
 from devices.conf import conf
 from devices.core import stepup
-from devices.models import DeviceSession
+from devices.http import session_of
 
 from .errors import StepUpRequired
 
@@ -31,7 +31,7 @@ class RecentlyConfirmed(BasePermission):
 
     def has_permission(self, request: Any, view: Any) -> bool:
         max_age = self.max_age
-        session = _session_of(request)
+        session = session_of(request)
         # Where step-up is off, only a doubted session is asked; who has no session cannot be one.
         is_refused = (
             max_age is not None if session is None else stepup.missing_proof(session, max_age)
@@ -39,12 +39,3 @@ class RecentlyConfirmed(BasePermission):
         if is_refused:
             raise StepUpRequired(max_age)
         return True
-
-
-def _session_of(request: Any) -> DeviceSession | None:
-    """The session of a token; or, where DRF's SessionAuthentication let a browser in, the browser's."""
-    if isinstance(request.auth, DeviceSession):
-        return request.auth
-    session: DeviceSession | None = getattr(request, "device_session", None)
-    # Whoever a third way of authentication let in may have somebody else's cookie with them.
-    return session if session is not None and session.user_id == request.user.pk else None

@@ -84,6 +84,7 @@ ACTIVITY = {
 
 class BearerScheme(OpenApiAuthenticationExtension):
     target_class = "devices.api.authentication.DeviceSessionAuthentication"
+    match_subclasses = True
     name = "bearer"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from devices.core.life import tokens
 from devices.core.log import activity
 from devices.core.proof import second_factor
 from devices.exceptions import SessionError, TokenNotValid, TooManyAttempts
-from devices.http import client_of, newcomer_of
+from devices.http import client_of, newcomer_of, session_of
 from devices.models import Activity, DeviceSession
 
+from .authentication import current_session
 from .errors import SessionDenied
 from .fields import FlagField, TextField, TimeField, no_controls
 
@@ -157,8 +158,8 @@ class SessionSerializer(serializers.ModelSerializer):
         read_only_fields = tuple(key for key in SESSION_KEYS if key != "name")
 
     def get_is_current(self, session: DeviceSession) -> bool:
-        current: DeviceSession = self.context["request"].auth
-        return session.pk == current.pk
+        current = session_of(self.context["request"])
+        return current is not None and session.pk == current.pk
 
     def update(self, session: DeviceSession, validated_data: dict[str, Any]) -> DeviceSession:
         try:
@@ -207,14 +208,14 @@ class ConfirmSerializer(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         request = self.context["request"]
-        client = client_of(request)
+        client, session = client_of(request), current_session(request)
         try:
             if "otp" in attrs and second_factor.required_of(request.user):
-                stepup.confirm_by_code(request.auth, attrs["otp"], client)
+                stepup.confirm_by_code(session, attrs["otp"], client)
             elif "password" not in attrs:
                 required = self.fields["password"].error_messages["required"]
                 raise serializers.ValidationError({"password": [required]}, code="required")
-            elif not stepup.confirm_by_password(request.auth, attrs["password"], client):
+            elif not stepup.confirm_by_password(session, attrs["password"], client):
                 wrong = _("This is not your password.")
                 raise serializers.ValidationError({"password": [wrong]}, code="password_wrong")
         except TooManyAttempts as error:

@@ -16,7 +16,7 @@ from devices.core.oversight import figures, patience, staff
 from devices.core.oversight.selection import InvalidSelection, Selection
 from devices.models import DeviceSession, DeviceSessionQuerySet, Status
 
-from .authentication import DeviceSessionAuthentication, SignedInRequest
+from .authentication import ForSessions, SignedInRequest, current_session
 from .fields import FlagField, TextField, TimeField
 from .pagination import NewestSessionsFirst
 from .permissions import RecentlyConfirmed
@@ -47,9 +47,7 @@ class NotCounted(APIException):
     default_code = "not_counted"
 
 
-class StaffView(APIView):
-    authentication_classes = (DeviceSessionAuthentication,)
-
+class StaffView(ForSessions, APIView):
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, OperationalError) and patience.is_over(exc):
             exc = TooBroad()
@@ -157,7 +155,7 @@ class StaffRevokeView(StaffView):
         if not wish["dry_run"]:
             RecentlyConfirmed().has_permission(request, self)
         by = request.user
-        spare = None if wish["include_current"] else request.auth.pk
+        spare = None if wish["include_current"] else current_session(request).pk
         chosen = selection.sessions()
         survey = staff.survey(chosen, by=by, spare=spare)
         done = staff.Revoked(0, 0, survey.more)

@@ -16,10 +16,10 @@ from rest_framework.views import APIView
 from devices.core import sessions, stepup
 from devices.core.log import history
 from devices.core.watch import notices
-from devices.http import csv_download
+from devices.http import csv_download, session_of
 from devices.models import Activity, DeviceSession, DeviceSessionQuerySet, RevokeReason
 
-from .authentication import DeviceSessionAuthentication, SignedInRequest
+from .authentication import ForSessions, SignedInRequest, current_session
 from .pagination import NewestActivitiesFirst, NewestSessionsFirst
 from .permissions import RecentlyConfirmed
 from .renderers import CSVRenderer
@@ -34,16 +34,15 @@ from .serializers import (
 )
 
 
-class CallersSessions(viewsets.GenericViewSet):
+class CallersSessions(ForSessions, viewsets.GenericViewSet):
     request: SignedInRequest
-    authentication_classes = (DeviceSessionAuthentication,)
     permission_classes = (IsAuthenticated,)
 
     def find(self, mine: DeviceSessionQuerySet) -> DeviceSession:
         """The session of the path among the caller's. A foreign one is as unknown as any: NotFound."""
         wanted = self.kwargs["pk"]
         if wanted == "current":
-            return self.request.auth
+            return current_session(self.request)
         # One spelling for one session, the canonical one.
         try:
             session_id = uuid.UUID(wanted)
@@ -75,8 +74,9 @@ class SessionViewSet(CallersSessions, mixins.ListModelMixin, mixins.RetrieveMode
         return Response(serializer.data)
 
     def destroy(self, request: SignedInRequest, pk: str) -> Response:
-        if pk in ("current", str(request.auth.pk)):
-            sessions.logout(request.auth)
+        current = current_session(request)
+        if pk in ("current", str(current.pk)):
+            sessions.logout(current)
             return Response(status=204)
         # Before anything is looked for: a stale proof learns nothing of the others.
         self.require_confirmation(request)
@@ -84,7 +84,7 @@ class SessionViewSet(CallersSessions, mixins.ListModelMixin, mixins.RetrieveMode
         return Response(status=204)
 
     def revoke_all(self, request: SignedInRequest) -> Response:
-        keep = request.auth.pk if self._keep_current(request) else None
+        keep = current_session(request).pk if self._keep_current(request) else None
         self.require_confirmation(request)
         revoked = sessions.revoke_all(
             request.user, reason=RevokeReason.USER_ALL, keep=keep, by=request.user
@@ -94,7 +94,7 @@ class SessionViewSet(CallersSessions, mixins.ListModelMixin, mixins.RetrieveMode
     def confirm(self, request: SignedInRequest) -> Response:
         serializer = ConfirmSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
-        until = stepup.fresh_until(request.auth)
+        until = stepup.fresh_until(current_session(request))
         return Response(ConfirmedSerializer({"confirmed_until": until}).data)
 
     def require_confirmation(self, request: SignedInRequest) -> None:
@@ -108,10 +108,9 @@ class SessionViewSet(CallersSessions, mixins.ListModelMixin, mixins.RetrieveMode
         return given == ["true"]
 
 
-class NotificationsView(APIView):
+class NotificationsView(ForSessions, APIView):
     """Which mails the caller wants."""
 
-    authentication_classes = (DeviceSessionAuthentication,)
     permission_classes = (IsAuthenticated,)
 
     def get(self, request: SignedInRequest) -> Response:
@@ -143,7 +142,7 @@ class HistoryViewSet(CallersSessions, mixins.ListModelMixin):
         if isinstance(request.accepted_renderer, CSVRenderer):
             # A file has no pages, yet what makes no sense is refused as ever.
             NewestSessionsFirst().get_page_size(request)
-            lines = history.as_csv(request.user, request.auth)
+            lines = history.as_csv(request.user, session_of(request))
             return csv_download(lines, f"sessions-{timezone.now():%Y-%m-%d}.csv")
         return super().list(request, *args, **kwargs)
 

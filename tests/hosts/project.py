@@ -77,7 +77,9 @@ class Host:
         )
 
     def take_stories(self) -> None:
-        shutil.copytree(STORIES, self.folder / "stories")
+        shutil.copytree(
+            STORIES, self.folder / "stories", ignore=shutil.ignore_patterns("__pycache__")
+        )
         with (self.folder / "stranger/settings.py").open("a") as file:
             file.write(f"\n{HASTE}")
 

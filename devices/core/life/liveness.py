@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from rest_framework_simplejwt.authentication import default_user_authentication_rule
 
 from devices.conf import conf
 from devices.exceptions import SessionExpired, SessionRevoked, TokenNotValid
@@ -43,6 +44,12 @@ def ended_by_account(session: DeviceSession) -> RevokeReason | None:
     if session.auth_stamp != auth_stamp(session.user.password):
         return RevokeReason.PASSWORD_CHANGED
     return None
+
+
+def is_admitted(session: DeviceSession) -> bool:
+    """Whether SimpleJWT's USER_AUTHENTICATION_RULE admits the user. Its default rule is asked anyway."""
+    rule = conf.AUTHENTICATION_RULE
+    return rule is default_user_authentication_rule or bool(rule(session.user))
 
 
 def recall(token: bytes) -> DeviceSession | None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from functools import cache
+from functools import cache, partial
 from operator import itemgetter
 from typing import Any, cast
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connections, models, router
 from django.db.models.base import ModelState
@@ -151,11 +152,29 @@ def _lookup(using: str) -> Lookup:
     return Lookup(DeviceSession, using, SELDOM)
 
 
+@cache
+def _rules(model: type[models.Model]) -> list[models.Manager[Any]]:
+    """Managers of users that do not give every row: what they hide, Django and SimpleJWT do not find."""
+    managers = {model._default_manager, getattr(model, "objects", model._default_manager)}
+    plain = models.Manager.get_queryset
+    return [each for each in managers if type(each).get_queryset is not plain]
+
+
 def find(session_id: Any, user_id: Any) -> DeviceSession | None:
-    """As Lookup.find, on the database that is written to: a replica may not know of an end yet."""
-    found: DeviceSession | None = _lookup(router.db_for_write(DeviceSession)).find(
-        session_id, user_id
-    )
+    """As Lookup.find, on the database that is written to: a replica may not know of an end yet.
+
+    None, too, for a user whom a manager of the user model hides. To ask such a manager is another query.
+    """
+    using = router.db_for_write(DeviceSession)
+    found: DeviceSession | None = _lookup(using).find(session_id, user_id)
+    if found is None:
+        return None
+    for manager in _rules(get_user_model()):
+        user = manager.db_manager(using).filter(pk=found.user_id).first()
+        if user is None:
+            return None
+        known = found._state.fields_cache["user"].__dict__["_known"]
+        found._state.fields_cache["user"] = LazyUser(known, partial(deepcopy, user))
     return found
 
 

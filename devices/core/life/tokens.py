@@ -89,12 +89,7 @@ def _read(token_class: type[Token], raw: str | bytes) -> Claims:
     if len(raw) > MAX_LENGTH:
         raise TokenNotValid
     try:
-        payload = token_class(raw).payload
-        user_id = payload[jwt.api_settings.USER_ID_CLAIM]
-        session_id = payload["session_id"]
-        generation = payload["generation"]
-        audience = payload.get("aud")
-        expires = int(payload["exp"])
+        return claims_of(token_class(raw))
     except (
         TokenError,
         LookupError,
@@ -105,6 +100,19 @@ def _read(token_class: type[Token], raw: str | bytes) -> Claims:
         RecursionError,
     ) as error:
         # PyJWT lets odd numbers and nestings through as the interpreter's own errors.
+        raise TokenNotValid from error
+
+
+def claims_of(token: Token) -> Claims:
+    """The claims of a token that has been verified. Raises TokenNotValid if it is none of a session."""
+    try:
+        payload = token.payload
+        user_id = payload[jwt.api_settings.USER_ID_CLAIM]
+        session_id = payload["session_id"]
+        generation = payload["generation"]
+        audience = payload.get("aud")
+        expires = int(payload["exp"])
+    except (LookupError, ValueError, TypeError, ArithmeticError) as error:
         raise TokenNotValid from error
     if not (isinstance(user_id, str) and isinstance(session_id, str)):
         raise TokenNotValid

@@ -152,7 +152,7 @@ def _people(email: str) -> Any:
     if column not in names:
         column = model.USERNAME_FIELD
     # As it was written or in lower case, as many models keep it: `iexact` is served by no index.
-    return model._default_manager.filter(Q(**{f"{column}__in": {email, email.lower()}}))
+    return model._base_manager.filter(Q(**{f"{column}__in": {email, email.lower()}}))
 
 
 def _text(text: str) -> str:

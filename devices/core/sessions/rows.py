@@ -12,10 +12,11 @@ from devices.models import DeviceSession, DeviceSessionQuerySet
 
 
 def lock(user: AbstractBaseUser) -> AbstractBaseUser | None:
-    """The user's row as it is now, locked until commit; other tables may still refer to it."""
-    return (
-        get_user_model()._default_manager.select_for_update(no_key=True).filter(pk=user.pk).first()
-    )
+    """The user's row as it is now, locked until commit; other tables may still refer to it.
+
+    Also that of a user whom the model's own manager hides: their sessions can be ended.
+    """
+    return get_user_model()._base_manager.select_for_update(no_key=True).filter(pk=user.pk).first()
 
 
 def is_same(

@@ -19,7 +19,13 @@ from devices.core.log import activity, audit
 from devices.core.log.audit import Event
 from devices.core.log.telling import announce, log
 from devices.core.watch import notices, suspicion
-from devices.exceptions import RefreshReused, SessionError, SessionRevoked, TokenNotValid
+from devices.exceptions import (
+    AccountNotActive,
+    RefreshReused,
+    SessionError,
+    SessionRevoked,
+    TokenNotValid,
+)
 from devices.models import DeviceSession, NoticeKind, RevokeReason, RiskLevel
 
 from .ending import end_values, note_end, revoke
@@ -50,6 +56,8 @@ def find_living(claims: Claims, client_of: Callable[[], Client]) -> DeviceSessio
             code=error.code,
         )
         raise
+    if not liveness.is_admitted(session):
+        raise AccountNotActive
     return session
 
 
@@ -146,7 +154,9 @@ def _touch(
     Moves the idle limit, if it is told to which time.
     """
     due = Q(last_active__lte=now - conf.TOUCH_INTERVAL)
-    touched: dict[str, Any] = {"last_active": now, "last_ip": client.ip_address}
+    touched: dict[str, Any] = {"last_active": now}
+    if client.ip_address is not None:
+        touched["last_ip"] = client.ip_address
     if until is not None:
         touched["expires_at"] = until
     unrevoked(session).filter(due | Q(generation_used__lt=generation)).update(

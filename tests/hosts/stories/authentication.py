@@ -1,0 +1,196 @@
+"""Authentication classes of a project's own: they extend ours as they would extend SimpleJWT's."""
+
+from django.conf import settings
+from django.test import Client, override_settings
+from django.urls import include, path
+from rest_framework.response import Response
+from rest_framework.test import APIClient
+from rest_framework.views import APIView
+from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.tokens import AccessToken
+
+from devices.api.authentication import DeviceSessionAuthentication
+from devices.core import sessions
+from devices.core.life import tokens
+from devices.http import newcomer_of, session_of
+from devices.models import DeviceSession
+
+from .people import PASSWORD, Story, get, post
+
+
+class ByCookie(DeviceSessionAuthentication):
+    """The recipe that is found everywhere."""
+
+    def authenticate(self, request):
+        header = self.get_header(request)
+        raw_token = request.COOKIES.get("access") if header is None else self.get_raw_token(header)
+        if raw_token is None:
+            return None
+        validated_token = self.get_validated_token(raw_token)
+        return self.get_user(validated_token), validated_token
+
+
+class OwnUser(DeviceSessionAuthentication):
+    def get_user(self, validated_token):
+        user = JWTAuthentication.get_user(self, validated_token)
+        user.came_by = "get_user"
+        return user
+
+
+class OwnToken(DeviceSessionAuthentication):
+    def get_validated_token(self, raw_token):
+        token = AccessToken(raw_token)
+        token.came_by = "get_validated_token"
+        return token
+
+    def get_user(self, validated_token):
+        user = super().get_user(validated_token)
+        user.came_by = validated_token.came_by
+        return user
+
+
+class WhoAmI(APIView):
+    def get(self, request):
+        session = session_of(request)
+        came_by = getattr(request.user, "came_by", "")
+        return Response({"session": str(session.pk), "came_by": came_by})
+
+
+class Begin(APIView):
+    """A login of one's own, by the documents."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    def post(self, request):
+        from django.contrib.auth import get_user_model
+
+        user = get_user_model().objects.get(username=request.data["username"])
+        session = sessions.start(user, newcomer_of(request), method="magic link")
+        return Response({"access": tokens.issue(session).access})
+
+
+class Enter(Begin):
+    """With a password, by Django's own function."""
+
+    def post(self, request):
+        from django.contrib.auth import authenticate
+
+        return Response({"is_in": authenticate(request, **request.data) is not None})
+
+
+class SetPassword(APIView):
+    """As djoser's and dj-rest-auth's."""
+
+    def post(self, request):
+        if not request.user.check_password(request.data["current_password"]):
+            return Response({"current_password": ["Wrong."]}, status=400)
+        request.user.set_password(request.data["new_password"])
+        request.user.save()
+        return Response(status=204)
+
+
+urlpatterns = [
+    path("", include("stranger.urls")),
+    path("own/who", WhoAmI.as_view()),
+    path("own/who/user", WhoAmI.as_view(authentication_classes=[OwnUser])),
+    path("own/who/token", WhoAmI.as_view(authentication_classes=[OwnToken])),
+    path("own/who/cookie", WhoAmI.as_view(authentication_classes=[ByCookie])),
+    path("own/login", Begin.as_view()),
+    path("own/enter", Enter.as_view()),
+    path("own/password", SetPassword.as_view()),
+]
+
+
+class Factor:
+    def has(self, user):
+        return user.username == "bob"
+
+    def verify(self, user, code):
+        return None
+
+
+@override_settings(ROOT_URLCONF=__name__)
+class Extended(Story):
+    def by_cookie(self, path, access):
+        client = Client()
+        client.cookies["access"] = access
+        return client.get(path)
+
+    def test_each_of_them_checks_the_session(self):
+        pair = self.sign_in()
+        access, session_id = pair["access"], pair["session_id"]
+        for url, came_by in (
+            ("/own/who/user", "get_user"),
+            ("/own/who/token", "get_validated_token"),
+        ):
+            answer = get(url, access)
+            self.assertEqual(answer.json(), {"session": session_id, "came_by": came_by})
+        answer = self.by_cookie("/own/who/cookie", access)
+        self.assertEqual(answer.json()["session"], session_id)
+        sessions.revoke_all(self.alice, reason="admin")
+        for url in ("/own/who/user", "/own/who/token", "/own/who"):
+            answer = get(url, access)
+            self.assertEqual((answer.status_code, answer.json()["code"]), (401, "session_revoked"))
+        answer = self.by_cookie("/own/who/cookie", access)
+        self.assertEqual((answer.status_code, answer.json()["code"]), (401, "session_revoked"))
+
+    def test_a_token_without_a_session_is_refused_by_each(self):
+        access = str(AccessToken.for_user(self.alice))
+        for url in ("/own/who", "/own/who/user", "/own/who/token", "/own/who/cookie"):
+            self.assertEqual(get(url, access).status_code, 401, url)
+
+    def test_our_endpoints_are_opened_by_what_opens_those_of_the_project(self):
+        access = self.sign_in()["access"]
+        defaults = {"DEFAULT_AUTHENTICATION_CLASSES": ["stories.authentication.ByCookie"]}
+        with override_settings(REST_FRAMEWORK=settings.REST_FRAMEWORK | defaults):
+            listed = self.by_cookie("/api/sessions", access)
+            self.assertEqual([row["is_current"] for row in listed.json()], [True])
+            self.assertEqual(self.by_cookie("/api/sessions/current", access).status_code, 200)
+
+
+@override_settings(ROOT_URLCONF=__name__)
+class Refusals(Story):
+    def test_who_is_not_let_in_is_told_so(self):
+        self.alice.is_active = False
+        self.alice.save()
+        answer = post("/own/login", username="alice")
+        self.assertEqual((answer.status_code, answer.json()["code"]), (401, "no_active_account"))
+        self.make("bob")
+        factor = settings.__dict__.get("DEVICES", {}) | {
+            "SECOND_FACTOR": "stories.authentication.Factor"
+        }
+        with override_settings(DEVICES=factor):
+            answer = post("/own/login", username="bob")
+        self.assertEqual((answer.status_code, answer.json()["code"]), (401, "otp_required"))
+
+    def test_who_guesses_is_told_when_to_come_again(self):
+        for _ in range(10):
+            post("/own/enter", username="alice", password="wrong")
+        answer = post("/own/enter", username="alice", password=PASSWORD)
+        self.assertEqual((answer.status_code, answer.json()["code"]), (429, "throttled"))
+        self.assertIn("Retry-After", answer.headers)
+
+    def test_who_has_no_session_is_told_so(self):
+        client = APIClient()
+        client.force_authenticate(self.alice)
+        self.assertEqual(client.get("/api/sessions").json(), [])
+        self.assertEqual(client.get("/api/sessions/history?format=csv").status_code, 200)
+        for answer in (
+            client.get("/api/sessions/current"),
+            client.delete("/api/sessions/current"),
+            client.post("/api/sessions/current/confirm", {"password": PASSWORD}, format="json"),
+            client.post("/api/sessions/revoke-all"),
+        ):
+            self.assertEqual((answer.status_code, answer.json()["code"]), (401, "session_required"))
+
+
+@override_settings(ROOT_URLCONF=__name__)
+class Passwords(Story):
+    def test_whoever_changes_a_password_stays_in_and_all_others_go(self):
+        here, there = self.sign_in()["access"], self.sign_in()["access"]
+        given = {"current_password": PASSWORD, "new_password": "another horse battery 8"}
+        self.assertEqual(post("/own/password", here, **given).status_code, 204)
+        self.assertEqual(get("/own/who", here).status_code, 200)
+        self.assertEqual(get("/own/who", there).status_code, 401)
+        self.assertEqual(DeviceSession.objects.active().count(), 1)
