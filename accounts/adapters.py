@@ -106,6 +106,10 @@ class AccountAdapter(DefaultAccountAdapter):
         request.is_allauth_login = True  # type: ignore[attr-defined]
         super().login(request, user)
 
+    def get_login_stages(self) -> list[str]:
+        stages: list[str] = super().get_login_stages()
+        return ["accounts.stages.PasswordAtStart", *stages, "accounts.stages.PasswordUnchanged"]
+
     def reauthenticate(self, user: User, password: str) -> bool:
         """By the address the account signs in with, whichever the person calls their primary one."""
         proved = self.authenticate(self.request, email=user.get_username(), password=password)

@@ -18,6 +18,13 @@ from devices.core import sessions
 FACTORS = ("totp", "webauthn")
 
 
+def with_second_factor(users: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    """The same users, each with `has_second_factor`."""
+    factors = apps.get_model("mfa.Authenticator")._default_manager
+    mine = factors.filter(user_id=OuterRef("pk"), type__in=FACTORS)
+    return users.annotate(has_second_factor=Exists(mine))  # type: ignore[no-any-return]
+
+
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create a user. Raises IntegrityError if the address is taken, in whichever case it is written."""
@@ -37,14 +44,15 @@ class UserManager(BaseUserManager["User"]):
 
     def _entering(self) -> models.QuerySet["User"]:
         """With what is asked of those who sign in: `has_second_factor`, `has_proved_email`."""
-        factors = apps.get_model("mfa.Authenticator")._default_manager
-        asked = {"has_second_factor": factors.filter(user_id=OuterRef("pk"), type__in=FACTORS)}
+        asked: dict[str, models.QuerySet[Any]] = {}
         if settings.REQUIRE_EMAIL_VERIFICATION:
             addresses = apps.get_model("account.EmailAddress")._default_manager
             asked["has_proved_email"] = addresses.filter(
                 user_id=OuterRef("pk"), email=OuterRef("email"), verified=True
             )
-        return self.annotate(**{name: Exists(rows) for name, rows in asked.items()})
+        entering = with_second_factor(self.get_queryset())
+        conditions = {name: Exists(rows) for name, rows in asked.items()}
+        return entering.annotate(**conditions)  # type: ignore[no-any-return]
 
 
 class User(AbstractBaseUser, PermissionsMixin):

@@ -19,13 +19,14 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.crypto import salted_hmac
 
 from devices.core.proof import second_factor
 from devices.exceptions import OtpInvalid
 from devices.http import newcomer_of
 
-from .models import FACTORS
+from .models import FACTORS, with_second_factor
 
 logger = logging.getLogger("accounts")
 
@@ -40,6 +41,9 @@ class Authenticators:
             return known
         mine = Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS)
         return bool(mine.exists())
+
+    def annotate(self, users: QuerySet[Any]) -> QuerySet[Any]:
+        return with_second_factor(users)
 
     @transaction.atomic
     def verify(self, user: AbstractBaseUser, code: str) -> str | None:

@@ -558,8 +558,8 @@ MUTANTS = [
         "the user's row locked by a login",
         BEGINNING,
         "        account = _lock_with_past(user)\n        if not is_same(account, user):\n"
-        "            raise AccountNotActive\n        now =",
-        "        account = get_user_model().objects.get(pk=user.pk)\n        now =",
+        "            raise AccountNotActive\n        # Asked",
+        "        account = get_user_model().objects.get(pk=user.pk)\n        # Asked",
         "tests/test_same_device.py",
         "at_once",
     ),
@@ -702,7 +702,7 @@ MUTANTS = [
     Mutant(
         "second factor: no session begins without it",
         BEGINNING,
-        "    if not mfa and second_factor.required_of(user):\n        raise OtpRequired\n",
+        "        if not mfa and second_factor.required_of(account):\n            raise OtpRequired\n",
         "",
         DOORS,
         "forgets_to_ask",
@@ -1004,6 +1004,22 @@ MUTANTS = [
         "{local}@",
         "tests/accounts/test_limits.py",
         "plus or mailbox",
+    ),
+    Mutant(
+        "the password that a login in steps began under",
+        ADAPTERS,
+        ', "accounts.stages.PasswordUnchanged"]',
+        "]",
+        "tests/test_login_under_way.py",
+        "A18",
+    ),
+    Mutant(
+        "asking for a second factor under the lock of the login",
+        BEGINNING,
+        "second_factor.required_of(account)",
+        "second_factor.required_of(user)",
+        "tests/test_login_under_way.py",
+        "enrolled",
     ),
 ]
 

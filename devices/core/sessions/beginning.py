@@ -49,14 +49,15 @@ def start(
     beyond MAX_SESSIONS end. Raises AccountNotActive if the account was deactivated, deleted or given
     another password since the proof, and LoginTooStrange if it is judged so: then nothing else ends.
     """
-    if not mfa and second_factor.required_of(user):
-        raise OtpRequired
     device = label(client, conf.LABEL_RULES)
     place = geo.locate(client.ip_address)
     with transaction.atomic():
         account = _lock_with_past(user)
         if not is_same(account, user):
             raise AccountNotActive
+        # Asked under the lock: it may have been enrolled since the password was proved.
+        if not mfa and second_factor.required_of(account):
+            raise OtpRequired
         now = timezone.now()
         proven = proven_key(account.pk, client)
         absolute = now + conf.SESSION_MAX_AGE
@@ -124,6 +125,7 @@ def _lock_with_past(user: AbstractBaseUser) -> AbstractBaseUser | None:
     rows = model._default_manager.select_related("devices_past").annotate(
         failures_before=attempts.failures_before(user.get_username())
     )
+    rows = second_factor.known(rows)
     return rows.select_for_update(no_key=True, of=("self", *links)).filter(pk=user.pk).first()
 
 
