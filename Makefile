@@ -9,15 +9,17 @@ JOBS ?= 2
 # The README says so.
 export DJANGO_RUNSERVER_HIDE_WARNING = true
 
-.PHONY: run demo test races fuzz mutants check lint docs messages images bench wheel clean
+.PHONY: run demo test races fuzz mutants check lint docs messages images bench wheel lock clean
 
 run: .venv/run .env  ## serve the site on this machine, on http://127.0.0.1:8000
+	$(BIN)/python manage.py compile_translations
 	$(BIN)/python manage.py migrate --verbosity 0
 	$(BIN)/python manage.py runserver $(PORT)
 
 demo: export DATABASE_URL = sqlite:///demo.sqlite3
 demo: .venv/run .env  ## the same over a database of its own, made anew, full of people and sessions
 	rm -f demo.sqlite3*
+	$(BIN)/python manage.py compile_translations
 	$(BIN)/python manage.py migrate --verbosity 0
 	$(BIN)/python manage.py demo
 	$(BIN)/python manage.py runserver $(PORT)
@@ -53,9 +55,9 @@ docs: .venv/dev  ## the documents as a site, in docs/_site; a warning is an erro
 
 messages: .venv/dev  ## gather what is to be translated (needs gettext's xgettext), and compile what is
 	for app in devices accounts project; do \
-		(cd $$app && ../$(BIN)/django-admin makemessages -l de --no-location --no-wrap --no-obsolete) && \
-		$(BIN)/pybabel compile --domain django --directory $$app/locale || exit 1; \
+		(cd $$app && ../$(BIN)/django-admin makemessages -l de --no-location --no-wrap --no-obsolete) || exit 1; \
 	done
+	$(BIN)/python manage.py compile_translations --settings tests.settings
 
 images: .venv/dev  ## pictures of all pages, into docs/images
 	mkdir -p docs/images
@@ -71,28 +73,32 @@ bench: bench-auth_overhead bench-touch bench-revocation bench-load bench-partiti
 bench-%: .venv-bench/ready  ## what it costs, beside the neighbours and at scale; writes docs/performance.md
 	.venv-bench/bin/python -W ignore -m benchmarks.$* --write docs/performance.md $(if $(filter scale,$*),$(BENCH))
 
+# The newest versions that the ranges allow, with hashes, for every Python from 3.11 on. LOCK=--upgrade-package=NAME
+# renews one alone; without it all are renewed.
+LOCK ?= --upgrade
+COMPILE = $(BIN)/uv pip compile --quiet $(LOCK) --universal --python-version 3.11 --generate-hashes --no-strip-extras
+
+lock: .venv/dev  ## renew the locks; also after a change of a requirements.in
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) -c requirements.txt benchmarks/requirements.in -o benchmarks/requirements.txt
+
 clean:
-	rm -rf .venv .venv-bench
+	rm -rf .venv*
 
-.venv:
-	$(PYTHON) -m venv .venv
+.venv/run: requirements.txt
+	@$(PYTHON) tools/install.py .venv $< $@
 
-.venv/run: requirements.txt | .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	touch $@
-
-.venv/dev: requirements.txt requirements-dev.txt | .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	touch $@
+.venv/dev: requirements-dev.txt requirements.txt
+	@$(PYTHON) tools/install.py .venv $< $@
 
 # The neighbours have an environment of their own: nothing but the benchmark needs them.
-.venv-bench/ready: requirements.txt benchmarks/requirements.txt
-	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
-	touch $@
+.venv-bench/ready: benchmarks/requirements.txt
+	@$(PYTHON) tools/install.py .venv-bench $< $@
 
 # The example with keys of its own. An existing .env is left as it is.
 .env: | .venv/run
 	$(BIN)/python -c "import re, secrets, pathlib; \
 	example = pathlib.Path('.env.example').read_text(); \
-	print(re.sub(r'(?m)^(\w*SECRET_KEY)=$$', lambda m: f'{m[1]}={secrets.token_urlsafe(48)}', example), end='')" > .env
+	print(re.sub(r'(?m)^(\w*SECRET_KEY)=$$', lambda m: f'{m[1]}={secrets.token_urlsafe(48)}', example), end='')" > .env.new
+	mv .env.new .env

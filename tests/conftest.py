@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.cache import cache
+from django.core.management import call_command
 
 from accounts.models import User
 from devices.core import sessions
@@ -17,6 +18,12 @@ from tests.client import CHROME, PASSWORD, Device
 from tests.factor import Codes
 
 SignIn = Callable[..., Device]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Translations are compiled before the workers start, since what is compiled is not in git."""
+    if not hasattr(config, "workerinput"):
+        call_command("compile_translations")
 
 
 @pytest.fixture(autouse=True)

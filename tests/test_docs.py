@@ -138,7 +138,7 @@ def test_settings_md_and_the_example_have_the_variables_of_the_environment():
 
 
 def test_architecture_md_gives_a_reason_for_each_dependency():
-    required = re.findall(r"^([\w-]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    required = re.findall(r"^([\w-]+)", (ROOT / "requirements.in").read_text(), re.MULTILINE)
     table = rows(section(DOCS["architecture.md"], "Dependencies"))
     assert [row[0] for row in table] == [f"`{name}`" for name in required]
     assert all(len(row[1]) > 10 for row in table)

@@ -54,7 +54,7 @@ def test_what_is_compiled_is_what_is_written(app):
             {tuple(message.id): list(strings(message)) for message in catalog(path) if message.id}
             for path in (ROOT / f"{place(app, language)}{suffix}" for suffix in (".po", ".mo"))
         )
-        assert compiled == written, "make messages"
+        assert compiled == written
 
 
 @pytest.mark.parametrize("app", APPS)

@@ -27,6 +27,7 @@ def test_the_wheel_holds_the_app_whole_and_nothing_else(wheel):
     }
     assert packed == source
     assert {"devices/py.typed", "devices/templates/devices/base.html"} <= packed
+    assert "devices/locale/de/LC_MESSAGES/django.mo" in packed
 
 
 def test_the_wheel_asks_for_what_the_app_imports():

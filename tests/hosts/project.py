@@ -36,11 +36,10 @@ def run(
 
 def build_wheel(source: Path) -> Path:
     # From a copy with nothing else in it, as left-overs in build/ would get into the wheel.
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    shutil.copytree(
-        ROOT / "devices", source / "devices", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    ignore = shutil.ignore_patterns("__pycache__", "*.mo")
+    shutil.copytree(ROOT / "devices", source / "devices", ignore=ignore)
     run("-m", "build", "--wheel", "--no-isolation", cwd=source)
     return next(source.glob("dist/*.whl"))
 
