@@ -11,7 +11,7 @@ from drf_spectacular.views import SpectacularAPIView
 from accounts.pages import SignInAgainView
 from devices.api.routing import endpoint
 
-from .views import DocsView, HomeView, SchemaOnce, healthz
+from .views import DocsView, HomeView, SchemaOnce
 
 # Staff sign in where everybody does, and are asked for their second factor there.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -28,7 +28,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     # Where browsers look by themselves, on the pages of the admin, say.
     path("favicon.ico", RedirectView.as_view(url=static("icon.svg")), name="favicon"),
-    path("healthz", healthz, name="healthz"),
     endpoint("docs", DocsView.as_view(), "docs"),
     path("api/", include("accounts.urls")),
     path("api/", include("devices.api.urls")),

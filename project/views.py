@@ -1,4 +1,4 @@
-"""The site's own answers: home, liveness, and what is not found or went wrong under `/api/`, as JSON."""
+"""The site's own answers: home, and what is not found or went wrong under `/api/`, as JSON."""
 
 from functools import lru_cache
 from typing import Any
@@ -14,7 +14,6 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.authentication import SessionAuthentication
 
 from devices.core import sessions
-from devices.core.life import liveness
 
 
 class HomeView(TemplateView):
@@ -50,11 +49,6 @@ class SchemaOnce(SchemaGenerator):
 def _schema(language: str, prefix: str) -> dict[str, Any]:
     schema: dict[str, Any] = SchemaGenerator().get_schema(public=True)
     return schema
-
-
-def healthz(request: HttpRequest) -> HttpResponse:
-    """The process lives. It asks nobody else, so that a slow database does not restart the site."""
-    return JsonResponse({"status": "ok", "liveness": liveness.status()})
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

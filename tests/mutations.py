@@ -141,6 +141,14 @@ MUTANTS = [
         "tests/test_guessing.py",
         "without_an_address",
     ),
+    Mutant(
+        "a link that needs no login where all other pages do",
+        "devices/web/review.py",
+        "[login_not_required, never_cache]",
+        "[never_cache]",
+        WATCH,
+        "needs_no_login",
+    ),
     # Strange sign-ins, and what comes of them.
     Mutant(
         "hours, not days, in the speed of travel",

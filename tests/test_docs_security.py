@@ -51,7 +51,7 @@ def test_the_table_of_events_is_that_of_the_code(db, caplog):
             audit.log(event)
     finally:
         logging.getLogger("devices.security").removeHandler(caplog.handler)
-    written = {record.msg: record.levelname.lower() for record in caplog.records}
+    written = {record.event: record.levelname.lower() for record in caplog.records}
     documented = {event.strip("`"): level for event, level, _ in table("## The security log")}
     assert documented == written
     assert set(written) == {event.value for event in Event}

@@ -422,6 +422,16 @@ def test_A40_yes_makes_the_device_and_the_place_known(alice, link, suspect):
     assert stranger(alice).risk_level == RiskLevel.NONE
 
 
+def test_A40_the_link_needs_no_login_where_all_other_pages_do(settings, link, suspect):
+    required = "django.contrib.auth.middleware.LoginRequiredMiddleware"
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, required]
+    assert Browser().get("/devices/").status_code == 302
+    assert Browser().get(link).status_code == 200
+    assert Browser().post(link, {"answer": "no"}).status_code == 200
+    suspect.refresh_from_db()
+    assert suspect.revoke_reason == "not_me"
+
+
 @pytest.mark.parametrize("second", ["yes", "no"])
 def test_A40_after_a_no_nothing_counts(link, suspect, second):
     Browser().post(link, {"answer": "no"})

@@ -8,7 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from rest_framework import settings as drf
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
-from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.authentication import AUTH_HEADER_TYPES, JWTAuthentication
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
 from devices.core import sessions
@@ -59,6 +59,15 @@ class DeviceSessionAuthentication(JWTAuthentication):
             session = _authenticate(raw_token, partial(client_of, request))
             user = session.user
         return user, session
+
+    def get_raw_token(self, header: bytes) -> bytes | None:
+        """The token in a header of one of AUTH_HEADER_TYPES, in capitals or not (RFC 9110, 11.1)."""
+        scheme, *rest = header.split() or [b""]
+        for known in AUTH_HEADER_TYPES:
+            if known.lower().encode() == scheme.lower():
+                header = b" ".join([known.encode(), *rest])
+        token: bytes | None = super().get_raw_token(header)
+        return token
 
     def get_validated_token(self, raw_token: str | bytes) -> SessionToken:
         """The access token, with its session. Raises SessionDenied (401)."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
@@ -20,7 +21,8 @@ from .stepup import recently_confirmed, session_of
 ANSWERS = {"yes": True, "no": False}
 
 
-@method_decorator(never_cache, name="dispatch")
+# Whoever has the mail may answer, also where LoginRequiredMiddleware is.
+@method_decorator([login_not_required, never_cache], name="dispatch")
 class ReviewView(View):
     """Looking changes nothing, since scanners follow links; an answer counts once, and a no after a yes."""
 

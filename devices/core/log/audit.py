@@ -1,9 +1,13 @@
-"""The security log: one record per event on the logger `devices.security`, to be written as a JSON line.
+"""The security log: one record per event on the logger `devices.security`.
+
+The message has everything in it, for whatever formatter a project has: `login.failed outcome="failure" …`.
+A formatter that writes fields, as JSON, finds the same values as attributes of the record.
 
 It is for machines and for those who watch; people read their own history in Activity.
 """
 
 import enum
+import json
 import logging
 from typing import Any
 
@@ -68,4 +72,7 @@ def log(
     }
     if event in _COUNTED:
         tally.count(event.value)
-    logger.log(logging.WARNING if event in _ALARMING else logging.INFO, event.value, extra=record)
+    level = logging.WARNING if event in _ALARMING else logging.INFO
+    # As JSON, so that no value can be taken for two, or for a line of its own.
+    fields = (f"{name}={json.dumps(value)}" for name, value in record.items() if name != "event")
+    logger.log(level, "%s %s", event.value, " ".join(fields), extra=record)

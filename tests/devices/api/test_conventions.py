@@ -166,3 +166,29 @@ def test_14_2_1_a_token_in_the_url_opens_nothing(alice, sign_in, where):
     stranger.cookies["access_token"] = device.access
     path = "/api/me" + where.format(device.access, device.session_id)
     assert refusal(stranger.get(path)) == (401, "not_authenticated")
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "bEaReR"])
+def test_the_scheme_is_taken_in_capitals_or_not(alice, sign_in, scheme):
+    phone = sign_in(alice)
+    phone.credentials(HTTP_AUTHORIZATION=f"{scheme} {phone.access}")
+    assert phone.get("/api/me").status_code == 200
+    assert phone.post("/api/logout").status_code == 204
+    assert refusal(phone.get("/api/me")) == (401, "session_revoked")
+
+
+@pytest.mark.parametrize(
+    "header", ["", " ", "bearer", "bearer ", "basic YWxpY2U6eA==", "bearerx y"]
+)
+def test_no_token_is_no_token(alice, header):
+    answer = Device().get("/api/me", HTTP_AUTHORIZATION=header)
+    status, code = refusal(answer)
+    assert (status, code in ("not_authenticated", "bad_authorization_header")) == (401, True)
+
+
+def test_where_all_pages_need_a_login_the_api_asks_for_its_own(alice, settings):
+    required = "django.contrib.auth.middleware.LoginRequiredMiddleware"
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, required]
+    for method, path, _ in PROTECTED:
+        assert getattr(Device(), method)(path).status_code == 401, path
+    assert Device().sign_in(alice.email).is_in()

@@ -89,4 +89,4 @@ def test_pages_ask_for_the_hints_that_are_read_and_not_sent_unasked(client, db):
         "sec-ch-ua-form-factors",
     ]
     assert set(asked) <= set(HINT_HEADERS)
-    assert "Accept-CH" not in client.get("/healthz")
+    assert "Accept-CH" not in client.get("/api/schema")

@@ -121,3 +121,21 @@ def test_A41_one_event_is_one_line_whatever_is_in_it(lines):
     assert line.isascii()
     assert line.isprintable()
     assert json.loads(line)["path"] == (HOSTILE + "x" * 200)[:200]
+
+
+def test_a_formatter_that_knows_no_fields_writes_everything(alice, sign_in, caplog):
+    caplog.set_level(logging.INFO, logger="devices.security")
+    logging.getLogger("devices.security").addHandler(caplog.handler)
+    try:
+        sign_in(alice)
+        log(Event.ACCESS_REFUSED, client=Client("203.0.113.7"), path=HOSTILE)
+    finally:
+        logging.getLogger("devices.security").removeHandler(caplog.handler)
+    plain = logging.Formatter("%(levelname)s %(name)s %(message)s")
+    written = [plain.format(r) for r in caplog.records if r.name == "devices.security"]
+    assert (
+        f'INFO devices.security login.succeeded outcome="success" user="{alice.pk}"'
+        f' session=null address="203.0.113.7"'
+    ) in "\n".join(written)
+    assert all(line.isascii() and line.isprintable() for line in written)
+    assert json.dumps(HOSTILE) in written[-1]
