@@ -10,7 +10,7 @@ from devices import signals
 from devices.core import sessions
 from devices.core.caller.client import Client
 from devices.core.life import tokens
-from devices.models import Activity, DeviceSession
+from devices.models import Activity, DeviceSession, Notice
 from tests.client import FIREFOX
 
 GRACE, DAY, IDLE = 20, 24 * 3600, 30 * 24 * 3600
@@ -231,3 +231,38 @@ def test_R22_a_token_ahead_of_a_restored_database_is_refused(alice, sign_in, clo
     DeviceSession.objects.filter(pk=restored.pk).update(generation=0, generation_used=0)
     assert refused(phone.get("/api/me")) == "token_not_valid"
     assert refused(phone.refresh()) == "token_not_valid"
+
+
+def test_a_clock_that_is_put_back_prolongs_no_grace(alice, sign_in, clock):
+    phone = sign_in(alice)
+    used = phone.refresh_token
+    clock.shift(600)
+    assert phone.rotate().is_in()
+    clock.shift(-300)
+    assert refused(phone.refresh(used)) == "refresh_reused"
+
+
+@pytest.mark.parametrize("rotations", [0, 1])
+def test_S09_a_refresh_token_that_could_be_used_signs_out(alice, sign_in, rotations):
+    phone = sign_in(alice)
+    token = phone.refresh_token
+    for _ in range(rotations):
+        phone.rotate()
+    assert phone.post("/api/token/blacklist", {"refresh": token}).status_code == 200
+    assert row(phone).revoke_reason == "logout"
+
+
+def test_S09_a_used_up_refresh_token_is_a_copy_and_signs_nobody_out_as_themselves(
+    alice, sign_in, clock
+):
+    phone = sign_in(alice)
+    copied = phone.refresh_token
+    for _ in range(3):
+        phone.rotate()
+        clock.shift(60)
+        assert phone.is_in()
+    answer = phone.post("/api/token/blacklist", {"refresh": copied})
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert row(phone).revoke_reason == "reuse"
+    assert Activity.objects.filter(kind="refresh.reused").exists()
+    assert Notice.objects.filter(kind="refresh_reused").exists()

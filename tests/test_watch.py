@@ -17,6 +17,7 @@ from tests.client import CHROME, FIREFOX, IPHONE, PASSWORD, Device, refusal
 
 # Public addresses, as iptocc knows them.
 BERLIN, PARIS, TOKYO = "141.20.1.1", "193.48.0.1", "133.11.0.1"
+SAO_PAULO = "143.107.1.1"
 
 
 @pytest.fixture
@@ -265,6 +266,175 @@ def test_a_refresh_that_is_too_strange_ends_the_session(alice, at_home, settings
     assert refusal(thief.refresh()) == (401, "session_revoked")
     assert not at_home.is_in()
     assert DeviceSession.objects.get().revoke_reason == RevokeReason.RISK
+
+
+def test_8_1_3_an_approved_session_is_judged_again(alice, at_home):
+    device = Device(FIREFOX, TOKYO).sign_in(alice.email)
+    [told] = mails()
+    Browser().post(link_of(told), {"answer": "yes"})
+    mail.outbox.clear()
+    notices.withdraw()
+    # Whoever takes it over afterwards is no less strange than that sign-in was.
+    thief = Device(IPHONE, PARIS)
+    thief.refresh_token = device.refresh_token
+    thief.rotate()
+    session = DeviceSession.objects.get(pk=device.session_id)
+    assert session.doubted_at and session.reviewed_at is None
+    [told] = mails()
+    assert "may be using a device of yours" in told.body
+    Browser().post(link_of(told), {"answer": "yes"})
+    mail.outbox.clear()
+    notices.withdraw()
+    # What was approved is not told again, what is new is.
+    thief.rotate()
+    assert not mails()
+    thief.defaults["REMOTE_ADDR"] = SAO_PAULO
+    thief.rotate()
+    assert len(mails()) == 1
+    session.refresh_from_db()
+    assert session.doubted_at
+
+
+def test_8_1_3_a_repeat_from_elsewhere_shares_no_lineage(alice, at_home, caplog):
+    for elsewhere in (Device(FIREFOX, BERLIN), Device(IPHONE, TOKYO)):
+        used = at_home.refresh_token
+        at_home.rotate()
+        # Within the grace, and as long as the successor was not used.
+        assert refusal(elsewhere.refresh(used)) == (401, "refresh_reused")
+        assert not at_home.is_in()
+        at_home.sign_in(alice.email)
+    assert [told.subject for told in mails()] == [
+        "A session at devices was copied, and signed out"
+    ] * 2
+
+
+def test_8_1_3_a_successor_that_was_not_used_is_not_handed_out_anywhere(alice, at_home, clock):
+    used = at_home.refresh_token
+    at_home.rotate()
+    clock.shift(timedelta(days=14))
+    assert refusal(Device(IPHONE, TOKYO).refresh(used)) == (401, "refresh_reused")
+
+
+def test_8_1_3_a_repeat_on_the_device_itself_is_logged(
+    alice, at_home, caplog, django_capture_on_commit_callbacks
+):
+    used = at_home.refresh_token
+    at_home.rotate()
+    with django_capture_on_commit_callbacks(execute=True):
+        assert at_home.refresh(used).json()["refresh"] == at_home.refresh_token
+    assert "refresh.repeated" in caplog.messages
+
+
+def test_8_1_3_a_cookie_that_comes_from_elsewhere_is_doubted_and_told(alice, clock):
+    browser = enter(alice.email, IPHONE, BERLIN)
+    clock.shift(61)
+    thief = Browser(HTTP_USER_AGENT=FIREFOX, REMOTE_ADDR=TOKYO)
+    thief.cookies = browser.cookies
+    assert thief.get("/devices/").status_code == 200
+    [told] = mails()
+    assert "may be using a device of yours" in told.body
+    session = DeviceSession.objects.get()
+    assert session.doubted_at and "session.suspicious" in lines(session)
+    assert "/devices/confirm/" in thief.post("/devices/sign-out-others/")["Location"]
+    clock.shift(61)
+    thief.get("/devices/")
+    assert len(mails()) == 1
+
+
+def test_8_1_3_a_cookie_that_is_too_strange_ends_the_session(alice, clock, settings):
+    settings.DEVICES = {**settings.DEVICES, "RISK_LEVELS": {"critical": 60}}
+    browser = enter(alice.email, IPHONE, BERLIN)
+    clock.shift(61)
+    thief = Browser(HTTP_USER_AGENT=FIREFOX, REMOTE_ADDR=TOKYO)
+    thief.cookies = browser.cookies
+    assert thief.get("/devices/").status_code == 302
+    assert DeviceSession.objects.get().revoke_reason == RevokeReason.RISK
+
+
+def test_8_1_3_an_access_token_from_elsewhere_is_noted_and_told_to_nobody(
+    alice, at_home, clock, caplog, django_capture_on_commit_callbacks, django_assert_num_queries
+):
+    server = Device(FIREFOX, TOKYO)
+    for noted in (1, 1):
+        server.credentials(HTTP_AUTHORIZATION=f"Bearer {at_home.rotate().access}")
+        clock.shift(61)
+        # Who is it? Note that they were active, and from where. How many sessions do they have?
+        with django_capture_on_commit_callbacks(execute=True), django_assert_num_queries(3):
+            assert server.get("/api/me").status_code == 200
+        assert caplog.messages.count("session.used_elsewhere") == noted
+    session = DeviceSession.objects.get()
+    assert not session.doubted_at and not Notice.objects.exists()
+    # It can still be found where it is told.
+    server.refresh_token = at_home.refresh_token
+    server.rotate()
+    session.refresh_from_db()
+    assert session.doubted_at and len(mails()) == 1
+
+
+# What a doubted session must not end
+
+
+def test_A23_doubted_logins_evict_none_that_is_not_doubted(alice, at_home, settings):
+    settings.DEVICES = {**settings.DEVICES, "MAX_SESSIONS": 3}
+    laptop = Device(IPHONE, BERLIN).sign_in(alice.email)
+    first = Device(FIREFOX, TOKYO).sign_in(alice.email)
+    second = Device(FIREFOX, TOKYO).sign_in(alice.email)
+    assert at_home.is_in() and laptop.is_in() and second.is_in() and not first.is_in()
+    # One that is not doubted finds the doubted one in its way first.
+    tablet = Device(IPHONE, BERLIN).sign_in(alice.email)
+    assert at_home.is_in() and laptop.is_in() and tablet.is_in() and not second.is_in()
+    # And where there is no room, a doubted one does not get in.
+    assert refusal(attempt(alice)) == (401, "login_suspicious")
+    assert at_home.is_in() and laptop.is_in() and tablet.is_in()
+    assert "was not let in" in mails()[-1].body
+
+
+def test_A37_a_doubted_login_does_not_end_the_session_of_the_device_it_says_it_is(
+    alice, at_home, settings
+):
+    settings.DEVICES = {**settings.DEVICES, "RISK_POINTS": {"failures": 100, "new_country": 140}}
+    thief = Device(IPHONE, TOKYO)
+    thief.credentials(HTTP_X_DEVICE_ID="alices-phone")
+    guess(alice)
+    thief.sign_in(alice.email)
+    assert DeviceSession.objects.get(pk=thief.session_id).doubted_at
+    assert at_home.is_in()
+
+
+# The id of a device is a claim
+
+
+def test_8_1_3_the_id_of_a_phone_on_a_laptop_proves_nothing(alice, at_home):
+    at_home.patch(f"/api/sessions/{at_home.session_id}", {"name": "My phone"})
+    thief = Device(FIREFOX, TOKYO)
+    thief.credentials(HTTP_X_DEVICE_ID="alices-phone")
+    thief.sign_in(alice.email)
+    session = DeviceSession.objects.get(pk=thief.session_id)
+    assert (session.name, session.risk_level) == ("", RiskLevel.HIGH)
+    assert at_home.is_in()
+
+
+def test_A33_who_knows_the_id_of_an_app_does_not_lock_it_out_at_home(alice, at_home):
+    thief = Device(IPHONE, PARIS)
+    thief.credentials(HTTP_X_DEVICE_ID="alices-phone")
+    for _ in range(25):
+        thief.post("/api/login", {"email": alice.email, "password": "no"})
+    at_home.credentials(HTTP_X_DEVICE_ID="alices-phone")
+    at_home.sign_in(alice.email)
+
+
+def test_A33_a_no_to_who_had_the_id_of_my_phone_makes_it_no_stranger_s(alice, at_home, clock):
+    thief = Device(IPHONE, TOKYO)
+    thief.credentials(HTTP_X_DEVICE_ID="alices-phone")
+    thief.sign_in(alice.email)
+    sessions.review(DeviceSession.objects.get(pk=thief.session_id).pk, is_mine=False)
+    # The id proves nothing any more, and is not held against the phone that it was given to.
+    at_home.credentials(HTTP_X_DEVICE_ID="alices-phone")
+    at_home.sign_in(alice.email)
+    assert DeviceSession.objects.get(pk=at_home.session_id).risk_level == RiskLevel.LOW
+    thief.credentials(HTTP_X_DEVICE_ID="alices-phone")
+    thief.sign_in(alice.email)
+    assert DeviceSession.objects.get(pk=thief.session_id).risk_level >= RiskLevel.HIGH
 
 
 # Other mails

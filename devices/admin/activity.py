@@ -27,7 +27,13 @@ from .read_only import ReadOnly
 from .search import of_people
 
 # What was strange about these is said in words.
-STRANGE = {"login.suspicious", "device.new", "refresh.suspicious", "refresh.noted"}
+STRANGE = {
+    "login.suspicious",
+    "device.new",
+    "refresh.suspicious",
+    "refresh.noted",
+    "session.suspicious",
+}
 # Characters of a value in a cell.
 SHOWN = 500
 

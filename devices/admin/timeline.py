@@ -14,7 +14,7 @@ from devices.models import Activity, DeviceSession, RevokeReason, Status
 # As many lines of the log as are shown.
 LENGTH = 100
 # What staff should not overlook.
-ALARMING = {"refresh.reused", "login.suspicious", "refresh.suspicious"}
+ALARMING = {"refresh.reused", "login.suspicious", "refresh.suspicious", "session.suspicious"}
 
 
 class Moment(NamedTuple):
@@ -78,7 +78,7 @@ def _words(
             ]
         case "login.suspicious":
             return _("The sign-in was strange; the owner is told:"), _strange(data)
-        case "refresh.suspicious" | "refresh.noted":
+        case "refresh.suspicious" | "refresh.noted" | "session.suspicious":
             return _("It was used in a strange way; the owner is told:"), _strange(data)
         case "device.new":
             return _("First sign-in on this device"), []

@@ -115,10 +115,9 @@ class TokenBlacklistSerializer(serializers.Serializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
             claims = tokens.read_refresh(attrs["refresh"])
-            session = sessions.living(claims, client_of(self.context["request"]))
+            sessions.logout_by_refresh_token(claims, client_of(self.context["request"]))
         except SessionError:
-            return {}
-        sessions.logout(session)
+            pass
         return {}
 
 

@@ -14,7 +14,7 @@ from .forms import NameForm
 
 # Not used for this long, a device is asked about.
 INACTIVE: Final = timedelta(days=90)
-STRANGE: Final = ("login.suspicious", "refresh.suspicious")
+STRANGE: Final = ("login.suspicious", "refresh.suspicious", "session.suspicious")
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def happening(entry: Activity) -> tuple[str, Sequence[str]]:
             return gettext("A key to this session was used twice, so it was signed out"), ()
         case "login.suspicious":
             return gettext("The sign-in was unusual"), reasons(data)
-        case "refresh.suspicious" | "refresh.noted":
+        case "refresh.suspicious" | "refresh.noted" | "session.suspicious":
             return gettext("It was used in an unusual way"), reasons(data)
         case "session.reviewed":
             said = gettext("You said that it was you")

@@ -127,7 +127,8 @@ def _begin(of_all: str, of_known: str, username: str, client: Client) -> Attempt
     account = _key(of_all, username.casefold())
     if _reserve_patiently(account):
         return Attempt(account, account)
-    if place := _known_device(username, client) or _known_address(username, client):
+    # By the address first: whoever knows an app's id uses up that device's attempts, but not at its home.
+    if place := _known_address(username, client) or _known_device(username, client):
         known = _key(of_known, username.casefold(), place)
         if _reserve_patiently(known):
             return Attempt(account, known)

@@ -22,6 +22,7 @@ from .owning import rename as rename
 from .owning import review as review
 from .using import authenticate as authenticate
 from .using import living as living
+from .using import logout_by_refresh_token as logout_by_refresh_token
 from .using import resume as resume
 from .using import rotate as rotate
 from .using import visit as visit

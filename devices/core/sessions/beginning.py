@@ -46,8 +46,11 @@ def start(
     another time, `proved_at`: they step up as if they had done so here, and are no strange login.
 
     The session that the same device had ends, and its name goes on. The least recently active sessions
-    beyond MAX_SESSIONS end. Raises AccountNotActive if the account was deactivated, deleted or given
-    another password since the proof, and LoginTooStrange if it is judged so: then nothing else ends.
+    beyond MAX_SESSIONS end, doubted ones first. A doubted session ends no other that is not doubted.
+
+    Raises AccountNotActive if the account was deactivated, deleted or given another password since the
+    proof, and LoginTooStrange if it is judged so, or doubted while there is no room for it: then nothing
+    else ends.
     """
     device = label(client, conf.LABEL_RULES)
     place = geo.locate(client.ip_address)
@@ -60,6 +63,9 @@ def start(
             raise OtpRequired
         now = timezone.now()
         proven = proven_key(account.pk, client)
+        if past.is_another_kind(account, proven, device):
+            # An id that comes from another kind of device proves nothing.
+            proven = ""
         absolute = now + conf.SESSION_MAX_AGE
         if not remember:
             absolute = min(absolute, now + conf.SHORT_SESSION_MAX_AGE)
@@ -97,11 +103,12 @@ def start(
             session.doubted_at = now
         ended: list[Entry] = []
         revocation: dict[str, Any] = {}
-        if judged.level == RiskLevel.CRITICAL:
+        is_doubted = session.doubted_at is not None
+        if judged.level == RiskLevel.CRITICAL or (is_doubted and not _has_room(account, now)):
             revocation = end_values(RevokeReason.RISK, None)
             assign([session], revocation)
         else:
-            ended, session.name = _make_room(account, proven, now)
+            ended, session.name = _make_room(account, proven, now, is_doubted=is_doubted)
         session.save(force_insert=True)
         started = Entry(session, "session.started", {"method": method}, client.ip_address)
         announce(signals.session_started, session=session)
@@ -129,7 +136,17 @@ def _lock_with_past(user: AbstractBaseUser) -> AbstractBaseUser | None:
     return rows.select_for_update(no_key=True, of=("self", *links)).filter(pk=user.pk).first()
 
 
-def _make_room(account: AbstractBaseUser, proven: str, now: datetime) -> tuple[list[Entry], str]:
+def _has_room(account: AbstractBaseUser, now: datetime) -> bool:
+    """Whether a doubted session fits beside those that are not doubted."""
+    if conf.MAX_SESSIONS is None:
+        return True
+    trusted = DeviceSession.objects.of(account).active(now).filter(doubted_at__isnull=True)
+    return trusted.count() < conf.MAX_SESSIONS
+
+
+def _make_room(
+    account: AbstractBaseUser, proven: str, now: datetime, *, is_doubted: bool
+) -> tuple[list[Entry], str]:
     """End what a login finds in its way; what to write into the logs, and the name the device has.
 
     That are sessions under an older password, those of the same proven device, and those beyond the limit.
@@ -137,6 +154,8 @@ def _make_room(account: AbstractBaseUser, proven: str, now: datetime) -> tuple[l
     stamp = auth_stamp(account.password)
     mine = DeviceSession.objects.filter(user_id=account.pk).active(now)
     is_stale, is_here = ~Q(auth_stamp=stamp), Q(device_key=proven)
+    if is_doubted:
+        is_here &= Q(doubted_at__isnull=False)
     reason = Case(
         When(is_stale, then=Value(RevokeReason.PASSWORD_CHANGED)),
         When(is_here, then=Value(RevokeReason.SUPERSEDED)),
@@ -144,7 +163,8 @@ def _make_room(account: AbstractBaseUser, proven: str, now: datetime) -> tuple[l
     )
     in_the_way = is_stale | is_here if proven else is_stale
     if conf.MAX_SESSIONS is not None:
-        others = mine.exclude(in_the_way).order_by("-last_active", "-created_at")
+        trusted_first = Case(When(doubted_at__isnull=True, then=0), default=1)
+        others = mine.exclude(in_the_way).order_by(trusted_first, "-last_active", "-created_at")
         in_the_way |= Q(pk__in=others.values("pk")[max(conf.MAX_SESSIONS - 1, 0) :])
     # Nothing is locked but what ends: a login need not wait for what the person's other devices do just now.
     revocation = end_values(RevokeReason.LIMIT, None) | {"revoke_reason": reason}

@@ -19,6 +19,7 @@ from devices.core.log import activity, audit
 from devices.core.log.audit import Event
 from devices.core.log.telling import announce, log
 from devices.core.watch import notices, suspicion
+from devices.core.watch.suspicion import Use
 from devices.exceptions import (
     AccountNotActive,
     RefreshReused,
@@ -28,7 +29,7 @@ from devices.exceptions import (
 )
 from devices.models import DeviceSession, NoticeKind, RevokeReason, RiskLevel
 
-from .ending import end_values, note_end, revoke
+from .ending import end_values, logout, note_end, revoke
 from .rows import assign, unrevoked
 
 
@@ -106,9 +107,13 @@ def visit(
     now = timezone.now()
     if session.last_active > now - conf.TOUCH_INTERVAL:
         return session, False
+    client = client_of()
+    use = suspicion.judge_use(session, client)
+    if use is not None and use.is_doubtful:
+        _doubt(session, use, client, now)
     until = min(now + conf.IDLE_LIMIT, session.absolute_expires_at)
     is_due = until - session.expires_at > conf.IDLE_LIMIT / 20
-    _touch(session, 0, client_of(), now, until=until if is_due else None)
+    _touch(session, 0, client, now, until=until if is_due else None)
     return session, is_due
 
 
@@ -116,8 +121,9 @@ def rotate(claims: Claims, client: Client) -> DeviceSession:
     """Exchange a refresh token for its successor: the session, at the successor's generation.
 
     Asking again gives the same successor while the rotation is at most REFRESH_GRACE ago or the successor
-    was never used, since then the answer may have been lost. Later it is a replay and the session ends
-    (RFC 9700 §4.14.2). Raises RefreshReused, TokenNotValid, SessionRevoked or SessionExpired.
+    was never used, since then the answer may have been lost. Later, or from another country or kind of
+    device, it is a replay and the session ends (RFC 9700 §4.14.2). Raises RefreshReused, TokenNotValid,
+    SessionRevoked or SessionExpired.
     """
     session = living(claims, client)
     now = timezone.now()
@@ -129,8 +135,28 @@ def rotate(claims: Claims, client: Client) -> DeviceSession:
             return session
         # Another request with the same token was faster; its successor is ours too.
         session = living(claims, client)
-    if _may_repeat(session, claims.generation, now):
+    if _may_repeat(session, claims.generation, now) and not suspicion.is_elsewhere(session, client):
+        log(Event.REFRESH_REPEATED, session, client)
         return session
+    _end_as_reused(session, claims, client, now)
+    raise RefreshReused
+
+
+def logout_by_refresh_token(claims: Claims, client: Client) -> None:
+    """End a session at the wish of whoever holds its refresh token (RFC 7009).
+
+    A used-up token is a copy, as it is in `rotate`: the session ends as reused, and its owner is told.
+    Raises TokenNotValid, SessionRevoked or SessionExpired.
+    """
+    session = living(claims, client)
+    now = timezone.now()
+    if claims.generation == session.generation or _may_repeat(session, claims.generation, now):
+        logout(session)
+    else:
+        _end_as_reused(session, claims, client, now)
+
+
+def _end_as_reused(session: DeviceSession, claims: Claims, client: Client, now: datetime) -> None:
     with transaction.atomic():
         if revoke(session, reason=RevokeReason.REUSE):
             data = {"generation": claims.generation, "current": session.generation}
@@ -139,7 +165,6 @@ def rotate(claims: Claims, client: Client) -> DeviceSession:
             notices.write(session.user_id, NoticeKind.REFRESH_REUSED, facts, session.pk)
             announce(signals.refresh_reused, session=session)
             log(Event.REFRESH_REUSED, session, client)
-    raise RefreshReused
 
 
 def _touch(
@@ -159,10 +184,36 @@ def _touch(
         touched["last_ip"] = client.ip_address
     if until is not None:
         touched["expires_at"] = until
-    unrevoked(session).filter(due | Q(generation_used__lt=generation)).update(
-        **touched, generation_used=Greatest("generation_used", generation)
-    )
+    use = suspicion.judge_use(session, client, is_noted=True)
+    if use is not None:
+        touched["unusual_uses"] = use.found
+    rows = unrevoked(session).filter(due | Q(generation_used__lt=generation))
+    is_first = rows.update(**touched, generation_used=Greatest("generation_used", generation))
     assign([session], touched | {"generation_used": max(session.generation_used, generation)})
+    if use is not None and is_first:
+        suspicion.note_use(session, use, client)
+
+
+def _doubt(session: DeviceSession, use: Use, client: Client, now: datetime) -> None:
+    """Doubt a session whose cookie came from elsewhere, and tell its owner. Raises SessionRevoked if it ends.
+
+    Once for each kind of device and country.
+    """
+    values = suspicion.values_of(session, use, now)
+    is_over = use.judged.level == RiskLevel.CRITICAL
+    revocation = end_values(RevokeReason.RISK, None) if is_over else {}
+    before = unrevoked(session).filter(unusual_uses=session.unusual_uses)
+    with transaction.atomic():
+        if not before.update(**values, **revocation):
+            return
+        assign([session], values)
+        liveness.forget([session.user_id])
+        entries = suspicion.of_cookie(session, use, client, now)
+        if revocation:
+            entries += note_end([session], revocation, "")
+        activity.record_all(entries)
+    if revocation:
+        raise SessionRevoked
 
 
 def _advance(session: DeviceSession, client: Client, now: datetime) -> bool:
@@ -178,16 +229,14 @@ def _advance(session: DeviceSession, client: Client, now: datetime) -> bool:
         "last_active": now,
         "last_ip": client.ip_address,
     }
-    judged = suspicion.judge_refresh(session, client)
+    use = suspicion.judge_use(session, client)
     revocation: dict[str, Any] = {}
-    if judged is not None:
-        moved |= {"risk_score": judged.score, "risk_level": judged.level, "reviewed_at": None}
-        if judged.is_at_least(RiskLevel.HIGH):
-            moved["doubted_at"] = now
-        if judged.level == RiskLevel.CRITICAL:
+    if use is not None:
+        moved |= suspicion.values_of(session, use, now)
+        if use.judged.level == RiskLevel.CRITICAL:
             revocation = end_values(RevokeReason.RISK, None)
     unmoved = unrevoked(session).filter(generation=session.generation, expires_at__gt=now)
-    if judged is None:
+    if use is None:
         if not unmoved.update(**moved):
             return False
         assign([session], moved)
@@ -197,7 +246,7 @@ def _advance(session: DeviceSession, client: Client, now: datetime) -> bool:
             return False
         assign([session], moved)
         liveness.forget([session.user_id])
-        entries = suspicion.of_refresh(session, judged, client, now)
+        entries = suspicion.of_refresh(session, use, client, now)
         if revocation:
             entries += note_end([session], revocation, "")
         activity.record_all(entries)
@@ -208,5 +257,6 @@ def _may_repeat(session: DeviceSession, generation: int, now: datetime) -> bool:
     """Whether this is the last rotation asked for again by a client that may have lost the answer."""
     if generation != session.generation - 1:
         return False
-    in_grace = now - session.rotated_at <= conf.REFRESH_GRACE
+    # A clock that is put back must not prolong it; one of another server may be a little behind.
+    in_grace = abs(now - session.rotated_at) <= conf.REFRESH_GRACE
     return in_grace or session.generation_used < session.generation

@@ -14,12 +14,12 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
 
 from devices.conf import conf
-from devices.core.caller.client import Label
+from devices.core.caller.client import Label, os_family
 from devices.core.caller.device_key import likeness
 from devices.core.caller.geo import Location
 from devices.models import DeviceSession, LoginPast, RiskLevel
 
-from .risk import Assessment, Known, Login, Past, Sight, assess
+from .risk import Assessment, Kind, Known, Login, Past, Sight, assess, is_other_kind
 
 # How much is remembered of one user: what was seen last stays.
 MOST: Final = 50
@@ -41,7 +41,15 @@ def login_of(session: DeviceSession, failures: int = 0) -> Login:
         place=place,
         network=_network(session.user_id, session.ip_address),
         failures=failures,
+        kind=_kind(label),
     )
+
+
+def is_another_kind(account: AbstractBaseUser, key: str, label: Label) -> bool:
+    """Whether the device of this key is known, as another class of device or system than it says now."""
+    row: LoginPast | None = getattr(account, "devices_past", None)
+    known = row.data["devices"].get(_key(key)) if row and key else None
+    return known is not None and is_other_kind(Kind(*known[3]), _kind(label))
 
 
 def judge(account: AbstractBaseUser, login: Login) -> tuple[Assessment, bool]:
@@ -78,6 +86,9 @@ def disown(user_id: Any, login: Login) -> None:
     """The owner says that it was not them: forget what came with that login, and know the device for it."""
     past = _read(LoginPast.objects.filter(user_id=user_id).first(), login.at)
     began = login.at - timedelta(seconds=1)
+    known = past.devices.get(login.key)
+    # One that was the owner's before: a stranger has its id, which proves nothing from now on.
+    is_theirs = login.is_proven and not (known and known.first < began)
     last = past.last if past.last is None or past.last.at < began else None
     if past.last and last is None:
         # Not where the stranger was, but that somebody was there.
@@ -88,7 +99,7 @@ def disown(user_id: Any, login: Login) -> None:
             devices={key: known for key, known in past.devices.items() if key != login.key},
             countries={code: span for code, span in past.countries.items() if span[0] < began},
             networks={name: at for name, at in past.networks.items() if name != login.network},
-            disowned={**past.disowned, login.key: login.at} if login.is_proven else past.disowned,
+            disowned={**past.disowned, login.key: login.at} if is_theirs else past.disowned,
             last=last,
         ),
     )
@@ -121,6 +132,10 @@ def _key(key: str) -> str:
     return key[:16]
 
 
+def _kind(label: Label) -> Kind:
+    return Kind(label.device_type, os_family(label.os))
+
+
 def _is_news(login: Login, past: Past) -> bool:
     if past.last is None or login.at - past.last.at > FRESH:
         return True
@@ -135,13 +150,13 @@ def _is_news(login: Login, past: Past) -> bool:
 def learned(login: Login, past: Past) -> Past:
     """The past with this login in it; of each kind the latest are kept. Pure."""
     known = past.devices.get(login.key)
-    first = known.first if known else login.at
+    first, kind = (known.first, known.kind) if known else (login.at, login.kind)
     country = login.place.country
     countries = dict(past.countries)
     if country:
         countries[country] = (past.countries.get(country, (login.at,))[0], login.at)
     networks = {**past.networks, login.network: login.at} if login.network else past.networks
-    devices = {**past.devices, login.key: Known(login.likeness, first, login.at)}
+    devices = {**past.devices, login.key: Known(login.likeness, first, login.at, kind)}
     return Past(
         devices=_latest(devices, lambda known: known.last),
         countries=_latest(countries, lambda span: span[1]),
@@ -158,7 +173,10 @@ def _read(row: LoginPast | None, now: datetime) -> Past:
         return Past()
     data, since = row.data, now - conf.RISK_MEMORY_DAYS
     last = data.get("last")
-    devices = {key: Known(like, _at(a), _at(z)) for key, (like, a, z) in data["devices"].items()}
+    devices = {
+        key: Known(like, _at(a), _at(z), Kind(*kind))
+        for key, (like, a, z, kind) in data["devices"].items()
+    }
     spans = {code: (_at(a), _at(z)) for code, (a, z) in data["countries"].items()}
     return Past(
         devices={key: known for key, known in devices.items() if known.last >= since},
@@ -181,7 +199,7 @@ def _write(user_id: Any, past: Past) -> None:
 def _stored(past: Past) -> dict[str, Any]:
     data: dict[str, Any] = {
         "devices": {
-            key: [known.likeness, _seconds(known.first), _seconds(known.last)]
+            key: [known.likeness, _seconds(known.first), _seconds(known.last), known.kind]
             for key, known in past.devices.items()
         },
         "countries": {code: [*map(_seconds, span)] for code, span in past.countries.items()},

@@ -71,12 +71,20 @@ class Assessment:
         return order.index(self.level) >= order.index(level)
 
 
+class Kind(NamedTuple):
+    """What a device cannot change: its class and the family of its system. Empty where not known."""
+
+    device_type: str = ""
+    os: str = ""
+
+
 class Known(NamedTuple):
     """A device the user was seen on."""
 
     likeness: str  # its browser, system and class, as a digest
     first: datetime
     last: datetime
+    kind: Kind = Kind()
 
 
 class Sight(NamedTuple):
@@ -111,6 +119,7 @@ class Login:
     network: str = ""
     # Wrong passwords in a row before the right one.
     failures: int = 0
+    kind: Kind = Kind()
 
     def is_known(self, past: Past) -> bool:
         """Whether this very device was seen before."""
@@ -211,8 +220,7 @@ RULES: Final[tuple[Rule, ...]] = (
 class Bearer(NamedTuple):
     """Who holds a session: at its login, and at a refresh."""
 
-    device_type: str
-    os: str
+    kind: Kind
     country: str
     device: str = ""
 
@@ -227,18 +235,18 @@ _DISGUISES: Final = {
 
 
 def assess_refresh(began: Bearer, now: Bearer) -> Assessment:
-    """The reasons for which whoever refreshes a session may not be who began it."""
+    """The reasons for which whoever uses a session may not be who began it."""
     reasons = []
-    if _is_other_class(began, now):
-        reasons.append(
-            _reason("refresh_device_class", began=began.device or began.device_type, now=now.device)
-        )
+    if is_other_kind(began.kind, now.kind):
+        before = began.device or began.kind.device_type
+        reasons.append(_reason("refresh_device_class", began=before, now=now.device))
     if began.country and now.country and began.country != now.country:
         reasons.append(_reason("refresh_country", began=began.country, now=now.country))
     return _weigh(reasons)
 
 
-def _is_other_class(began: Bearer, now: Bearer) -> bool:
+def is_other_kind(began: Kind, now: Kind) -> bool:
+    """Whether no device is both: an update, or showing the desktop's site, makes no other."""
     one, other = (_CLASSES.get(each.device_type, each.device_type) for each in (began, now))
     if not one or not other:
         return False

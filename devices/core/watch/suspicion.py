@@ -1,7 +1,7 @@
 """What comes of a judgement: lines for the log, a mail to the owner, a word to strangers after commit."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from devices import signals
 from devices.conf import conf
@@ -13,7 +13,11 @@ from devices.core.log.telling import announce, log
 from devices.models import DeviceSession, NoticeKind, RiskLevel
 
 from . import notices
-from .risk import Assessment, Bearer, assess_refresh
+from .risk import Assessment, Bearer, Kind, assess_refresh, is_other_kind
+
+LENGTH: Final = 255  # of DeviceSession.unusual_uses
+# Before what was noted, and not told.
+NOTED: Final = "~"
 
 
 def facts_of(session: DeviceSession, at: datetime) -> dict[str, Any]:
@@ -43,36 +47,110 @@ def of_login(session: DeviceSession, judged: Assessment, client: Client) -> list
     return entries
 
 
-def judge_refresh(session: DeviceSession, client: Client) -> Assessment | None:
-    """How strange it is who refreshes a session; None if no stranger than before. No query.
+class Use(NamedTuple):
+    """A use of a session that is unlike its beginning, in a way that was not found before."""
 
-    What was found once is not found again at each refresh: only a higher score is news.
+    judged: Assessment
+    # For the session's `unusual_uses`.
+    found: str
+
+    @property
+    def is_doubtful(self) -> bool:
+        return self.judged.is_at_least(RiskLevel.HIGH)
+
+
+def judge_use(session: DeviceSession, client: Client, *, is_noted: bool = False) -> Use | None:
+    """How strange it is who uses a session; None if nothing is strange that was not found before. No query.
+
+    Countries and kinds of device are found once each, and not again at each use. What was only noted
+    (`is_noted`: written into the security log, told to nobody) can still be found later.
     """
     if client.user_agent == session.user_agent and client.ip_address == session.last_ip:
         return None
-    now = label(client, conf.LABEL_RULES) if client.user_agent != session.user_agent else None
-    judged = assess_refresh(
-        Bearer(session.device_type, os_family(session.os), session.country, session.device),
-        Bearer(
-            now.device_type if now else session.device_type,
-            os_family(now.os if now else session.os),
-            geo.locate(client.ip_address).country,
-            now.device if now else session.device,
-        ),
-    )
-    return judged if judged.score > session.risk_score else None
+    began, now = _began(session), _bearer(session, client)
+    judged = assess_refresh(began, now)
+    before = session.unusual_uses.splitlines()
+    marks = [_mark(reason.code, now) for reason in judged.reasons]
+    if is_noted:
+        marks = [NOTED + mark for mark in marks if mark not in before]
+    new = [mark for mark in marks if mark not in before]
+    return Use(judged, _shortened([*new, *before])) if new else None
 
 
-def of_refresh(
-    session: DeviceSession, judged: Assessment, client: Client, now: datetime
-) -> list[Entry]:
-    """As `of_login`, of a refresh."""
-    place = geo.locate(client.ip_address)
-    facts = facts_of(session, now) | judged.as_json()
-    facts |= {"country": place.country, "city": place.city, "at_refresh": True}
+def is_elsewhere(session: DeviceSession, client: Client) -> bool:
+    """Whether this is another kind of device, or in another country, than whoever rotated last. No query.
+
+    What the session was seen to be used by before is no other kind; the country it began in is no other.
+    """
+    began, now = _began(session), _bearer(session, client)
+    if is_other_kind(began.kind, now.kind):
+        return _mark("refresh_device_class", now) not in session.unusual_uses.splitlines()
+    last = geo.locate(session.last_ip).country
+    return bool(now.country and last) and now.country not in (last, began.country)
+
+
+def values_of(session: DeviceSession, use: Use, now: datetime) -> dict[str, Any]:
+    """What an unusual use changes in the row: the owner is asked again, and the session may be doubted."""
+    values: dict[str, Any] = {"unusual_uses": use.found}
+    judged = use.judged
+    if judged.score > session.risk_score:
+        values |= {"risk_score": judged.score, "risk_level": judged.level}
     if judged.is_at_least(RiskLevel.MEDIUM):
-        return _suspect(session, "refresh.suspicious", judged, client, facts)
-    return [Entry(session, "refresh.noted", judged.as_json(), client.ip_address)]
+        values["reviewed_at"] = None
+    if use.is_doubtful:
+        values["doubted_at"] = now
+    return values
+
+
+def of_refresh(session: DeviceSession, use: Use, client: Client, now: datetime) -> list[Entry]:
+    """As `of_login`, of a refresh."""
+    if use.judged.is_at_least(RiskLevel.MEDIUM):
+        facts = _facts_of_use(session, use, client, now)
+        return _suspect(session, "refresh.suspicious", use.judged, client, facts)
+    return [Entry(session, "refresh.noted", use.judged.as_json(), client.ip_address)]
+
+
+def of_cookie(session: DeviceSession, use: Use, client: Client, now: datetime) -> list[Entry]:
+    """As `of_login`, of a cookie that is doubted."""
+    facts = _facts_of_use(session, use, client, now)
+    return _suspect(session, "session.suspicious", use.judged, client, facts)
+
+
+def note_use(session: DeviceSession, use: Use, client: Client) -> None:
+    """Write a use into the security log, and nowhere else."""
+    reasons = " ".join(reason.code for reason in use.judged.reasons)
+    log(Event.SESSION_USED_ELSEWHERE, session, client, reasons=reasons)
+
+
+def _facts_of_use(
+    session: DeviceSession, use: Use, client: Client, now: datetime
+) -> dict[str, Any]:
+    place = geo.locate(client.ip_address)
+    there = {"country": place.country, "city": place.city, "at_refresh": True}
+    return facts_of(session, now) | use.judged.as_json() | there
+
+
+def _began(session: DeviceSession) -> Bearer:
+    kind = Kind(session.device_type, os_family(session.os))
+    return Bearer(kind, session.country, session.device)
+
+
+def _bearer(session: DeviceSession, client: Client) -> Bearer:
+    country = geo.locate(client.ip_address).country
+    if client.user_agent == session.user_agent:
+        return _began(session)._replace(country=country)
+    now = label(client, conf.LABEL_RULES)
+    return Bearer(Kind(now.device_type, os_family(now.os)), country, now.device)
+
+
+def _mark(code: str, now: Bearer) -> str:
+    return now.country if code == "refresh_country" else "/".join(now.kind)
+
+
+def _shortened(marks: list[str]) -> str:
+    """The latest that fit, a line for each."""
+    text = "\n".join(marks)
+    return text if len(text) <= LENGTH else text[: LENGTH + 1].rpartition("\n")[0]
 
 
 def _suspect(

@@ -9,6 +9,7 @@ from devices.core.caller.geo import Location
 from devices.core.watch import risk
 from devices.core.watch.risk import (
     Bearer,
+    Kind,
     Known,
     Login,
     Past,
@@ -259,7 +260,7 @@ def test_a_host_project_adds_rules_of_its_own(settings, caplog):
 # Refreshing
 
 
-PHONE = Bearer("mobile", "iOS", "DE", "Safari on iOS")
+PHONE = Bearer(Kind("mobile", "iOS"), "DE", "Safari on iOS")
 
 
 @pytest.mark.parametrize(
@@ -269,11 +270,11 @@ PHONE = Bearer("mobile", "iOS", "DE", "Safari on iOS")
         (PHONE._replace(country=""), RiskLevel.NONE),
         (PHONE._replace(country="FR"), RiskLevel.LOW),
         # A phone that shows the desktop's site.
-        (PHONE._replace(device_type="desktop", os="macOS"), RiskLevel.NONE),
-        (PHONE._replace(device_type="unknown", os=""), RiskLevel.NONE),
-        (PHONE._replace(device_type="desktop", os="Windows"), RiskLevel.MEDIUM),
-        (PHONE._replace(device_type="cli", os=""), RiskLevel.MEDIUM),
-        (PHONE._replace(device_type="desktop", os="Linux", country="BR"), RiskLevel.HIGH),
+        (PHONE._replace(kind=Kind("desktop", "macOS")), RiskLevel.NONE),
+        (PHONE._replace(kind=Kind("unknown", "")), RiskLevel.NONE),
+        (PHONE._replace(kind=Kind("desktop", "Windows")), RiskLevel.MEDIUM),
+        (PHONE._replace(kind=Kind("cli", "")), RiskLevel.MEDIUM),
+        (PHONE._replace(kind=Kind("desktop", "Linux"), country="BR"), RiskLevel.HIGH),
     ],
 )
 def test_8_2_4_whoever_refreshes_from_another_kind_of_device_is_noticed(now, level):
