@@ -322,7 +322,7 @@ def test_8_1_3_a_repeat_on_the_device_itself_is_logged(
     at_home.rotate()
     with django_capture_on_commit_callbacks(execute=True):
         assert at_home.refresh(used).json()["refresh"] == at_home.refresh_token
-    assert "refresh.repeated" in caplog.messages
+    assert "refresh.repeated" in caplog.text
 
 
 def test_8_1_3_a_cookie_that_comes_from_elsewhere_is_doubted_and_told(alice, clock):
@@ -361,7 +361,7 @@ def test_8_1_3_an_access_token_from_elsewhere_is_noted_and_told_to_nobody(
         # Who is it? Note that they were active, and from where. How many sessions do they have?
         with django_capture_on_commit_callbacks(execute=True), django_assert_num_queries(3):
             assert server.get("/api/me").status_code == 200
-        assert caplog.messages.count("session.used_elsewhere") == noted
+        assert caplog.text.count("session.used_elsewhere") == noted
     session = DeviceSession.objects.get()
     assert not session.doubted_at and not Notice.objects.exists()
     # It can still be found where it is told.

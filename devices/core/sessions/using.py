@@ -187,8 +187,11 @@ def _touch(
     use = suspicion.judge_use(session, client, is_noted=True)
     if use is not None:
         touched["unusual_uses"] = use.found
-    rows = unrevoked(session).filter(due | Q(generation_used__lt=generation))
-    is_first = rows.update(**touched, generation_used=Greatest("generation_used", generation))
+    is_first = (
+        unrevoked(session)
+        .filter(due | Q(generation_used__lt=generation))
+        .update(**touched, generation_used=Greatest("generation_used", generation))
+    )
     assign([session], touched | {"generation_used": max(session.generation_used, generation)})
     if use is not None and is_first:
         suspicion.note_use(session, use, client)
@@ -202,9 +205,9 @@ def _doubt(session: DeviceSession, use: Use, client: Client, now: datetime) -> N
     values = suspicion.values_of(session, use, now)
     is_over = use.judged.level == RiskLevel.CRITICAL
     revocation = end_values(RevokeReason.RISK, None) if is_over else {}
-    before = unrevoked(session).filter(unusual_uses=session.unusual_uses)
     with transaction.atomic():
-        if not before.update(**values, **revocation):
+        unchanged = Q(unusual_uses=session.unusual_uses)
+        if not unrevoked(session).filter(unchanged).update(**values, **revocation):
             return
         assign([session], values)
         liveness.forget([session.user_id])
