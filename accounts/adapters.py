@@ -20,12 +20,12 @@ from django.utils.translation import gettext_lazy as _
 
 from devices.backends import is_text
 from devices.core import stepup
-from devices.core.proof import second_factor
 from devices.exceptions import TooManyAttempts
 from devices.http import client_of, session_at_hand
 
 from . import addresses
 from .models import User
+from .reauthentication import METHOD_OF_ID, method_of
 
 logger = logging.getLogger("accounts")
 
@@ -127,10 +127,12 @@ class AccountAdapter(DefaultAccountAdapter):
         return False
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
-        """No password for those who have a second factor; a new login for whoever has nothing else."""
-        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
-        if user.is_authenticated and second_factor.required_of(user):
-            return [method for method in methods if method["id"] != "reauthenticate"]
+        """Those of `reauthentication.method_of`, by name; a new login for who has nothing else."""
+        methods = [
+            method
+            for method in super().get_reauthentication_methods(user)
+            if METHOD_OF_ID.get(method["id"]) == method_of(user)
+        ]
         if not methods and user.is_authenticated:
             again = reverse("account_sign_in_again")
             return [{"id": "again", "description": _("Sign in again"), "url": again}]

@@ -13,3 +13,4 @@ class AccountsConfig(AppConfig):
         import_module("accounts.schema")
         import_module("accounts.receivers")
         import_module("accounts.second_factor").take_over()
+        import_module("accounts.reauthentication").take_over()

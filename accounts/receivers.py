@@ -17,6 +17,7 @@ from devices.http import client_of
 
 from . import second_factor
 from .models import FACTORS
+from .reauthentication import method_of
 
 
 @receiver(authenticator_added, dispatch_uid="accounts.factor_added")
@@ -35,8 +36,10 @@ def reauthenticated(
     reauthenticated: bool = False,
     **kwargs: Any,
 ) -> None:
-    if reauthenticated:
-        _confirm(request, user, method=kwargs.get("type", method), mfa=method == "mfa")
+    # A code may have been sent before the user had something better.
+    if reauthenticated and method == method_of(user):
+        name = kwargs.get("type", method)
+        _confirm(request, user, method=name, mfa=method == "mfa", ends_doubt=method == "code")
 
 
 @receiver(password_reset, dispatch_uid="accounts.password_reset")
@@ -46,12 +49,21 @@ def reset(request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> None:
         logout(request)
 
 
-def _confirm(request: HttpRequest, user: AbstractBaseUser, *, method: str, mfa: bool) -> None:
+def _confirm(
+    request: HttpRequest,
+    user: AbstractBaseUser,
+    *,
+    method: str,
+    mfa: bool,
+    ends_doubt: bool = False,
+) -> None:
     session = _session_of(request, user)
     if session is not None:
         # If it has just ended, the next request will tell.
         with suppress(SessionError):
-            sessions.confirm(session, client_of(request), method=method, mfa=mfa)
+            sessions.confirm(
+                session, client_of(request), method=method, mfa=mfa, ends_doubt=ends_doubt
+            )
 
 
 def _session_of(request: HttpRequest, user: AbstractBaseUser) -> Any:

@@ -30,6 +30,9 @@ ACCOUNT_RATE_LIMITS = {
     "mail": "10/h/key",
 }
 
+# By what people confirm who they are. Which of them counts for whom: accounts.reauthentication.
+ACCOUNT_REAUTHENTICATION_METHODS = {"password", "code", "mfa"}
+
 # Second factors. The codes are looked at, and counted, in accounts.second_factor.
 MFA_ADAPTER = "accounts.second_factor.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

@@ -31,6 +31,7 @@ RACES = "tests/races"
 COOKIE = "devices/web/cookie.py"
 COOKIES = "tests/devices/web/test_cookie.py"
 ADAPTERS = "accounts/adapters.py"
+REAUTHENTICATION = "accounts/reauthentication.py"
 WAYS_IN = "tests/test_ways_in.py"
 FACTOR = "accounts/second_factor.py"
 DOORS = "tests/test_every_door.py"
@@ -887,10 +888,26 @@ MUTANTS = [
     Mutant(
         "second factor: the password removes none",
         ADAPTERS,
-        'if method["id"] != "reauthenticate"]',
-        "]",
+        'if METHOD_OF_ID.get(method["id"]) == method_of(user)',
+        "if True",
         DOORS,
         "V7_5_3",
+    ),
+    Mutant(
+        "a code by mail in place of something better",
+        REAUTHENTICATION,
+        'if method_of(user) == "code" else []',
+        "",
+        DOORS,
+        "in_place_of_something_better",
+    ),
+    Mutant(
+        "a code that was mailed before something better was enrolled",
+        "accounts/receivers.py",
+        "if reauthenticated and method == method_of(user):",
+        "if reauthenticated:",
+        DOORS,
+        "sent_before_a_factor",
     ),
     # Staff.
     Mutant(

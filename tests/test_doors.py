@@ -48,13 +48,13 @@ ALIKE = {
 # Of allauth's, whose doors have steps. These begin, go on or end what others let in, or prove something of
 # who is in already.
 NO_DOOR = re.compile(
-    r"/accounts/(logout|inactive|reauthenticate|email|confirm-email(/{})?|sign-in-again|3rdparty"
+    r"/accounts/(logout|inactive|reauthenticate(/code(/confirm)?)?|email|confirm-email(/{})?|sign-in-again|3rdparty"
     r"|password/(change|set|reset|reset/key/done|reset/key/{}-{}|reset/done)|login/code/confirm"
     r"|2fa(/reauthenticate|/totp/\w+|/recovery-codes(/\w+)?"
     r"|/webauthn(/add|/reauthenticate|/keys/{}/\w+)?)?"
     r"|(3rdparty|social)/(login/\w+|connections)|social/signup|(google|github|oidc/{})/login)/"
     rf"|{APP}/(config|account/\w+(/[\w-]+)?|tokens/refresh"
-    r"|auth/(session|reauthenticate|code/confirm|password/\w+|(email|phone)/verify(/resend)?"
+    r"|auth/(session|reauthenticate(/code/(request|confirm|resend))?|code/confirm|password/\w+|(email|phone)/verify(/resend)?"
     r"|provider/redirect|(2fa|webauthn)/reauthenticate))"
 )
 

@@ -1,6 +1,8 @@
 """Every way in, for somebody with a second factor: a password alone opens none, a code opens one, once."""
 
 import json
+import re
+from urllib.parse import quote
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -12,6 +14,7 @@ from django.core import mail
 from django.core.exceptions import PermissionDenied
 from django.test import Client, RequestFactory
 from django.urls import path
+from django.utils import timezone
 
 from accounts.models import User
 from devices.models import DeviceSession, LoginLimit
@@ -290,10 +293,68 @@ def test_V7_5_1_an_address_is_not_changed_without_a_fresh_proof(staff, clock):
     assert EmailAddress.objects.count() == 1
 
 
-def test_who_has_only_another_site_s_word_signs_in_again(staff, clock):
+@pytest.fixture
+def passwordless(staff):
+    """Alice, who signs in by another site only."""
     User.objects.filter(pk=staff.pk).update(password="!")
+    return User.objects.get(pk=staff.pk)
+
+
+def mailed_code():
+    return re.search(r"^[A-Z]{4}-[A-Z]{4}$", mail.outbox[-1].body, re.MULTILINE)[0]
+
+
+def test_who_has_no_password_confirms_by_a_code_by_mail(passwordless, clock):
     browser = Client()
-    browser.force_login(User.objects.get(pk=staff.pk))
+    browser.force_login(passwordless)
+    clock.shift(16 * 60)
+    DeviceSession.objects.update(doubted_at=timezone.now())
+    activate = "/accounts/2fa/totp/activate/"
+    page = browser.get(activate)
+    assert page["Location"] == f"/accounts/reauthenticate/code/?next={quote(activate, safe='')}"
+    asked = browser.post(page["Location"], {"recipient": passwordless.email})
+    answer = browser.post(asked["Location"], {"code": mailed_code()})
+    assert answer["Location"] == activate
+    assert browser.get(activate).status_code == 200
+    assert DeviceSession.objects.get().doubted_at is None
+
+
+def test_a_code_by_mail_proves_nothing_of_who_has_a_password(staff, clock):
+    browser = Client()
+    browser.force_login(staff)
+    clock.shift(16 * 60)
+    for door in ("/accounts/reauthenticate/code/", "/accounts/reauthenticate/code/confirm/"):
+        for answer in (browser.get(door), browser.post(door, {"recipient": staff.email})):
+            assert answer.status_code == 302
+    assert mail.outbox == []
+
+
+def test_a_code_sent_before_a_factor_was_enrolled_proves_nothing_after(passwordless, clock):
+    browser = Client()
+    browser.force_login(passwordless)
+    browser.post("/accounts/reauthenticate/code/", {"recipient": passwordless.email})
+    enrol(passwordless)
+    before = DeviceSession.objects.get().authenticated_at
+    clock.shift(60)
+    browser.post("/accounts/reauthenticate/code/confirm/", {"code": mailed_code()})
+    assert DeviceSession.objects.get().authenticated_at == before
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("who", ["password", "factor"])
+def test_apps_cannot_have_a_code_mailed_in_place_of_something_better(staff, sign_in, clock, who):
+    phone = sign_in(staff)
+    if who == "factor":
+        enrol(staff)
+    mail.outbox.clear()
+    asked = phone.post(f"{HEADLESS}/auth/reauthenticate/code/request", {"email": staff.email})
+    assert asked.status_code == 400 and mail.outbox == []
+
+
+def test_who_has_only_another_site_s_word_signs_in_again(passwordless, clock):
+    EmailAddress.objects.all().delete()
+    browser = Client()
+    browser.force_login(passwordless)
     clock.shift(16 * 60)
     activate = "/accounts/2fa/totp/activate/"
     page = browser.get(activate)
