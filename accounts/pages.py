@@ -1,13 +1,31 @@
-"""Pages of the account that allauth has not."""
+"""Pages of the account that allauth has not, and views of allauth's that ask for more here."""
 
 from typing import Any
 
+from allauth.account import views
+from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
+from allauth.headless.account.views import ChangePasswordView
 from django.contrib.auth import REDIRECT_FIELD_NAME, logout
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.views import RedirectURLMixin, redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.generic import TemplateView
+
+from devices.web.stepup import recently_confirmed
+
+# A new password ends all other sessions, so it asks for the proof that ending them asks for. allauth asks for
+# the current password only, and would keep what was typed in a session while somebody confirms.
+password_change = recently_confirmed(views.password_change)
+password_set = recently_confirmed(views.password_set)
+
+
+class AppPasswordView(ChangePasswordView):
+    """The same for apps."""
+
+    def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        raise_if_reauthentication_required(request, app="allauth.account")
+        return super().handle(request, *args, **kwargs)
 
 
 class SignInAgainView(RedirectURLMixin, LoginRequiredMixin, TemplateView):

@@ -3,7 +3,7 @@
 from rest_framework.exceptions import Throttled
 
 from devices.api.openapi import BEARER, CREDENTIALS, DEVICE, Body, describe, operation
-from devices.api.schema import ACCESS, CREDENTIALS_EXAMPLE, REFRESH, SESSION_ID
+from devices.api.schema import ACCESS, CONFIRMED, CREDENTIALS_EXAMPLE, REFRESH, SESSION_ID
 from devices.api.serializers import SessionStartSerializer
 
 from .serializers import (
@@ -93,7 +93,7 @@ describe(
     post=operation(
         "changePassword",
         "Change your password",
-        "All your other sessions end.",
+        "All your other sessions end, so it asks for a recent proof, as ending them does.",
         takes=Body(
             PasswordChangeSerializer,
             {
@@ -102,7 +102,7 @@ describe(
             },
         ),
         status=204,
-        refuses=BEARER,
+        refuses=CONFIRMED,
         invalid={"current_password": ["This is not your current password."]},
     ),
 )

@@ -4,12 +4,14 @@ from django.conf import settings
 from django.db import transaction
 from rest_framework import status
 from rest_framework.exceptions import Throttled
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from devices.api.authentication import SignedInRequest
 from devices.api.errors import SessionDenied
+from devices.api.permissions import RecentlyConfirmed
 from devices.core import sessions
 from devices.exceptions import SessionError, TooManyAttempts
 from devices.http import newcomer_of
@@ -79,6 +81,9 @@ class LogoutView(APIView):
 
 
 class PasswordView(APIView):
+    # All other sessions end, so it asks for the proof that ending them asks for (ASVS 7.5.1, 7.5.3).
+    permission_classes = (IsAuthenticated, RecentlyConfirmed)
+
     def post(self, request: SignedInRequest) -> Response:
         serializer = PasswordChangeSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)

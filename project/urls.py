@@ -8,7 +8,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView
 
-from accounts.pages import SignInAgainView
+from accounts import pages
 from devices.api.routing import endpoint
 
 from .views import DocsView, HomeView, SchemaOnce
@@ -18,12 +18,17 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 
 schema_view = SpectacularAPIView.as_view(generator_class=SchemaOnce)
 
+app_password = pages.AppPasswordView.as_api_view(client="app")
+
 urlpatterns = [
     path("", HomeView.as_view(), name="home"),
     path("language/", set_language, name="set_language"),
     path("devices/", include("devices.web.urls")),
-    path("accounts/sign-in-again/", SignInAgainView.as_view(), name="account_sign_in_again"),
+    path("accounts/sign-in-again/", pages.SignInAgainView.as_view(), name="account_sign_in_again"),
+    path("accounts/password/change/", pages.password_change, name="account_change_password"),
+    path("accounts/password/set/", pages.password_set, name="account_set_password"),
     path("accounts/", include("allauth.urls")),
+    path("_allauth/app/v1/account/password/change", app_password),
     path("_allauth/", include("allauth.headless.urls")),
     path("admin/", admin.site.urls),
     # Where browsers look by themselves, on the pages of the admin, say.

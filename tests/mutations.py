@@ -1175,6 +1175,30 @@ MUTANTS = [
         "tests/test_login_under_way.py",
         "enrolled",
     ),
+    Mutant(
+        "a recent proof before the API changes a password",
+        "accounts/views.py",
+        "permission_classes = (IsAuthenticated, RecentlyConfirmed)",
+        "permission_classes = (IsAuthenticated,)",
+        "tests/test_matrix.py",
+        "V7_5_1 and change and password",
+    ),
+    Mutant(
+        "a recent proof before a page changes a password",
+        "accounts/pages.py",
+        "password_change = recently_confirmed(views.password_change)",
+        "password_change = views.password_change",
+        "tests/test_matrix.py",
+        "V7_5_1 and change and password",
+    ),
+    Mutant(
+        "a recent proof before an app changes a password",
+        "accounts/pages.py",
+        '        raise_if_reauthentication_required(request, app="allauth.account")\n',
+        "",
+        "tests/test_matrix.py",
+        "V7_5_1 and change and password",
+    ),
 ]
 
 

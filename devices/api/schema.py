@@ -211,6 +211,8 @@ WHICH = OpenApiParameter(
 )
 PAGE = {"page_size": ["Give a number from 1 to 100, once."]}
 STEP_UP = timedelta(minutes=15)
+# What refuses a step that needs a recent proof.
+CONFIRMED = (*BEARER, StepUpRequired(STEP_UP))
 UNKNOWN = (*BEARER, NotFound())
 
 describe(
@@ -273,7 +275,7 @@ describe(
         "Sign out everywhere",
         "Ends all your sessions, or all but the current one.",
         gives=Body(RevokedSerializer, {"revoked": 2}),
-        refuses=(*BEARER, StepUpRequired(STEP_UP)),
+        refuses=CONFIRMED,
         invalid={"keep_current": ["Give true or false, once."]},
         parameters=[
             OpenApiParameter(
