@@ -5,11 +5,11 @@ import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import models
+from django.db import models, router
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -80,7 +80,22 @@ def auth_stamp(password: str) -> str:
     return hashlib.sha256(password.encode()).hexdigest()[:32]
 
 
-class DeviceSessionQuerySet(models.QuerySet["DeviceSession"]):
+_Model = TypeVar("_Model", bound=models.Model)
+
+
+class PrimaryQuerySet(models.QuerySet[_Model]):
+    """Reads where it writes: a replica may not know yet what has begun or ended."""
+
+    # Django's own, of which its stubs do not know.
+    _db: str | None
+    _hints: dict[str, Any]
+
+    @property
+    def db(self) -> str:
+        return self._db or router.db_for_write(self.model, **self._hints)
+
+
+class DeviceSessionQuerySet(PrimaryQuerySet["DeviceSession"]):
     def active(self, now: datetime | None = None) -> Self:
         return self.filter(revoked_at__isnull=True, expires_at__gt=now or timezone.now())
 
@@ -182,6 +197,7 @@ class DeviceSession(models.Model):
     objects = DeviceSessionQuerySet.as_manager()
 
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("device session")
         verbose_name_plural = _("device sessions")
         permissions = [("revoke_devicesession", _("Can revoke device sessions"))]
@@ -297,7 +313,10 @@ class Activity(models.Model):
     # Whether an address or the like stands in it that has to be shortened one day.
     is_precise = models.BooleanField(default=True, editable=False)
 
+    objects = PrimaryQuerySet["Activity"].as_manager()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("activity")
         verbose_name_plural = _("activities")
         indexes = [
@@ -327,7 +346,10 @@ class LoginLimit(models.Model):
     consecutive = models.PositiveIntegerField(default=0)
     before_success = models.PositiveIntegerField(default=0)
 
+    objects = PrimaryQuerySet["LoginLimit"].as_manager()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("login limit")
         verbose_name_plural = _("login limits")
 
@@ -344,7 +366,10 @@ class Tally(models.Model):
     shard = models.PositiveSmallIntegerField()
     count = models.PositiveIntegerField(default=0)
 
+    objects = PrimaryQuerySet["Tally"].as_manager()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("tally")
         verbose_name_plural = _("tallies")
         constraints = [
@@ -364,7 +389,10 @@ class Figures(models.Model):
     begun_at = models.DateTimeField(null=True, blank=True)
     took = models.FloatField(default=0)
 
+    objects = PrimaryQuerySet["Figures"].as_manager()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("figures")
         verbose_name_plural = _("figures")
 
@@ -385,7 +413,10 @@ class LoginPast(models.Model):
     # The last login that was learned from.
     seen_at = models.DateTimeField(db_index=True)
 
+    objects = PrimaryQuerySet["LoginPast"].as_manager()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("past of logins")
         verbose_name_plural = _("pasts of logins")
 
@@ -432,7 +463,10 @@ class Notice(models.Model):
     done_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=16, choices=NoticeOutcome, blank=True)
 
+    objects = PrimaryQuerySet["Notice"].as_manager()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("notice")
         verbose_name_plural = _("notices")
         indexes = [
@@ -455,7 +489,10 @@ class NoticePreferences(models.Model):
     new_device = models.BooleanField(_("a new device"), default=True)
     suspicious_login = models.BooleanField(_("a sign-in that is somewhat strange"), default=True)
 
+    objects = PrimaryQuerySet["NoticePreferences"].as_manager()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("preferences of notices")
         verbose_name_plural = _("preferences of notices")
 

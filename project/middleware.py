@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Callable
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from devices.core.database import is_outage
 
 logger = logging.getLogger("project")
 
@@ -19,7 +20,7 @@ class DatabaseAway:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, OperationalError | InterfaceError):
+        if not is_outage(exception):
             return None
         logger.error("The database does not answer: %s", exception)
         if request.path.startswith("/api/"):

@@ -540,7 +540,7 @@ MUTANTS = [
     Mutant(
         "signals after commit",
         "devices/core/log/telling.py",
-        "transaction.on_commit(lambda: signal.send_robust(sender=DeviceSession, **arguments))",
+        "database.on_commit(lambda: signal.send_robust(sender=DeviceSession, **arguments))",
         "signal.send_robust(sender=DeviceSession, **arguments)",
         LINEAGE,
         "A14",
@@ -642,6 +642,31 @@ MUTANTS = [
         "        pass",
         MACHINE,
         "",
+    ),
+    Mutant(
+        "reading where it is written",
+        "devices/models.py",
+        "        return self._db or router.db_for_write(self.model, **self._hints)",
+        "        return super().db",
+        "tests/platforms/test_databases.py",
+        "replica",
+    ),
+    Mutant(
+        "transactions on the database of the sessions",
+        "devices/core/database.py",
+        "    return transaction.atomic(using=alias())",
+        "    return transaction.atomic()",
+        "tests/platforms/test_databases.py",
+        "alias",
+    ),
+    Mutant(
+        "the statement's hash in its name",
+        "devices/core/life/statements.py",
+        """        name = f"{name}_{hashlib.sha256(sql.encode()).hexdigest()[:16]}"
+""",
+        "",
+        "tests/devices/core/life/test_lookup.py",
+        "another_release",
     ),
     Mutant(
         "the way that triggers make for a migration",

@@ -85,6 +85,18 @@ def test_sql_by_hand_is_in_few_places():
     assert by_hand == {f"devices/core/{name}.py" for name in core}
 
 
+def test_transactions_are_begun_where_sessions_are_written():
+    for path, tree in sources():
+        begins = {
+            method
+            for target, method in calls(tree)
+            if target == "transaction" and method in {"atomic", "on_commit"}
+        }
+        assert not begins or path == "devices/core/database.py" or path.startswith("accounts/"), (
+            path
+        )
+
+
 def test_what_a_request_says_of_its_sender_is_read_in_one_place():
     read = set()
     for path, tree in sources():

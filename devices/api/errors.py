@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext_lazy as _
 from rest_framework import status, views
 from rest_framework.exceptions import APIException, PermissionDenied, Throttled
@@ -13,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.exceptions import InvalidToken
 
+from devices.core import database
 from devices.core.log import audit
 from devices.core.log.audit import Event
 from devices.exceptions import SessionError, TokenNotValid, TooManyAttempts
@@ -62,7 +62,7 @@ class Unavailable(APIException):
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's handler, with a `code` in every answer that is not about fields."""
-    if isinstance(exc, OperationalError | InterfaceError):
+    if database.is_outage(exc):
         logger.error("The database does not answer: %s", exc)
         exc = Unavailable()
     if isinstance(exc, RequestDataTooBig):

@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage
 
 from . import (
     authentication,
+    database,
     liveness,
     mail,
     numbers,
@@ -21,6 +22,7 @@ from . import (
 )
 
 SUBJECTS = (
+    database,
     authentication,
     tokens,
     numbers,

@@ -14,9 +14,10 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
-from django.db.models import Model, Q, QuerySet
+from django.db import router
+from django.db.models import Q, QuerySet
 
+from devices.core import database
 from devices.models import DeviceSession
 
 from . import sessions
@@ -35,7 +36,7 @@ def erase(user: AbstractBaseUser) -> Counter[str]:
 
     The same as `user.delete()`, and cookie sessions besides: to find those all of them have to be read.
     """
-    with transaction.atomic():
+    with database.atomic():
         sessions.account_leaves(user)
         erased = account_leaves(user)
         erased["cookie sessions"] = _end_cookie_sessions(user)
@@ -74,7 +75,7 @@ def _clear_admin_log(user: AbstractBaseUser) -> int:
     """Django notes there how each object called itself at the time; a user by their login, as a rule."""
     if not apps.is_installed("django.contrib.admin"):
         return 0
-    entries: QuerySet = _model("admin.LogEntry")._default_manager.all()
+    entries = _rows("admin.LogEntry")
     kind = ContentType.objects.get_for_model(user, for_concrete_model=False)
     named = Q(content_type=kind, object_id=str(user.pk))
     for name in _names(user):
@@ -89,7 +90,7 @@ def _end_cookie_sessions(user: AbstractBaseUser) -> int:
     """Those in the database that somebody is signed in to as this user, or on the way to it."""
     if not apps.is_installed("django.contrib.sessions"):
         return 0
-    stored: QuerySet = _model("sessions.Session")._default_manager.all()
+    stored = _rows("sessions.Session")
     names = _names(user)
     theirs = []
     for row in stored.order_by("pk").iterator(chunk_size=STRETCH):
@@ -102,5 +103,8 @@ def _end_cookie_sessions(user: AbstractBaseUser) -> int:
     return ended
 
 
-def _model(label: str) -> type[Model]:
-    return apps.get_model(label)
+def _rows(label: str) -> QuerySet:
+    """All rows of a model, where they are written: a replica may not have them yet."""
+    model = apps.get_model(label)
+    rows: QuerySet = model._default_manager.using(router.db_for_write(model))
+    return rows

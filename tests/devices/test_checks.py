@@ -175,3 +175,16 @@ def test_transactions_around_every_request_leave_nothing_to_remember(monkeypatch
     monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
     with override_settings(DEVICES=project.DEVICES | {"LIVENESS": "cached", "BUS": REDIS}):
         assert "W023" in ids()
+
+
+def test_an_old_sqlite_is_refused(monkeypatch):
+    if connections["default"].vendor != "sqlite":
+        pytest.skip("NO SQLITE: the suite runs on another database")
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 34, 1))
+    assert ids() == {"E072"}
+
+
+@pytest.mark.parametrize("vendor", ["mysql", "oracle", "microsoft"])
+def test_a_database_that_was_never_run_on_is_refused(monkeypatch, vendor):
+    monkeypatch.setattr(type(connections["default"]), "vendor", vendor)
+    assert "E071" in ids()

@@ -1,11 +1,12 @@
 """When something goes wrong on our side: told in short, in JSON under /api/, and never open."""
 
 import pytest
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.db.backends.utils import CursorWrapper
 from django.test import Client
 
 from devices.core.life import liveness
+from devices.models import DeviceSession
 from tests.client import PASSWORD, refusal
 from tests.contract import PROTECTED
 from tests.test_bad_input import BODIES
@@ -22,6 +23,16 @@ def broken(monkeypatch):
         monkeypatch.setattr(liveness, "load", load)
 
     return broken
+
+
+@pytest.fixture
+def browser_of():
+    def browser_of(user):
+        browser = Client()
+        browser.force_login(user)
+        return browser
+
+    return browser_of
 
 
 @pytest.mark.parametrize(("method", "path", "body"), PROTECTED)
@@ -56,6 +67,24 @@ def test_R03_without_a_database_nobody_gets_in(alice, sign_in, monkeypatch, erro
     for answer in answers:
         assert refusal(answer) == (503, "unavailable")
         assert "10.0.0.7" not in answer.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", ["/api/sessions", "/devices/"])
+def test_a_wrong_statement_is_a_fault_and_no_outage(alice, sign_in, browser_of, caplog, path):
+    phone, browser = sign_in(alice), browser_of(alice)
+    for client in (phone, browser):
+        client.raise_request_exception = False
+    table = DeviceSession._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME COLUMN last_active TO last_seen")
+    try:
+        answer = (phone if path.startswith("/api") else browser).get(path)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {table} RENAME COLUMN last_seen TO last_active")
+    assert answer.status_code == 500
+    assert any(record.exc_info for record in caplog.records)
 
 
 def test_16_5_1_pages_are_told_in_html(db, monkeypatch):

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from devices.conf import conf
+from devices.core import database
 from devices.models import Activity, DeviceSession
 
 # Deleted by the way at every so manieth login, so that a site without a scheduler does not grow for ever.
@@ -69,7 +69,7 @@ def purge_some(begun: uuid.UUID) -> None:
     if others:
         return
     way = _ended(timezone.now() - conf.RETENTION_DAYS)[turn % 2]
-    with transaction.atomic():
+    with database.atomic():
         DeviceSession.objects.filter(pk__in=_due(way).values("pk")[:PER_LOGINS]).delete()
 
 
@@ -136,7 +136,7 @@ def _due(way: Pass) -> QuerySet:
 
 def _delete(way: Pass, limit: int) -> list[datetime]:
     """Delete the first so many due rows; where each of them stood in the index."""
-    with transaction.atomic():
+    with database.atomic():
         batch = list(_due(way).values_list("pk", way.column)[:limit])
         rows = way.rows.model._default_manager.filter(pk__in=[pk for pk, _ in batch])
         rows.delete()

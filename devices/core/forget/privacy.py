@@ -8,11 +8,11 @@ rows alone: what is done is never looked at again.
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 from devices.conf import conf
+from devices.core import database
 from devices.lookups import Shortened
 from devices.models import Activity, DeviceSession
 
@@ -56,7 +56,7 @@ def _age_sessions(before: datetime, ahead: datetime | None, limit: int) -> list[
     # Nobody will be seen in it again.
     has_ended = Q(revoked_at__isnull=False) | Q(expires_at__lte=now)
     is_old, is_unused = Q(created_at__lt=before), Q(last_active__lt=before)
-    with transaction.atomic():
+    with database.atomic():
         locked = due.order_by("precise_since").select_for_update(skip_locked=True)
         batch = list(locked.values_list("pk", "precise_since")[:limit])
         DeviceSession.objects.filter(pk__in=[pk for pk, _ in batch]).update(
@@ -82,7 +82,7 @@ def _age_activities(before: datetime, ahead: datetime | None, limit: int) -> lis
     due = Activity.objects.filter(is_precise=True, at__lt=before)
     if ahead is not None:
         due = due.filter(at__gte=ahead)
-    with transaction.atomic():
+    with database.atomic():
         batch = list(due.order_by("at").select_for_update(skip_locked=True)[:limit])
         Activity.objects.filter(pk__in=[line.pk for line in batch]).update(
             ip_address=Shortened(F("ip_address")), is_precise=False

@@ -13,10 +13,8 @@ from contextlib import closing
 from functools import cache
 from typing import Any, Protocol
 
-from django.db import connections, router, transaction
-
 from devices.conf import conf
-from devices.models import DeviceSession
+from devices.core import database
 
 from .memory import memory
 
@@ -44,7 +42,7 @@ class PostgresLine:
     def __init__(self) -> None:
         import psycopg
 
-        parameters = connections[_database()].get_connection_params()
+        parameters = database.connection().get_connection_params()
         for own in ("cursor_factory", "prepare_threshold", "pool"):
             parameters.pop(own, None)
         limits = {"connect_timeout": 2, "tcp_user_timeout": 2000}
@@ -163,14 +161,14 @@ def publish(user_ids: Iterable[Any]) -> None:
     if url is None or not names:
         return
     # Here at once, so that whoever did it finds it done.
-    transaction.on_commit(lambda: _forget(names))
+    database.on_commit(lambda: _forget(names))
     if url == "postgres":
-        with connections[_database()].cursor() as cursor:
+        with database.connection().cursor() as cursor:
             cursor.execute(
                 "SELECT pg_notify(%s, name) FROM unnest(%s::text[]) AS name", [CHANNEL, names]
             )
     else:
-        transaction.on_commit(lambda: _publish_to_redis(url, names))
+        database.on_commit(lambda: _publish_to_redis(url, names))
 
 
 def error() -> str:
@@ -200,10 +198,6 @@ def _open() -> Line:
     if url is None:
         raise ConnectionError("There is no bus.")
     return PostgresLine() if url == "postgres" else RedisLine(url)
-
-
-def _database() -> str:
-    return router.db_for_write(DeviceSession)
 
 
 @cache

@@ -8,10 +8,11 @@ from typing import Any, cast
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import connections, models, router
+from django.db import connections, models
 from django.db.models.base import ModelState
 from django.utils.functional import SimpleLazyObject
 
+from devices.core import database
 from devices.models import DeviceSession
 
 from .statements import Statement
@@ -165,7 +166,7 @@ def find(session_id: Any, user_id: Any) -> DeviceSession | None:
 
     None, too, for a user whom a manager of the user model hides. To ask such a manager is another query.
     """
-    using = router.db_for_write(DeviceSession)
+    using = database.alias()
     found: DeviceSession | None = _lookup(using).find(session_id, user_id)
     if found is None:
         return None

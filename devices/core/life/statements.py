@@ -1,5 +1,6 @@
 """A SELECT that is asked on every request: PostgreSQL plans it once per connection instead of each time."""
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +16,8 @@ class Statement:
     """One row for parameters that are given as `%s`, in their order."""
 
     def __init__(self, name: str, sql: str) -> None:
+        # A pooler may hand out a backend on which another release has prepared a statement of this name.
+        name = f"{name}_{hashlib.sha256(sql.encode()).hexdigest()[:16]}"
         self._sql, self._name = sql, name
         count = sql.count("%s")
         self._prepare = f"PREPARE {name} AS {sql % tuple(f'${n}' for n in range(1, count + 1))}"

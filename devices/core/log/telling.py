@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.dispatch import Signal
 
+from devices.core import database
 from devices.core.caller.client import Client
 from devices.models import DeviceSession
 
@@ -13,7 +13,7 @@ from .audit import Event
 
 
 def log(event: Event, session: DeviceSession, client: Client | None, **details: str) -> None:
-    transaction.on_commit(
+    database.on_commit(
         lambda: audit.log(
             event, user_id=session.user_id, session_id=session.pk, client=client, **details
         )
@@ -21,4 +21,4 @@ def log(event: Event, session: DeviceSession, client: Client | None, **details: 
 
 
 def announce(signal: Signal, **arguments: Any) -> None:
-    transaction.on_commit(lambda: signal.send_robust(sender=DeviceSession, **arguments))
+    database.on_commit(lambda: signal.send_robust(sender=DeviceSession, **arguments))

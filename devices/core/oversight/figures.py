@@ -13,12 +13,13 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import OperationalError, transaction
+from django.db import OperationalError
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from devices.conf import conf
+from devices.core import database
 from devices.core.log import tally
 from devices.core.log.audit import Event
 from devices.models import DeviceSession, Figures
@@ -76,7 +77,7 @@ def count(*, limit: timedelta | None = None) -> Figures:
     now, started = timezone.now(), time.monotonic()
     row = Figures.objects.filter(pk=ROW)
     try:
-        with transaction.atomic(), patience.within(limit) as ask:
+        with database.atomic(), patience.within(limit) as ask:
             data = _figures(now, ask)
     except OperationalError as error:
         if not patience.is_over(error):

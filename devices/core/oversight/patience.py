@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from django.db import OperationalError, connection
+from django.db import OperationalError
+
+from devices.core.database import connection
 
 # PostgreSQL's code for a statement that ran into `statement_timeout`.
 QUERY_CANCELED = "57014"
@@ -17,7 +19,7 @@ Ask = Callable[[Callable[[], Any]], Any]
 @contextmanager
 def within(patience: timedelta | None) -> Iterator[Ask]:
     """Within a transaction: `ask(question)` puts questions to the database as long as time is left."""
-    if patience is None or connection.vendor != "postgresql":
+    if patience is None or connection().vendor != "postgresql":
         yield lambda question: question()
         return
     deadline = time.monotonic() + patience.total_seconds()
@@ -26,7 +28,7 @@ def within(patience: timedelta | None) -> Iterator[Ask]:
         _limit(f"{max(1, 1000 * (deadline - time.monotonic())):.0f}")
         return question()
 
-    with connection.cursor() as cursor:
+    with connection().cursor() as cursor:
         cursor.execute("SHOW statement_timeout")
         [before] = cursor.fetchone()
     yield ask
@@ -40,5 +42,5 @@ def is_over(error: OperationalError) -> bool:
 
 
 def _limit(time: str) -> None:
-    with connection.cursor() as cursor:
+    with connection().cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [time])

@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
 from django.db.models import Case, F, IntegerField, PositiveIntegerField, Q, Subquery, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Greatest
@@ -24,6 +23,7 @@ from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from devices.conf import conf
+from devices.core import database
 from devices.core.caller.client import Client
 from devices.core.caller.device_key import proven_keys
 from devices.exceptions import TooManyAttempts
@@ -116,7 +116,7 @@ def forget(limit: int) -> int:
     now = timezone.now()
     over = LoginLimit.objects.filter(window_ends__lt=now - LONGEST_WINDOW)
     idle = over.filter(Q(consecutive=0) | Q(window_ends__lt=now - conf.RETENTION_DAYS))
-    with transaction.atomic():
+    with database.atomic():
         # Not one that is in use just now.
         free = idle.order_by("window_ends").select_for_update(skip_locked=True)
         keys = list(free.values_list("pk", flat=True)[:limit])

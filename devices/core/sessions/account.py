@@ -2,8 +2,8 @@
 
 from django.contrib.auth import hashers
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
 
+from devices.core import database
 from devices.core.life import liveness
 from devices.core.log import activity
 from devices.exceptions import AccountNotActive
@@ -18,7 +18,7 @@ def change_password(user: AbstractBaseUser, password: str, *, keep: DeviceSessio
 
     Raises AccountNotActive if the account was deactivated or got another password meanwhile.
     """
-    with transaction.atomic():
+    with database.atomic():
         account = lock(user)
         if not is_same(account, user):
             raise AccountNotActive
@@ -36,7 +36,7 @@ def check_password(user: AbstractBaseUser, password: str | None) -> bool:
     """
 
     def rehash(password: str) -> None:
-        with transaction.atomic():
+        with database.atomic():
             account = lock(user)
             if account is None or account.password != user.password:
                 # Hashed anew by a login beside this one, or changed.
@@ -58,7 +58,7 @@ def account_changed(user: AbstractBaseUser, *, keep: DeviceSession | None = None
     The one to keep, if it is the user's own, goes on under the new password.
     """
     sessions = DeviceSession.objects.filter(user_id=user.pk)
-    with transaction.atomic():
+    with database.atomic():
         lock(user)
         if user.is_active:
             stamp = auth_stamp(user.password)

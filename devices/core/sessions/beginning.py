@@ -6,12 +6,12 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
 from django.db.models import Case, Q, Value, When
 from django.utils import timezone
 
 from devices import signals
 from devices.conf import conf
+from devices.core import database
 from devices.core.caller import geo
 from devices.core.caller.client import Client, label
 from devices.core.caller.device_key import likeness, proven_key
@@ -54,7 +54,7 @@ def start(
     """
     device = label(client, conf.LABEL_RULES)
     place = geo.locate(client.ip_address)
-    with transaction.atomic():
+    with database.atomic():
         account = _lock_with_past(user)
         if not is_same(account, user):
             raise AccountNotActive
@@ -118,7 +118,7 @@ def start(
         activity.record_all([*ended, started, *strange, *end])
         if not (ended or is_news):
             # A login that had more to write has done enough.
-            transaction.on_commit(partial(cleanup.purge_some, session.pk), robust=True)
+            database.on_commit(partial(cleanup.purge_some, session.pk), robust=True)
     if revocation:
         raise LoginTooStrange
     return session

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
 from django.utils import timezone
 
 from devices import signals
+from devices.core import database
 from devices.core.life import liveness
 from devices.core.life.tokens import Claims
 from devices.core.log import activity
@@ -31,7 +31,7 @@ def revoke(
 ) -> bool:
     """End a session at once and for good. False if it had been revoked before: the first reason stays."""
     revocation = end_values(reason, by)
-    with transaction.atomic():
+    with database.atomic():
         if not unrevoked(session).update(**revocation):
             return False
         activity.record_all(note_end([session], revocation, note))
@@ -53,7 +53,7 @@ def revoke_batch(
     found = DeviceSession.objects.filter(
         pk__in=[session.pk for session in batch], revoked_at__isnull=True
     )
-    with transaction.atomic():
+    with database.atomic():
         rows = list(found.select_related("user").select_for_update(skip_locked=True, of=("self",)))
         DeviceSession.objects.filter(
             pk__in=[session.pk for session in rows], revoked_at__isnull=True
@@ -91,7 +91,7 @@ def revoke_all(
 
     With `idle_since` only those that were not active from then on.
     """
-    with transaction.atomic():
+    with database.atomic():
         account = lock(user)
         if account is None:
             return 0

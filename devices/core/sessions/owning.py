@@ -4,9 +4,9 @@ import uuid
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
 from django.utils import timezone
 
+from devices.core import database
 from devices.core.caller.client import Client
 from devices.core.life import liveness
 from devices.core.log import activity
@@ -42,7 +42,7 @@ def confirm(
         proved["mfa_at"] = now
     if mfa or ends_doubt:
         proved["doubted_at"] = None
-    with transaction.atomic():
+    with database.atomic():
         if not unrevoked(session).update(**proved):
             raise SessionRevoked
         liveness.forget([session.user_id])
@@ -53,7 +53,7 @@ def confirm(
 
 def rename(session: DeviceSession, name: str) -> None:
     """Give a session a name of at most 64 characters. Raises SessionRevoked if it has ended."""
-    with transaction.atomic():
+    with database.atomic():
         if not unrevoked(session).update(name=name):
             raise SessionRevoked
         activity.record(session, "session.renamed", {"from": session.name, "to": name})
@@ -79,7 +79,7 @@ def review(session_id: uuid.UUID, *, is_mine: bool) -> DeviceSession:
     The caller knows that the owner speaks: by the link in the mail, or by another session of theirs that
     owes no proof (`core.stepup`). Never by the session that is asked about.
     """
-    with transaction.atomic():
+    with database.atomic():
         session = DeviceSession.objects.select_related("user").filter(pk=session_id).first()
         if session is None or lock(session.user) is None:
             raise ReviewLinkSpent

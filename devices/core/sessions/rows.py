@@ -5,9 +5,9 @@ from typing import Any, TypeGuard, cast
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import connections, router
 from django.db.models.sql import UpdateQuery
 
+from devices.core import database
 from devices.models import DeviceSession, DeviceSessionQuerySet
 
 
@@ -36,7 +36,7 @@ def update_returning(rows: DeviceSessionQuerySet, **values: Any) -> list[DeviceS
     """UPDATE … RETURNING, for which Django has no words: those that were changed, as they are now."""
     query = cast(UpdateQuery, rows.query.chain(UpdateQuery))
     query.add_update_values(values)
-    connection = connections[router.db_for_write(DeviceSession)]
+    connection = database.connection()
     compiler = query.get_compiler(connection=connection)
     sql, parameters = compiler.as_sql()
     table, fields = DeviceSession._meta.db_table, DeviceSession._meta.concrete_fields

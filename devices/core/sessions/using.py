@@ -5,13 +5,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from devices import signals
 from devices.conf import conf
+from devices.core import database
 from devices.core.caller.client import Client
 from devices.core.life import liveness, tokens
 from devices.core.life.tokens import Claims
@@ -157,7 +157,7 @@ def logout_by_refresh_token(claims: Claims, client: Client) -> None:
 
 
 def _end_as_reused(session: DeviceSession, claims: Claims, client: Client, now: datetime) -> None:
-    with transaction.atomic():
+    with database.atomic():
         if revoke(session, reason=RevokeReason.REUSE):
             data = {"generation": claims.generation, "current": session.generation}
             activity.record(session, "refresh.reused", data, ip_address=client.ip_address)
@@ -205,7 +205,7 @@ def _doubt(session: DeviceSession, use: Use, client: Client, now: datetime) -> N
     values = suspicion.values_of(session, use, now)
     is_over = use.judged.level == RiskLevel.CRITICAL
     revocation = end_values(RevokeReason.RISK, None) if is_over else {}
-    with transaction.atomic():
+    with database.atomic():
         unchanged = Q(unusual_uses=session.unusual_uses)
         if not unrevoked(session).filter(unchanged).update(**values, **revocation):
             return
@@ -244,7 +244,7 @@ def _advance(session: DeviceSession, client: Client, now: datetime) -> bool:
             return False
         assign([session], moved)
         return True
-    with transaction.atomic():
+    with database.atomic():
         if not unmoved.update(**moved, **revocation):
             return False
         assign([session], moved)

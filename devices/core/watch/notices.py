@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
 from django.db.models import Subquery, TextField, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -18,6 +17,7 @@ from django.utils.translation import get_language
 from huey import crontab
 
 from devices.conf import conf
+from devices.core import database
 from devices.models import Notice, NoticeKind, NoticeOutcome, NoticePreferences, RiskLevel
 
 from . import background, notifications
@@ -62,7 +62,7 @@ def write(
         due_at=now,
     )
     notice.save(force_insert=True)
-    transaction.on_commit(lambda: background.ring(deliver, str(notice.pk)), robust=True)
+    database.on_commit(lambda: background.ring(deliver, str(notice.pk)), robust=True)
     return notice
 
 
@@ -146,7 +146,7 @@ def prefer(user: AbstractBaseUser, **wanted: bool) -> dict[str, bool]:
     """Note which mails the user wants; what is not named stays as it is. Switching off is told by mail."""
     if not wanted:
         return preferences_of(user)
-    with transaction.atomic():
+    with database.atomic():
         if switched_off(user, **wanted):
             data = {"at": timezone.now().isoformat(timespec="seconds")}
             write(user.pk, NoticeKind.NOTICES_OFF, data)

@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error
+from django.db import Error, router
 from django.db.models import ProtectedError, RestrictedError
 
 from devices.core import erasure
@@ -40,7 +40,8 @@ class Command(BaseCommand):
 
     @staticmethod
     def _find(login: str) -> AbstractBaseUser:
-        manager: Any = get_user_model()._default_manager
+        model = get_user_model()
+        manager: Any = model._default_manager.db_manager(router.db_for_write(model))
         try:
             user: AbstractBaseUser = manager.get_by_natural_key(login)
         except ObjectDoesNotExist as error:

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error
+from django.db import Error, router
 from django.db.models import Count
 from django.utils import timezone
 from tqdm import tqdm
@@ -94,7 +94,8 @@ class Command(BaseCommand):
 
     @staticmethod
     def _key(login: str) -> Any:
-        manager: Any = get_user_model()._default_manager
+        model = get_user_model()
+        manager: Any = model._default_manager.db_manager(router.db_for_write(model))
         try:
             return manager.get_by_natural_key(login).pk
         except ObjectDoesNotExist as error:

@@ -225,6 +225,16 @@ class TestPrepared:
         with django_assert_num_queries(1):
             assert lookup.find(session.pk, session.user_id) == session
 
+    def test_another_release_on_the_same_backend_has_a_name_of_its_own(
+        self, session, django_assert_num_queries
+    ):
+        # A pooler hands out the backend on which the release before prepared its own.
+        Lookup(DeviceSession, "default", ["city"]).find(session.pk, session.user_id)
+        with django_assert_num_queries(2) as queries:
+            found = Lookup(DeviceSession, "default").find(session.pk, session.user_id)
+        assert queries[0]["sql"].startswith("PREPARE")
+        assert found == session
+
     def test_a_number_beyond_the_column_is_nobody(self, session):
         assert lookup.find(session.pk, "9" * 30) is None
 

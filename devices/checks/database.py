@@ -1,0 +1,43 @@
+"""The database: one that can do what sessions need, and the same for users and their sessions."""
+
+import sqlite3
+from collections.abc import Iterator
+
+from django.contrib.auth import get_user_model
+from django.core.checks import CheckMessage, Error
+from django.db import connections, router
+
+from devices.models import DeviceSession
+
+# Where `UPDATE … RETURNING` came.
+OLDEST_SQLITE = (3, 35)
+# What each lacks that sessions rest on.
+UNSUPPORTED = {
+    "mysql": "it has no UPDATE … RETURNING, no FOR NO KEY UPDATE and no partial indexes",
+    "oracle": "it was never run on it",
+}
+
+
+def check() -> Iterator[CheckMessage]:
+    alias, user = router.db_for_write(DeviceSession), get_user_model()
+    connection = connections[alias]
+    if router.db_for_write(user) != alias:
+        yield Error(
+            f"Sessions are written to the database '{alias}', and users to "
+            f"'{router.db_for_write(user)}'.",
+            hint="Have DATABASE_ROUTERS send both to one: each session refers to its user.",
+            id="devices.E070",
+        )
+    if connection.vendor not in ("postgresql", "sqlite"):
+        why = UNSUPPORTED.get(connection.vendor, UNSUPPORTED["oracle"])
+        yield Error(
+            f"Sessions cannot be kept in a database of the kind {connection.display_name}: {why}.",
+            hint="Use PostgreSQL or SQLite; see docs/platforms.md.",
+            id="devices.E071",
+        )
+    if connection.vendor == "sqlite" and sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        yield Error(
+            f"SQLite {sqlite3.sqlite_version} is too old: it has no UPDATE … RETURNING.",
+            hint="Use SQLite 3.35 or newer, or PostgreSQL.",
+            id="devices.E072",
+        )

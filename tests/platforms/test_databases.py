@@ -1,0 +1,128 @@
+"""Several databases: ours under another alias than `default`, and a replica that is behind."""
+
+EVERYTHING = """
+    alice = User.objects.db_manager({db!r}).create_user("alice", "alice@example.org", PASSWORD)
+    here, phone, tablet = sign_in(), sign_in(), sign_in()
+    one, other = phone["session_id"], tablet["session_id"]
+    token = here["access"]
+
+    def expect(status, *request, **more):
+        answer = ask(*request, **more)
+        assert answer.status_code == status, (request, answer.status_code, answer.content)
+        return answer
+
+    assert len(expect(200, "GET", "/api/sessions", token).json()) == 3
+    expect(200, "GET", f"/api/sessions/{{one}}", token)
+    expect(200, "PATCH", f"/api/sessions/{{one}}", token, {{"name": "Phone"}})
+    expect(200, "GET", f"/api/sessions/{{one}}/activity", token)
+    expect(200, "GET", "/api/sessions/history", token)
+    expect(200, "GET", "/api/sessions/history?format=csv", token).getvalue()
+    expect(200, "GET", "/api/me/notifications", token)
+    expect(200, "PATCH", "/api/me/notifications", token, {{"new_device": False}})
+    expect(200, "POST", "/api/sessions/current/confirm", token, {{"password": PASSWORD}})
+    expect(204, "DELETE", f"/api/sessions/{{one}}", token)
+    expect(401, "GET", "/api/sessions", phone["access"])
+    expect(200, "POST", "/api/token/refresh", data={{"refresh": here["refresh"]}})
+    expect(200, "POST", "/api/token/verify", data={{"token": token}})
+    assert expect(200, "POST", "/api/sessions/revoke-all", token).json() == {{"revoked": 1}}
+    expect(200, "POST", "/api/token/blacklist", data={{"refresh": here["refresh"]}})
+    expect(401, "GET", "/api/sessions", token)
+
+    sign_in(), sign_in()
+    browser = Client()
+    browser.force_login(alice, "devices.backends.LimitedModelBackend")
+    assert browser.get("/devices/").status_code == 200
+
+    from io import StringIO
+    def command(*given, **options):
+        out = StringIO()
+        call_command(*given, stdout=out, **options)
+        return out.getvalue()
+    told = command("revoke_sessions", user="alice", country="unknown", dry_run=True, reason="x")
+    assert "3 sessions" in told, told
+    told = command("revoke_sessions", all=True, reason="Leak", yes=True)
+    assert told == "Revoked: 3 sessions of 1 person.\\n", told
+    command("cleanup_sessions")
+    command("count_sessions")
+    command("devices_worker", once=True)
+
+    # A change of the password, an account that is deactivated, and one that goes.
+    token = sign_in()["access"]
+    alice.set_password("another horse battery 9")
+    alice.save()
+    expect(401, "GET", "/api/sessions", token)
+    alice.set_password(PASSWORD)
+    alice.save()
+    token = sign_in()["access"]
+    alice.is_active = False
+    alice.save()
+    expect(401, "GET", "/api/sessions", token)
+    from devices.core import erasure
+    erasure.erase(alice)
+    from devices.models import DeviceSession
+    assert not DeviceSession.objects.exists()
+"""
+
+
+def test_everything_works_under_an_alias_of_its_own(make_project):
+    project = make_project("default", "people")
+    project.write(
+        "routers.py",
+        """
+        class Everything:
+            def db_for_read(self, model, **hints):
+                return "people"
+
+            db_for_write = db_for_read
+
+            def allow_migrate(self, db, app_label, **hints):
+                return db == "people"
+        """,
+    )
+    project.configure('\nDATABASE_ROUTERS = ["routers.Everything"]\n')
+    project.play(
+        'call_command("migrate", database="people", verbosity=0)\n'
+        + '_ = call_command("check", fail_level="ERROR", verbosity=0)\n'
+        + EVERYTHING.format(db="people").replace("\n    ", "\n")
+    )
+
+
+REPLICA = """
+class Replica:
+    def db_for_read(self, model, **hints):
+        return "replica" if model._meta.app_label in {labels!r} else None
+
+    def db_for_write(self, model, **hints):
+        return "default"
+
+    def allow_relation(self, *args, **hints):
+        return True
+"""
+
+
+def test_what_is_ours_is_never_read_from_a_replica(make_project):
+    # One that knows nothing yet: reading there fails.
+    project = make_project("default", "replica")
+    project.write("routers.py", REPLICA.format(labels=["devices"]))
+    project.configure('\nDATABASE_ROUTERS = ["routers.Replica"]\n')
+    project.play(
+        'call_command("migrate", verbosity=0)\n'
+        + EVERYTHING.format(db="default").replace("\n    ", "\n")
+    )
+
+
+def test_users_elsewhere_than_their_sessions_are_refused(make_project):
+    project = make_project("default", "people")
+    project.write(
+        "routers.py",
+        """
+        class Auth:
+            def db_for_read(self, model, **hints):
+                return "people" if model._meta.app_label == "auth" else None
+
+            db_for_write = db_for_read
+        """,
+    )
+    project.configure('\nDATABASE_ROUTERS = ["routers.Auth"]\n')
+    printed = project.play('call_command("check")', fails=True)
+    assert "devices.E070" in printed
