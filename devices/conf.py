@@ -121,6 +121,11 @@ class Conf:
         return str(self._get("TRUSTED_PROXY_HEADER", "X-Forwarded-For"))
 
     @property
+    def CLEAR_SITE_DATA(self) -> tuple[str, ...]:
+        """What browsers delete when somebody signs out of the pages: "cache", "storage". Empty: nothing."""
+        return tuple(self._get("CLEAR_SITE_DATA", ()))
+
+    @property
     def GEO_BACKEND(self) -> str:
         """Dotted path of what finds the place of an address."""
         return str(self._get("GEO_BACKEND", "devices.core.caller.geo.Iptocc"))
@@ -157,7 +162,7 @@ class Conf:
 
     @property
     def SITE_URL(self) -> str:
-        """Where mails lead to, "https://example.org"; never the host of a request. Empty: no links."""
+        """Where the site is: "https://example.org", with its path if any. Empty: no links in mails."""
         return str(self._get("SITE_URL", "")).rstrip("/")
 
     @property

@@ -23,7 +23,7 @@ class DatabaseAway:
         if not is_outage(exception):
             return None
         logger.error("The database does not answer: %s", exception)
-        if request.path.startswith("/api/"):
+        if request.path_info.startswith("/api/"):
             detail = "The service is not available just now. Try again."
             return JsonResponse({"detail": detail, "code": "unavailable"}, status=503)
         return HttpResponse(

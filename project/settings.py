@@ -1,6 +1,7 @@
 """Settings of the site. What differs between machines comes from the environment; see .env.example."""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 
@@ -63,6 +64,9 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "project.urls"
+SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000" if DEBUG else "")
+# Of a site below a path, which its proxy takes off: links lead there with it.
+FORCE_SCRIPT_NAME = urlsplit(SITE_URL).path.rstrip("/") or None
 WSGI_APPLICATION = "project.wsgi.application"
 
 TEMPLATES = [
@@ -115,7 +119,8 @@ CACHES = {
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-STATIC_URL = "static/"
+# Whole: Django adds the path to a relative one only once it is known, and WhiteNoise asks before that.
+STATIC_URL = f"{FORCE_SCRIPT_NAME or ''}/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 
 # Who may come in
@@ -174,7 +179,7 @@ DEVICES = {
     "TRUSTED_PROXIES": env.tuple("TRUSTED_PROXIES", default=()),
     "TRUSTED_PROXY_HEADER": env.str("TRUSTED_PROXY_HEADER", default="X-Forwarded-For"),
     "SITE_NAME": SITE_NAME,
-    "SITE_URL": env.str("SITE_URL", default="http://127.0.0.1:8000" if DEBUG else ""),
+    "SITE_URL": SITE_URL,
     "NOTICE_QUEUE": env.str("DEVICES_NOTICE_QUEUE", default="embedded"),
     "LOGIN_PROOF": "accounts.proof.proof_of",
 }

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 from rest_framework.views import APIView
 
+from devices.conf import conf
 from devices.http import answering, expect_newcomer, hand_out_cookie
 
 from . import cookie
@@ -17,10 +18,6 @@ from . import cookie
 # Chromium sends these only when asked: Windows 10 or 11, the phone's model, whether it is a tablet.
 # It listens to the answer of a navigation alone, so an API's answers need not ask.
 ACCEPT_CH: Final = "Sec-CH-UA-Platform-Version, Sec-CH-UA-Model, Sec-CH-UA-Form-Factors"
-
-# For who signs out, or sits down after them. Not the cookies: that of the session is gone already, and the
-# one of the device is to be known again.
-CLEAR_SITE_DATA: Final = '"cache", "storage"'
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -46,8 +43,9 @@ class DeviceMiddleware:
         with answering(request):
             response = self.get_response(request)
         hand_out_cookie(request, response)
-        if getattr(request, "has_left", False):
-            response.headers["Clear-Site-Data"] = CLEAR_SITE_DATA
+        if conf.CLEAR_SITE_DATA and getattr(request, "has_left", False):
+            wiped = ", ".join(f'"{kind}"' for kind in conf.CLEAR_SITE_DATA)
+            response.headers.setdefault("Clear-Site-Data", wiped)
         if response.get("Content-Type", "").startswith("text/html"):
             response.headers.setdefault("Accept-CH", ACCEPT_CH)
         return response

@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpResponse
 from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
@@ -15,7 +14,7 @@ from devices.core import stepup
 from devices.core.watch import notices
 
 from .stepup import session_of, to_confirm
-from .views import SignedInHttpRequest
+from .views import PersonalPage, SignedInHttpRequest
 
 
 class NotificationsForm(forms.Form):
@@ -27,7 +26,7 @@ class NotificationsForm(forms.Form):
     )
 
 
-class NotificationsView(LoginRequiredMixin, FormView):
+class NotificationsView(PersonalPage, FormView):
     request: SignedInHttpRequest
     form_class = NotificationsForm
     template_name = "devices/notifications.html"

@@ -10,7 +10,6 @@ from typing import Any, Final
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -26,13 +25,13 @@ from devices.models import DeviceSession, RevokeReason
 from . import words
 from .cards import INACTIVE, cards
 from .stepup import recently_confirmed
-from .views import SignedInHttpRequest, active_sessions, current_session
+from .views import PersonalPage, SignedInHttpRequest, active_sessions, current_session
 
 # So many are named; the number of all of them is told in any case.
 NAMED: Final = 10
 
 
-class SignOutView(LoginRequiredMixin, TemplateView):
+class SignOutView(PersonalPage, TemplateView):
     """One device, by name. Another than the one in hand asks for a recent proof, as at the API."""
 
     request: SignedInHttpRequest
@@ -76,7 +75,7 @@ class SignOutView(LoginRequiredMixin, TemplateView):
 
 
 @method_decorator(recently_confirmed, name="dispatch")
-class SignOutManyView(LoginRequiredMixin, TemplateView):
+class SignOutManyView(PersonalPage, TemplateView):
     """A set of the devices, never the current one, after a recent proof."""
 
     request: SignedInHttpRequest

@@ -11,7 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.generic import TemplateView, View
 
 from devices.core import sessions
@@ -46,7 +48,12 @@ def active_sessions(request: SignedInHttpRequest) -> DeviceSessionQuerySet:
     return DeviceSession.objects.of(request.user).active().order_by("-last_active", "-created_at")
 
 
-class DevicesView(LoginRequiredMixin, TemplateView):
+@method_decorator(never_cache, name="dispatch")
+class PersonalPage(LoginRequiredMixin):
+    """For pages that tell of a person: once they have signed out, no cache shows them to anybody."""
+
+
+class DevicesView(PersonalPage, TemplateView):
     """All of them, the current one first."""
 
     request: SignedInHttpRequest
@@ -100,7 +107,7 @@ class RenameView(DevicesView):
         return redirect("devices")
 
 
-class ActivityView(LoginRequiredMixin, TemplateView):
+class ActivityView(PersonalPage, TemplateView):
     """What happened in one session, active or ended, newest first."""
 
     request: SignedInHttpRequest
@@ -120,7 +127,7 @@ class ActivityView(LoginRequiredMixin, TemplateView):
         )
 
 
-class HistoryView(LoginRequiredMixin, View):
+class HistoryView(PersonalPage, View):
     """All sessions that are still kept, as a file to take home."""
 
     def get(self, request: SignedInHttpRequest) -> HttpResponseBase:

@@ -49,7 +49,7 @@ def compose(notice: Notice) -> tuple[str, str, str]:
         "facts": _facts(notice.data),
         "reasons": [inert(each) for each in reasons.sentences(notice.data.get("reasons", []))],
         "devices_url": review.page("devices"),
-        "password_url": review.absolute(review.password_url()),
+        "password_url": review.password_page(),
     }
     text = render_to_string("devices/mail/notice.txt", context)
     html = render_to_string("devices/mail/notice.html", context)
@@ -128,7 +128,7 @@ def _words(notice: Notice) -> Words:
         _("Your password at %(site)s was changed") % data,
         _("The password of your account was changed. All other devices were signed out."),
         _("It was not me: get a new password"),
-        review.absolute(review.password_url()),
+        review.password_page(),
         _("If it was you, there is nothing you have to do."),
     )
 

@@ -1,12 +1,14 @@
 """The link "was this you?": which session it asks about, for how long, and what it is signed with."""
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode, urljoin, urlsplit
 
+from django.conf import settings
 from django.core import signing
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 
 from devices.conf import conf
 from devices.exceptions import ReviewLinkExpired, ReviewLinkInvalid
@@ -46,28 +48,44 @@ def url_of(session_id: uuid.UUID) -> str:
 
 def password_url() -> str:
     """Where people get another password, without signing in: as a path, or as a whole URL in settings."""
-    name = conf.PASSWORD_RESET_URL
-    if name and "/" in name:
-        return name
-    for candidate in [name] if name else ["account_reset_password", "password_reset"]:
-        try:
-            return reverse(candidate)
-        except NoReverseMatch:
-            continue
-    return ""
+    named = conf.PASSWORD_RESET_URL or ""
+    return named if "/" in named else _first(_path, named)
 
 
-def page(name: str, *args: str) -> str:
-    """The whole URL of a page of the site."""
+def password_page() -> str:
+    """The same as a whole URL, for mails."""
+    named = conf.PASSWORD_RESET_URL or ""
+    return urljoin(_site(), named) if "/" in named and conf.SITE_URL else _first(page, named)
+
+
+def _first(link: Callable[[str], str], named: str) -> str:
+    """The first link that there is: to what is named, else to allauth's page or to Django's."""
+    candidates = [named] if named else ["account_reset_password", "password_reset"]
+    return next(filter(None, map(link, candidates)), "")
+
+
+def page(name: str) -> str:
+    """The whole URL of a page of the site, or "" if there is none, or no SITE_URL.
+
+    By SITE_URL alone: what a request calls the host is the sender's word. The path of the site is in it,
+    too, since what sends mails serves no request that could tell.
+    """
+    path = _path(name)
+    below = path[len(get_script_prefix()) :]
+    return _site() + below if conf.SITE_URL and path else ""
+
+
+def _path(name: str) -> str:
     try:
-        return absolute(reverse(name, args=args))
+        return reverse(name)
     except NoReverseMatch:
         return ""
 
 
-def absolute(path: str) -> str:
-    """A path as a whole URL, by SITE_URL alone: what a request calls the host is the sender's word."""
-    return urljoin(conf.SITE_URL + "/", path) if conf.SITE_URL and path else ""
+def _site() -> str:
+    """SITE_URL with the path that the site is below, and a slash."""
+    below = "" if urlsplit(conf.SITE_URL).path else (settings.FORCE_SCRIPT_NAME or "").strip("/")
+    return f"{conf.SITE_URL}/{below}/" if below else f"{conf.SITE_URL}/"
 
 
 def _signer() -> signing.TimestampSigner:

@@ -93,15 +93,26 @@ def test_the_cookie_of_a_revoked_session_opens_nothing_when_it_is_sent_again(ali
     assert not browser.is_in()
 
 
-def test_V14_3_1_signing_out_ends_it_and_clears_what_the_browser_keeps(alice):
+def test_V14_3_1_signing_out_ends_it_and_leaves_nothing_of_it_in_the_browser(alice):
     browser = Browser().sign_in(alice.email)
     session = browser.device_session
+    pages = ("/devices/", "/devices/notifications/", f"/devices/{session.pk}/")
+    for page in (*pages, f"/devices/{session.pk}/sign-out/"):
+        assert "no-store" in browser.get(page)["Cache-Control"]
     answer = browser.post("/accounts/logout/")
-    assert answer["Clear-Site-Data"] == '"cache", "storage"'
+    # What other programs of this origin keep is theirs.
+    assert "Clear-Site-Data" not in answer
     assert not answer.cookies[project.SESSION_COOKIE_NAME].value
     session.refresh_from_db()
     assert (session.revoke_reason, session.revoked_by) == ("logout", alice)
     assert not browser.is_in()
+
+
+def test_V14_3_1_a_project_may_have_browsers_clear_more(alice, settings):
+    settings.DEVICES = {**settings.DEVICES, "CLEAR_SITE_DATA": ["cache", "storage"]}
+    browser = Browser().sign_in(alice.email)
+    assert "Clear-Site-Data" not in browser.get("/devices/")
+    assert browser.post("/accounts/logout/")["Clear-Site-Data"] == '"cache", "storage"'
 
 
 def test_7_2_4_each_sign_in_has_a_key_and_an_id_of_its_own(root):
