@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 
+from accounts import doors
 from devices.core.database import is_outage
 
 logger = logging.getLogger("project")
@@ -29,6 +31,22 @@ class DatabaseAway:
         return HttpResponse(
             "Not available just now. Try again.", status=503, content_type="text/plain"
         )
+
+
+class KnownDoors:
+    """404 for views of allauth that nobody has looked at: see accounts.doors."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *args: Any) -> None:
+        match = request.resolver_match
+        if match is not None and not doors.is_known(match):
+            logger.error("A view of allauth is not listed in accounts.doors: %s", match.route)
+            raise Http404
 
 
 class RetryAfter:

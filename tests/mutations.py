@@ -919,6 +919,14 @@ MUTANTS = [
         "V7_5_3",
     ),
     Mutant(
+        "the doors of allauth that nobody has looked at",
+        "project/middleware.py",
+        "if match is not None and not doors.is_known(match):",
+        "if False:",
+        "tests/test_doors.py",
+        "nobody_has_looked_at",
+    ),
+    Mutant(
         "a code by mail in place of something better",
         REAUTHENTICATION,
         'if method_of(user) == "code" else []',
