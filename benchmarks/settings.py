@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("SECRET_KEY", "a secret key for the benchmarks, of no use elsewhere")
 os.environ.setdefault("JWT_SECRET_KEY", "a signing key for the benchmarks, of no use elsewhere")
 
+from project.environment import mail_settings  # noqa: E402
 from project.settings import *  # noqa: E402, F403
 from project.settings import DATABASES, DEVICES, INSTALLED_APPS, env  # noqa: E402
 
@@ -21,7 +22,7 @@ HEADLESS_JWT_ALGORITHM = "HS256"
 HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True
 HEADLESS_ONLY = True
 HEADLESS_FRONTEND_URLS: dict[str, str] = {}
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+vars().update(mail_settings(EMAIL_BACKEND="django.core.mail.backends.dummy.EmailBackend"))
 # One database, and it stays open: what is compared is what comes on top.
 DATABASES["default"]["CONN_MAX_AGE"] = None
 DATABASES["default"]["TEST"] = {"NAME": env.str("BENCH_DATABASE", default="devices_bench")}

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 
-from .environment import BASE_DIR, env
+from .environment import BASE_DIR, env, mail_settings
 from .ways_in import *  # noqa: F403
 from .ways_in import PROVIDER_ORIGINS, SITE_NAME
 
@@ -271,10 +271,8 @@ if not DEBUG:
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_HTTPONLY = True
 
-EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
-vars().update(EMAIL_CONFIG)
 # A mail server that hangs holds up the sender of mails, not for ever.
-EMAIL_TIMEOUT = 20
+vars().update(mail_settings(**env.email("EMAIL_URL", default="consolemail://"), EMAIL_TIMEOUT=20))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="devices@localhost")
 
 LOGGING = {

@@ -2,9 +2,15 @@
 
 import os
 
+from project.environment import mail_settings
 from tests.settings import *  # noqa: F403
 
-EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-EMAIL_HOST, EMAIL_PORT = "127.0.0.1", int(os.environ["MAIL_PORT"])
-EMAIL_TIMEOUT = 30
+vars().update(
+    mail_settings(
+        EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend",
+        EMAIL_HOST="127.0.0.1",
+        EMAIL_PORT=int(os.environ["MAIL_PORT"]),
+        EMAIL_TIMEOUT=30,
+    )
+)
 DEVICES = {**DEVICES, "NOTICE_LEASE": 3}  # noqa: F405

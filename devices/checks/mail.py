@@ -1,5 +1,6 @@
 """Where mails lead to, and who sends them."""
 
+import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
 
@@ -31,12 +32,34 @@ def check() -> Iterator[CheckMessage]:
             hint="pip install redis",
             id="devices.E036",
         )
-    is_smtp = settings.EMAIL_BACKEND.endswith(".smtp.EmailBackend")
-    timeout = settings.EMAIL_TIMEOUT
+    server = _mail_server()
+    if server is None:
+        yield Error(
+            "MAILERS has no 'default', and mails about unusual sign-ins are sent by it.",
+            hint="Name one, such as {'BACKEND': 'django.core.mail.backends.smtp.EmailBackend'}.",
+            id="devices.E070",
+        )
+        return
+    backend, timeout = server
+    is_smtp = backend.endswith(".smtp.EmailBackend")
     # A mail takes some ten answers of the server.
     if is_smtp and not (timeout and 10 * timeout <= conf.NOTICE_LEASE.total_seconds()):
         yield checks.Warning(
             "A mail server that hangs can hold a mail for longer than NOTICE_LEASE: it may be sent twice.",
-            hint="Set EMAIL_TIMEOUT to a tenth of DEVICES['NOTICE_LEASE'] at most: 20.",
+            hint="Set EMAIL_TIMEOUT, since Django 6.1 the option 'timeout' in MAILERS, to a tenth of "
+            "DEVICES['NOTICE_LEASE'] at most: 20.",
             id="devices.W032",
         )
+
+
+def _mail_server() -> tuple[str, float | None] | None:
+    """Return path and timeout (seconds) of the backend that sends mails; None where there is none."""
+    mailers = getattr(settings, "MAILERS", None)
+    if mailers is not None:  # Since Django 6.1; then the older settings cannot be read.
+        if "default" not in mailers:
+            return None
+        mailer = mailers["default"]
+        backend = mailer.get("BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+        return backend, mailer.get("OPTIONS", {}).get("timeout")
+    with warnings.catch_warnings(action="ignore"):  # Their deprecation is told by Django itself.
+        return settings.EMAIL_BACKEND, settings.EMAIL_TIMEOUT

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+import django
 import pytest
 from django.conf import settings as project
 from django.db import connections
@@ -188,3 +189,28 @@ def test_an_old_sqlite_is_refused(monkeypatch):
 def test_a_database_that_was_never_run_on_is_refused(monkeypatch, vendor):
     monkeypatch.setattr(type(connections["default"]), "vendor", vendor)
     assert "E071" in ids()
+
+
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
+
+@pytest.mark.parametrize(
+    ("expected", "mailers"),
+    [
+        ({"E070"}, {}),
+        ({"W032"}, {"default": {}}),
+        ({"W032"}, {"default": {"BACKEND": SMTP, "OPTIONS": {"timeout": 60}}}),
+        (set(), {"default": {"BACKEND": SMTP, "OPTIONS": {"timeout": 20}}}),
+        (set(), {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}),
+    ],
+)
+def test_a_mail_server_is_there_and_does_not_hang_for_long(expected, mailers):
+    with override_settings(MAILERS=mailers):
+        assert ids() == expected
+
+
+@pytest.mark.skipif(django.VERSION >= (6, 1), reason="MAILERS says so since Django 6.1")
+@pytest.mark.parametrize(("expected", "timeout"), [({"W032"}, None), (set(), 20)])
+def test_a_mail_server_of_older_settings_does_not_hang_for_long(expected, timeout):
+    with override_settings(EMAIL_BACKEND=SMTP, EMAIL_TIMEOUT=timeout):
+        assert ids() == expected

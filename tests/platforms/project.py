@@ -14,6 +14,8 @@ SETTINGS = """
 from datetime import timedelta
 from pathlib import Path
 
+import django
+
 SECRET_KEY = "a secret key for the tests, of no use elsewhere"
 ALLOWED_HOSTS = ["*"]
 USE_TZ = True
@@ -34,7 +36,9 @@ TEMPLATES = [{{"BACKEND": "django.template.backends.django.DjangoTemplates", "AP
     {{"context_processors": ["django.template.context_processors.request"]}}}}]
 AUTHENTICATION_BACKENDS = ["devices.backends.LimitedModelBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+MAILERS = {{"default": {{"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}}}
+if django.VERSION < (6, 1):
+    EMAIL_BACKEND = MAILERS["default"]["BACKEND"]
 REST_FRAMEWORK = {{
     "DEFAULT_AUTHENTICATION_CLASSES": ["devices.api.authentication.DeviceSessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

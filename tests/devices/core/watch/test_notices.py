@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from devices.core.watch import background, notices
 from devices.models import Notice, NoticeKind, NoticeOutcome
+from project.environment import mail_settings
 from tests.client import FIREFOX, PASSWORD, Device
 from tests.mail import mail_server, tarpit
 
@@ -180,8 +181,6 @@ def test_a_worker_that_comes_back_too_late_undoes_nothing(write, clock):
 def embedded(settings, monkeypatch):
     """The thread that sends mails in a process that serves, as it is by default."""
     settings.DEVICES = {**settings.DEVICES, "NOTICE_QUEUE": "embedded"}
-    settings.EMAIL_BACKEND = SMTP
-    settings.EMAIL_HOST = "127.0.0.1"
     started = []
     start = background._Embedded.start
     monkeypatch.setattr(background, "_pid", None)
@@ -193,6 +192,15 @@ def embedded(settings, monkeypatch):
         consumer.stop()
         for thread in (consumer.scheduler, *(thread for _, thread in consumer.worker_threads)):
             thread.join(10)
+
+
+def send_to(settings, port, timeout=20):
+    """From now on mails go to a mail server of the test."""
+    server = mail_settings(
+        EMAIL_BACKEND=SMTP, EMAIL_HOST="127.0.0.1", EMAIL_PORT=port, EMAIL_TIMEOUT=timeout
+    )
+    for name, value in server.items():
+        setattr(settings, name, value)
 
 
 def wait_for(condition, seconds=10.0):
@@ -215,16 +223,15 @@ def test_R05_a_mail_server_that_hangs_delays_no_login_loses_no_mail_and_doubles_
 ):
     alice = make_user()
     sign_in(alice)
-    embedded.EMAIL_TIMEOUT = 0.5
     with tarpit() as pit:
-        embedded.EMAIL_PORT = pit.port
+        send_to(embedded, pit.port, timeout=0.5)
         assert strange_login(alice) < 2
         wait_for(pit.caught.is_set)
         # While the thread waits for the server, others sign in all the same.
         assert strange_login(alice) < 2
         wait_for(lambda: Notice.objects.filter(attempts=1).exists())
     with mail_server() as server:
-        embedded.EMAIL_PORT = server.port
+        send_to(embedded, server.port)
         clock.shift(61)
         assert notices.send_due() >= 1
         assert len(server.mails) == Notice.objects.count()
@@ -235,7 +242,7 @@ def test_R05_a_mail_server_that_hangs_delays_no_login_loses_no_mail_and_doubles_
 def test_by_default_a_thread_of_the_process_sends_it_at_once(make_user, sign_in, embedded):
     alice = make_user()
     with mail_server() as server:
-        embedded.EMAIL_PORT = server.port
+        send_to(embedded, server.port)
         sign_in(alice)
         strange_login(alice)
         wait_for(lambda: len(server.mails) == 1)
