@@ -9,7 +9,7 @@ JOBS ?= 2
 # The README says so.
 export DJANGO_RUNSERVER_HIDE_WARNING = true
 
-.PHONY: run demo test races fuzz mutants check lint docs messages images bench wheel lock clean
+.PHONY: run demo test races fuzz mutants check lint docs messages images bench wheel lock matrix test-newest test-lowest clean
 
 run: .venv/run .env  ## serve the site on this machine, on http://127.0.0.1:8000
 	$(BIN)/python manage.py compile_translations
@@ -82,6 +82,39 @@ lock: .venv/dev  ## renew the locks; also after a change of a requirements.in
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	$(COMPILE) -c requirements.txt benchmarks/requirements.in -o benchmarks/requirements.txt
+
+# The suite without the lock, each time in an environment that is made anew: `make test-newest` with what the ranges allow
+# today and the newest Django, `make test-lowest` with the oldest that they allow, `make test-3.13-6.1` with one Python and
+# one Django. `make matrix` runs all pairs whose Python is on this machine.
+MATRIX = 3.11-5.2 3.12-5.2 3.13-5.2 3.14-5.2 3.12-6.0 3.12-6.1 3.13-6.1 3.14-6.1
+UV = $(BIN)/uv
+VENV = $(UV) venv --quiet --clear --seed --no-python-downloads
+SUITE = bin/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
+
+test-newest: .venv/dev  ## the suite on the newest versions that the ranges allow, and the newest Django
+	$(VENV) $(if $(NEWEST),--python $(NEWEST)) .venv-newest
+	echo "Django>=5.2.19" > .venv-newest/django.txt
+	$(UV) pip install --quiet --refresh --python .venv-newest --overrides .venv-newest/django.txt -r requirements-dev.in
+	.venv-newest/$(SUITE)
+
+test-lowest: .venv/dev  ## the suite on the oldest versions that the ranges allow
+	$(VENV) --python $(PYTHON) .venv-lowest
+	$(UV) pip compile --quiet --resolution lowest-direct --python .venv-lowest requirements.in -o .venv-lowest/lowest.txt
+	$(UV) pip install --quiet --python .venv-lowest -r requirements-dev.in -c .venv-lowest/lowest.txt
+	.venv-lowest/$(SUITE)
+
+matrix: .venv/dev  ## the suite on each Python of this machine with each Django; says which Pythons are not there
+	@for pair in $(MATRIX); do \
+		if $(UV) python find --quiet --no-python-downloads $${pair%-*} >/dev/null 2>&1; \
+		then $(MAKE) test-$$pair || exit 1; \
+		else echo "SKIPPED: $$pair, since this machine has no Python $${pair%-*}"; fi; \
+	done
+
+test-%: .venv/dev
+	$(VENV) --python $(firstword $(subst -, ,$*)) .venv-$*
+	echo "Django~=$(lastword $(subst -, ,$*)).0" > .venv-$*/django.txt
+	$(UV) pip install --quiet --python .venv-$* --overrides .venv-$*/django.txt -r requirements-dev.in
+	.venv-$*/$(SUITE)
 
 clean:
 	rm -rf .venv*

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from django.conf import settings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -118,3 +119,25 @@ def test_nothing_built_or_downloaded_is_tracked():
     assert not [path.name for path in tracked if path.stat().st_size > 400_000]
     pictures = [path for path in tracked if path.suffix in {".png", ".webp", ".jpg", ".gif"}]
     assert {path.parent for path in pictures} <= {ROOT / "docs/images"}
+
+
+def test_the_workflow_runs_the_versions_that_the_makefile_and_the_documents_name():
+    makefile = (ROOT / "Makefile").read_text()
+    pairs = re.search(r"^MATRIX = (.*)$", makefile, re.MULTILINE)[1].split()
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    assert workflow["jobs"]["versions"]["strategy"]["matrix"]["pair"] == [*pairs, "lowest"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pythons, djangos = ({pair.split("-")[i] for pair in pairs} for i in (0, 1))
+    named = {line.split(" :: ")[-1] for line in project["classifiers"] if "Python :: 3." in line}
+    assert named <= pythons  # Those that it ran on somewhere.
+    assert {
+        line.split(" :: ")[-1] for line in project["classifiers"] if "Django :: " in line
+    } == djangos
+
+
+def test_the_services_that_renew_the_lock_know_its_folders():
+    dependabot = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())
+    ours = next(each for each in dependabot["updates"] if each["package-ecosystem"] == "uv")
+    assert {ROOT / folder.strip("/") for folder in ours["directories"]} == {
+        (ROOT / name).parent for name in LOCKS
+    }
