@@ -36,7 +36,7 @@ def check() -> Iterator[CheckMessage]:
     if server is None:
         yield Error(
             "MAILERS has no 'default', and mails about unusual sign-ins are sent by it.",
-            hint="Name one, such as {'BACKEND': 'django.core.mail.backends.smtp.EmailBackend'}.",
+            hint="Name one, as Django's documentation of MAILERS shows.",
             id="devices.E070",
         )
         return
@@ -59,7 +59,7 @@ def _mail_server() -> tuple[str, float | None] | None:
         if "default" not in mailers:
             return None
         mailer = mailers["default"]
-        backend = mailer.get("BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+        backend = mailer.get("BACKEND", ".smtp.EmailBackend")
         return backend, mailer.get("OPTIONS", {}).get("timeout")
     with warnings.catch_warnings(action="ignore"):  # Their deprecation is told by Django itself.
         return settings.EMAIL_BACKEND, settings.EMAIL_TIMEOUT
