@@ -55,6 +55,9 @@ class LimitedModelBackend(ModelBackend):
             get_user_model()().set_password(password)
         elif user.check_password(password) and self.user_can_authenticate(user):
             attempt.succeeded()
+            if request is not None:
+                # For who asks whether a login is one on somebody's behalf (`devices.web.impersonation`).
+                request.proved_user_id = user.pk  # type: ignore[attr-defined]
             audit.log(Event.LOGIN_SUCCEEDED, user_id=user.pk, client=client)
             return user
         attempt.failed()

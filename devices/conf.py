@@ -63,6 +63,16 @@ class Conf:
         return timedelta(hours=self._get("SHORT_SESSION_MAX_AGE", 12))
 
     @property
+    def IMPERSONATION_MAX_AGE(self) -> timedelta:
+        """Seconds after which a session ends that staff began on somebody's behalf."""
+        return timedelta(seconds=self._get("IMPERSONATION_MAX_AGE", 3600))
+
+    @property
+    def IMPERSONATION_KEYS(self) -> tuple[str, ...]:
+        """Keys by which other packages mark a cookie session as one on somebody's behalf."""
+        return tuple(self._get("IMPERSONATION_KEYS", ("hijack_history", "loginas_from_user")))
+
+    @property
     def SECOND_FACTOR(self) -> str | None:
         """Dotted path of what knows people's second factors. None: nobody has one."""
         return self._get("SECOND_FACTOR", None) or None

@@ -64,6 +64,20 @@ class EmailNotVerified(SessionError):
     message = _("Follow the link in the mail that we sent you, then sign in.")
 
 
+class Impersonated(SessionError):
+    """Somebody is signed in on the user's behalf: what proves who one is, is for the user alone."""
+
+    code = "impersonated"
+    message = _("You are signed in on somebody’s behalf. This step is theirs alone.")
+
+
+class OutOfReach(SessionError):
+    """Somebody wants to sign in on behalf of a user who has rights that they have not."""
+
+    code = "out_of_reach"
+    message = _("This account has rights that you have not.")
+
+
 class LoginTooStrange(SessionError):
     """The proof was right, but the login too unlike its owner; they are told by mail, and can say yes."""
 

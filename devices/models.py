@@ -41,6 +41,7 @@ class RevokeReason(models.TextChoices):
     DEACTIVATED = "deactivated", _("Account deactivated")
     REUSE = "reuse", _("Refresh token used twice")
     NOT_ME = "not_me", _("Reported as not me")
+    IMPERSONATION = "impersonation", _("Staff acted on your behalf, and left")
     RISK = "risk", _("Too strange to be let in")
 
 
@@ -185,6 +186,18 @@ class DeviceSession(models.Model):
         db_index=False,
     )
 
+    # Who signed in on the user's behalf, if somebody did, and in which session of their own: this one ends
+    # with that. It proves nothing of the user (`core.stepup`), and nothing is learned from it.
+    impersonator = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+    )
+    impersonator_session_id = models.UUIDField(null=True, blank=True, editable=False)
+
     # Addresses seen before this are shortened, and what came with them is dropped (`core.forget`); None: all
     # of them. One seen at `created_at` or `last_active` is whole if that is not before it.
     precise_since = models.DateTimeField(null=True, blank=True, default=EVER)
@@ -213,6 +226,11 @@ class DeviceSession(models.Model):
             ),
             models.Index(
                 "revoked_by", condition=Q(revoked_by__isnull=False), name="devices_revoked_by"
+            ),
+            models.Index(
+                "impersonator",
+                condition=Q(impersonator__isnull=False),
+                name="devices_impersonator",
             ),
             models.Index(F("created_at").desc(), F("id").desc(), name="devices_newest"),
             models.Index("ip_address", name="devices_address"),
@@ -267,6 +285,11 @@ class DeviceSession(models.Model):
         if self.revoked_at is not None:
             return self.revoked_at
         return None if self.status is Status.ACTIVE else self.expires_at
+
+    @property
+    def is_impersonated(self) -> bool:
+        """Whether somebody else is signed in here, on the user's behalf."""
+        return self.impersonator_session_id is not None
 
     @property
     def is_mobile(self) -> bool:

@@ -39,6 +39,7 @@ DOORS = "tests/test_every_door.py"
 STAFF = "devices/core/oversight/staff.py"
 STAFFS = "tests/devices/core/oversight/test_staff.py"
 STAFF_API = "tests/devices/api/test_staff.py"
+IMPERSONATION = "tests/devices/web/test_impersonation.py"
 BORDER = "tests/test_staff_border.py"
 
 STEPUP = "devices/core/stepup.py"
@@ -1022,6 +1023,54 @@ MUTANTS = [
         "if False:",
         BORDER,
         "recent_proof",
+    ),
+    Mutant(
+        "acting for somebody: it proves nothing",
+        STEPUP,
+        "        return MissingProof.OWNER",
+        "        pass",
+        IMPERSONATION,
+        "proves_nothing",
+    ),
+    Mutant(
+        "acting for somebody: no confirmation",
+        OWNING,
+        "        raise Impersonated",
+        "        pass",
+        IMPERSONATION,
+        "proves_nothing",
+    ),
+    Mutant(
+        "acting for somebody: it ends with the session of whoever acts",
+        USING,
+        "if reason is None and liveness.has_lost_origin(session, now):",
+        "if False:",
+        IMPERSONATION,
+        "ends_with",
+    ),
+    Mutant(
+        "acting for somebody: within one's reach",
+        "devices/core/oversight/impersonation.py",
+        'if staff.out_of_reach(users, by.user, "").exists():',
+        "if False:",
+        IMPERSONATION,
+        "above_them or within_reach",
+    ),
+    Mutant(
+        "acting for somebody: known by the mark of a package",
+        "devices/web/impersonation.py",
+        "if not any(request.session.get(key) for key in conf.IMPERSONATION_KEYS):",
+        "if True:",
+        IMPERSONATION,
+        "known_by_its_mark",
+    ),
+    Mutant(
+        "acting for somebody: nothing is fresh that was not",
+        "devices/web/receivers.py",
+        "elif impersonation.is_return(request, user):",
+        "elif False:",
+        IMPERSONATION,
+        "known_by_its_mark",
     ),
     Mutant(
         "staff: the session they are in",

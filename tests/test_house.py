@@ -25,7 +25,7 @@ WRITERS = {
     **{
         f"devices/core/sessions/{part}.py": r"DeviceSession\b|unrevoked\(|unmoved$"
         r"|sessions\.filter|locked$|session$|user$|asked$"
-        for part in ("beginning", "using", "owning", "ending", "account")
+        for part in ("beginning", "impersonating", "using", "owning", "ending", "account")
     },
     "devices/core/forget/cleanup.py": r"rows$|DeviceSession\b",
     "devices/core/forget/privacy.py": r"DeviceSession\b|Activity\b",

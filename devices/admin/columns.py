@@ -23,9 +23,13 @@ Column = Callable[[DeviceSession], str]
 
 @admin.display(description=_("user"))
 def person(session: DeviceSession) -> str:
-    """The user, as a link to the list of all their sessions."""
+    """The user, as a link to the list of all their sessions; and who acts for them, if somebody does."""
     query = urlencode({"user": session.user_id})
-    return format_html('<a href="?{}"><bdi>{}</bdi></a>', query, session.user)
+    link = format_html('<a href="?{}"><bdi>{}</bdi></a>', query, session.user)
+    if not session.is_impersonated:
+        return link
+    by = session.impersonator or gettext("somebody who is gone")
+    return format_html("{} {} <bdi>{}</bdi>", link, gettext("by"), by)
 
 
 @admin.display(description=_("device"))

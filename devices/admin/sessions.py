@@ -50,6 +50,8 @@ class Facts(forms.ModelForm):
             "created_at": _("Signed in"),
             "authenticated_at": _("Identity confirmed"),
             "mfa_at": _("Second factor confirmed"),
+            "impersonator": _("On the owner’s behalf"),
+            "impersonator_session_id": _("In their session"),
             "reviewed_at": _("Answered by the owner"),
             "doubted_at": _("To be confirmed since"),
             "expires_at": _("Expires if unused"),
@@ -66,7 +68,7 @@ class DeviceSessionAdmin(ShowsDashboard, ReadOnly, RevokesSessions):
     list_display_links = (device,)
     list_filter = FILTERS
     list_per_page = 50
-    list_select_related = ("user",)
+    list_select_related = ("user", "impersonator")
     search_fields = ("user", "ip_address", "id")
     search_help_text = _(
         "How someone’s login begins, an address or network (203.0.113.0/24), or the ID of a session."
@@ -91,7 +93,18 @@ class DeviceSessionAdmin(ShowsDashboard, ReadOnly, RevokesSessions):
                 )
             },
         ),
-        (_("Sign-in"), {"fields": ("login_method", "created_at", "authenticated_at", "mfa_at")}),
+        (
+            _("Sign-in"),
+            {
+                "fields": (
+                    "login_method",
+                    ("impersonator", "impersonator_session_id"),
+                    "created_at",
+                    "authenticated_at",
+                    "mfa_at",
+                )
+            },
+        ),
         (_("Risk"), {"fields": ("risk_level", "risk_score", "reviewed_at", "doubted_at")}),
         (_("Time"), {"fields": ("last_active", "expires_at", "absolute_expires_at")}),
         (_("End"), {"fields": ("revoked_at", "revoke_reason", "revoked_by")}),
@@ -106,7 +119,7 @@ class DeviceSessionAdmin(ShowsDashboard, ReadOnly, RevokesSessions):
         return NewestFirst
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).select_related("user")
+        return super().get_queryset(request).select_related("user", "impersonator")
 
     @transaction.non_atomic_requests
     def changelist_view(

@@ -53,8 +53,16 @@ def _words(
     session: DeviceSession, line: Activity, data: dict[str, Any]
 ) -> tuple[str, list[tuple[str, str]]]:
     match line.kind:
+        case "session.started" if session.is_impersonated:
+            return _("Signed in on the owner’s behalf"), [
+                *_by(session, line.actor, data.get("by")),
+                *_text(_("Reason"), data.get("note")),
+                *_of_start(session),
+            ]
         case "session.started":
             return _("Signed in"), _of_start(session)
+        case "session.impersonated":
+            return _("Signed in on somebody’s behalf"), _text(_("Session"), data.get("session"))
         case "session.renamed":
             # Names are dropped when a line has aged.
             if data.get("to") == "":

@@ -68,6 +68,7 @@ class StaffSessionSerializer(PastSessionSerializer):
 
     user = PersonSerializer()
     revoked_by = serializers.CharField(source="revoked_by_id", allow_null=True)
+    impersonator = serializers.CharField(source="impersonator_id", allow_null=True)
 
     class Meta(PastSessionSerializer.Meta):
         fields: tuple[str, ...] = (  # type: ignore[assignment]
@@ -75,6 +76,7 @@ class StaffSessionSerializer(PastSessionSerializer):
             *SESSION_KEYS[1:],
             *("status", "ended_at", "revoke_reason", "revoked_by"),
             *("authenticated_at", "mfa_at", "risk_level", "risk_score", "reviewed_at"),
+            "impersonator",
         )
         read_only_fields: tuple[str, ...] = fields  # type: ignore[assignment]
 

@@ -33,6 +33,7 @@ STAFF_SESSION = {
     "risk_level": "none",
     "risk_score": 0,
     "reviewed_at": None,
+    "impersonator": None,
 }
 STATS = {
     "counted_at": "2026-03-04T09:00:00Z",

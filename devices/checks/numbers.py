@@ -16,6 +16,7 @@ NUMBERS = {
     "MAX_SESSIONS": (1, True),
     "STEP_UP_MAX_AGE": (1, True),
     "SHORT_SESSION_MAX_AGE": (1, False),
+    "IMPERSONATION_MAX_AGE": (1, False),
     "LOGIN_FAILURES_PER_ACCOUNT": (1, False),
     "LOGIN_ATTEMPTS_PER_ADDRESS": (1, False),
     "INACTIVE_DAYS": (1, False),

@@ -6,7 +6,7 @@ from enum import StrEnum
 from django.utils import timezone
 
 from devices.conf import conf
-from devices.exceptions import OtpRequired, SessionDoubted
+from devices.exceptions import Impersonated, OtpRequired, SessionDoubted
 from devices.models import DeviceSession
 
 from . import sessions
@@ -23,6 +23,8 @@ class MissingProof(StrEnum):
     SECOND_FACTOR = "second_factor"
     # The owner's word that the sign-in was theirs. The password proves nothing here.
     APPROVAL = "approval"
+    # Nothing that could be given here: somebody is signed in on the owner's behalf.
+    OWNER = "owner"
 
 
 def missing_proof(session: DeviceSession, within: timedelta | None = None) -> MissingProof | None:
@@ -35,6 +37,8 @@ def missing_proof(session: DeviceSession, within: timedelta | None = None) -> Mi
     `within` is the greatest age of the proof; None means STEP_UP_MAX_AGE, which may be None, too: then a
     proof never gets too old. The answers are:
 
+    - OWNER: somebody is signed in on the user's behalf (`sessions.start_impersonated`). Whatever they prove,
+      it is not that they are the user.
     - SECOND_FACTOR: the user has a second factor, and the session did not show it recently, or the session
       is doubted (`doubted_at`). `confirm_by_code` gives it.
     - APPROVAL: the session is doubted, and the user has no second factor. Whoever holds a doubted session
@@ -45,6 +49,8 @@ def missing_proof(session: DeviceSession, within: timedelta | None = None) -> Mi
 
     It costs at most one query, the one that looks for a second factor, and none for a recent code.
     """
+    if session.is_impersonated:
+        return MissingProof.OWNER
     if session.doubted_at is not None:
         if second_factor.required_of(session.user):
             return MissingProof.SECOND_FACTOR
@@ -67,8 +73,11 @@ def confirm_by_password(session: DeviceSession, password: str, client: Client) -
 
     It counts as an attempt at the account. Raises OtpRequired if the user has a second factor,
     SessionDoubted if the session is doubted, since the password was proved by its sign-in already,
-    TooManyAttempts, or SessionRevoked if the session has ended meanwhile.
+    Impersonated if somebody else is signed in on the user's behalf, TooManyAttempts, or SessionRevoked if the
+    session has ended meanwhile.
     """
+    if session.is_impersonated:
+        raise Impersonated
     user = session.user
     if second_factor.required_of(user):
         raise OtpRequired
@@ -86,8 +95,10 @@ def confirm_by_password(session: DeviceSession, password: str, client: Client) -
 def confirm_by_code(session: DeviceSession, code: str, client: Client) -> None:
     """Take a code of the second factor as a new proof.
 
-    Raises OtpInvalid, TooManyAttempts, or SessionRevoked if the session has ended meanwhile.
+    Raises OtpInvalid, TooManyAttempts, Impersonated, or SessionRevoked if the session has ended meanwhile.
     """
+    if session.is_impersonated:
+        raise Impersonated
     factor = second_factor.prove(session.user, code, client)
     sessions.confirm(session, client, method=factor, mfa=True)
 

@@ -9,6 +9,8 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.auth.backends import ModelBackend, RemoteUserBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
@@ -31,6 +33,34 @@ class Proof(NamedTuple):
     mfa: bool = False
     # Whether for longer than SHORT_SESSION_MAX_AGE.
     remember: bool = True
+
+
+def is_signed_in(request: Any, user: AbstractBaseUser) -> bool:
+    """Whether this very user was signed in to the cookie session of this request."""
+    session = getattr(request, "session", None)
+    return isinstance(session, SessionBase) and session.get(
+        SESSION_KEY
+    ) == user._meta.pk.value_to_string(user)
+
+
+def is_of_browser(request: HttpRequest) -> bool:
+    """Whether the session of this request is that of its cookie, and not one that stands in for an app's."""
+    return getattr(request, "cookie_session", None) is request.session
+
+
+def was_proved(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    """Whether this very request showed the user's password, or a proof that the site knows of."""
+    return bool(getattr(request, "proved_user_id", None) == user.pk)
+
+
+def begin_or_refuse(request: HttpRequest, user: AbstractBaseUser) -> None:
+    """As `begin`. Where there is no session to be, nobody is signed in, and PermissionDenied is raised."""
+    try:
+        begin(request, user)
+    except SessionError as refused:
+        request.session.flush()
+        request.user = AnonymousUser()
+        raise PermissionDenied(str(refused.message)) from refused
 
 
 def begin(request: HttpRequest, user: AbstractBaseUser) -> DeviceSession:

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from devices.conf import conf
 from devices.http import answering, expect_newcomer, hand_out_cookie
 
-from . import cookie
+from . import cookie, impersonation
 
 # Chromium sends these only when asked: Windows 10 or 11, the phone's model, whether it is a tablet.
 # It listens to the answer of a navigation alone, so an API's answers need not ask.
@@ -42,6 +42,7 @@ class DeviceMiddleware:
             request.auser = partial(cookie.auser_of, request)
         with answering(request):
             response = self.get_response(request)
+            impersonation.settle(request)
         hand_out_cookie(request, response)
         if conf.CLEAR_SITE_DATA and getattr(request, "has_left", False):
             wiped = ", ".join(f'"{kind}"' for kind in conf.CLEAR_SITE_DATA)

@@ -107,6 +107,10 @@ class ConfirmForm(forms.Form):
         self.needs_code = second_factor.required_of(user)
         # Whoever holds a doubted session knows the password already.
         self.needs_approval = session.doubted_at is not None and not self.needs_code
+        if session.is_impersonated:
+            # It is for the owner to confirm who they are.
+            self.fields.clear()
+            return
         if self.needs_code or self.needs_approval or not user.has_usable_password():
             del self.fields["password"]
         if not self.needs_code:
@@ -168,7 +172,8 @@ class ConfirmView(RedirectURLMixin, FormView):
         where = conf.REAUTHENTICATION_URL
         # Whoever has a password and nothing else has no other way.
         form = context["form"]
-        if where and "password" not in form.fields and not form.needs_approval:
+        is_theirs = not (form.needs_approval or self.session.is_impersonated)
+        if where and "password" not in form.fields and is_theirs:
             query = urlencode({REDIRECT_FIELD_NAME: self.get_success_url()})
             context["other_way"] = f"{resolve_url(where)}?{query}"
         return context

@@ -28,6 +28,7 @@ METHODS: Final[dict[str, str | Promise]] = {
     "microsoft": "Microsoft",
     "oidc": "OpenID Connect",
     "password_reset": _("New password by mail"),
+    "impersonation": _("Staff, on your behalf"),
 }
 
 
@@ -71,8 +72,12 @@ def happening(entry: Activity) -> tuple[str, Sequence[str]]:
     """
     data = entry.data if isinstance(entry.data, dict) else {"": entry.data}
     match entry.kind:
+        case "session.started" if data.get("method") == "impersonation":
+            return gettext("Staff signed in on your behalf"), ()
         case "session.started":
             return gettext("Signed in"), ()
+        case "session.impersonated":
+            return gettext("Signed in on somebody’s behalf"), ()
         case "session.renamed":
             if "to" not in data:
                 # Names are dropped when a line has aged.

@@ -9,7 +9,7 @@ from django.db import transaction
 from rest_framework_simplejwt.authentication import default_user_authentication_rule
 
 from devices.conf import conf
-from devices.exceptions import SessionExpired, SessionRevoked, TokenNotValid
+from devices.exceptions import SessionError, SessionExpired, SessionRevoked, TokenNotValid
 from devices.models import DEACTIVATED, DeviceSession, RevokeReason, auth_stamp
 
 from . import bus, lookup
@@ -27,6 +27,25 @@ def load(claims: Claims) -> DeviceSession:
     if session is None or claims.generation > session.generation:
         raise TokenNotValid
     return session
+
+
+def origin(session: DeviceSession) -> DeviceSession:
+    """The session of whoever acts in one on the user's behalf. Raises TokenNotValid if it is gone."""
+    if session.impersonator_session_id is None:
+        raise TokenNotValid
+    return load(Claims(str(session.impersonator_id), session.impersonator_session_id, 0))
+
+
+def has_lost_origin(session: DeviceSession, now: datetime) -> bool:
+    """Whether this is a session on the user's behalf, and whoever began it is not signed in any more."""
+    if not session.is_impersonated:
+        return False
+    try:
+        by = origin(session)
+        check(by, now)
+    except SessionError:
+        return True
+    return ended_by_account(by) is not None
 
 
 def check(session: DeviceSession, now: datetime) -> None:
@@ -68,6 +87,9 @@ def remember(token: bytes, claims: Claims, session: DeviceSession, ticket: Ticke
     """Remember a session that was found alive after the ticket was drawn."""
     if transaction.get_connection(session._state.db).in_atomic_block:
         # The transaction may see a past in which it was still alive.
+        return
+    if session.is_impersonated:
+        # Nobody would say that the session has ended which it depends on.
         return
     due = session.last_active + conf.TOUCH_INTERVAL
     valid_until = min(claims.expires, session.expires_at.timestamp(), due.timestamp())

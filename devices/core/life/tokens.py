@@ -47,6 +47,9 @@ def issue(session: DeviceSession) -> Pair:
     refresh[api_settings.USER_ID_CLAIM] = str(session.user_id)
     refresh["session_id"] = str(session.pk)
     refresh["generation"] = session.generation
+    if session.is_impersonated:
+        # RFC 8693 §4.1: who acts on the user's behalf.
+        refresh["act"] = {"sub": str(session.impersonator_id)}
     refresh[api_settings.JTI_CLAIM] = uuid.uuid5(session.pk, str(session.generation)).hex
     refresh["iat"] = int(session.rotated_at.timestamp())
     refresh["exp"] = int(session.expires_at.timestamp())

@@ -32,6 +32,7 @@ class Event(enum.Enum):
     OTP_FAILED = "otp.failed"
     OTP_BLOCKED = "otp.blocked"
     SESSION_STARTED = "session.started"
+    SESSION_IMPERSONATED = "session.impersonated"
     SESSION_REVOKED = "session.revoked"
     SESSION_USED_AFTER_END = "session.used_after_end"
     SESSION_USED_ELSEWHERE = "session.used_elsewhere"

@@ -230,7 +230,12 @@ def _known_address(username: str, client: Client) -> str:
     # Not what only looks like it: an address that has aged stands for its network (core.forget.privacy).
     began = Q(ip_address=client.ip_address, created_at__gte=F("precise_since"))
     here = began | Q(last_ip=client.ip_address, last_active__gte=F("precise_since"))
-    past = DeviceSession.objects.filter(here, **{f"user__{name}__iexact": username})
+    past = DeviceSession.objects.filter(
+        # Staff on the user's behalf were somewhere else than the user.
+        here,
+        impersonator_session_id__isnull=True,
+        **{f"user__{name}__iexact": username},
+    )
     return client.ip_address if past.exclude(revoke_reason__in=DISOWNED).exists() else ""
 
 

@@ -15,6 +15,8 @@ from .ending import logout as logout
 from .ending import revoke as revoke
 from .ending import revoke_all as revoke_all
 from .ending import revoke_batch as revoke_batch
+from .impersonating import end_impersonated as end_impersonated
+from .impersonating import start_impersonated as start_impersonated
 from .owning import asked_about as asked_about
 from .owning import confirm as confirm
 from .owning import count_active as count_active

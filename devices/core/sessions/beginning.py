@@ -13,7 +13,7 @@ from devices import signals
 from devices.conf import conf
 from devices.core import database
 from devices.core.caller import geo
-from devices.core.caller.client import Client, label
+from devices.core.caller.client import Client, Label, label
 from devices.core.caller.device_key import likeness, proven_key
 from devices.core.forget import cleanup
 from devices.core.log import activity
@@ -69,30 +69,17 @@ def start(
         absolute = now + conf.SESSION_MAX_AGE
         if not remember:
             absolute = min(absolute, now + conf.SHORT_SESSION_MAX_AGE)
-        session = DeviceSession(
-            user_id=account.pk,
-            device=device.device,
-            device_type=device.device_type,
-            browser=device.browser,
-            os=device.os,
-            user_agent=client.user_agent,
+        session = new_session(
+            account,
+            client,
+            device,
+            place,
+            now,
+            absolute,
             device_key=proven or likeness(account.pk, device),
-            ip_address=client.ip_address,
-            last_ip=client.ip_address,
-            country=place.country,
-            city=place.city,
-            latitude=place.latitude,
-            longitude=place.longitude,
             login_method=method,
             authenticated_at=proved_at or now,
             mfa_at=proved_at or now if mfa else None,
-            created_at=now,
-            last_active=now,
-            expires_at=min(now + conf.IDLE_LIMIT, absolute),
-            absolute_expires_at=absolute,
-            precise_since=now,
-            auth_stamp=auth_stamp(account.password),
-            rotated_at=now,
         )
         failures = getattr(account, "failures_before", 0) if method == "password" else 0
         judged, is_news = past.judge(account, past.login_of(session, failures or 0))
@@ -122,6 +109,40 @@ def start(
     if revocation:
         raise LoginTooStrange
     return session
+
+
+def new_session(
+    account: AbstractBaseUser,
+    client: Client,
+    device: Label,
+    place: geo.Location,
+    now: datetime,
+    absolute: datetime,
+    **fields: Any,
+) -> DeviceSession:
+    """The row of a session that begins now, not saved yet."""
+    return DeviceSession(
+        user_id=account.pk,
+        device=device.device,
+        device_type=device.device_type,
+        browser=device.browser,
+        os=device.os,
+        user_agent=client.user_agent,
+        ip_address=client.ip_address,
+        last_ip=client.ip_address,
+        country=place.country,
+        city=place.city,
+        latitude=place.latitude,
+        longitude=place.longitude,
+        created_at=now,
+        last_active=now,
+        expires_at=min(now + conf.IDLE_LIMIT, absolute),
+        absolute_expires_at=absolute,
+        precise_since=now,
+        auth_stamp=auth_stamp(account.password),
+        rotated_at=now,
+        **fields,
+    )
 
 
 def _lock_with_past(user: AbstractBaseUser) -> AbstractBaseUser | None:
@@ -164,7 +185,9 @@ def _make_room(
     in_the_way = is_stale | is_here if proven else is_stale
     if conf.MAX_SESSIONS is not None:
         trusted_first = Case(When(doubted_at__isnull=True, then=0), default=1)
-        others = mine.exclude(in_the_way).order_by(trusted_first, "-last_active", "-created_at")
+        # Staff on the user's behalf are none of the user's devices, and take the place of none.
+        theirs = mine.filter(impersonator_session_id__isnull=True).exclude(in_the_way)
+        others = theirs.order_by(trusted_first, "-last_active", "-created_at")
         in_the_way |= Q(pk__in=others.values("pk")[max(conf.MAX_SESSIONS - 1, 0) :])
     # Nothing is locked but what ends: a login need not wait for what the person's other devices do just now.
     revocation = end_values(RevokeReason.LIMIT, None) | {"revoke_reason": reason}

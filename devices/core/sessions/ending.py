@@ -66,7 +66,8 @@ def revoke_batch(
 
 def logout(session: DeviceSession) -> None:
     """End a session at the wish of whoever holds it."""
-    revoke(session, reason=RevokeReason.LOGOUT, by=session.user)
+    holder = session.impersonator if session.is_impersonated else session.user
+    revoke(session, reason=RevokeReason.LOGOUT, by=holder)
 
 
 def leave(user_id: Any, session_id: Any) -> None:

@@ -11,7 +11,7 @@ from devices.core.caller.client import Client
 from devices.core.life import liveness
 from devices.core.log import activity
 from devices.core.watch import notices, past, suspicion
-from devices.exceptions import ReviewLinkSpent, SessionRevoked
+from devices.exceptions import Impersonated, ReviewLinkSpent, SessionRevoked
 from devices.models import DeviceSession, DeviceSessionQuerySet, NoticeKind, RevokeReason
 
 from .ending import revoke
@@ -34,8 +34,10 @@ def confirm(
 
     A second factor ends a doubt, and so does `ends_doubt`: a proof that nobody has who only knows the
     password, such as a code that was sent to the mailbox. The password itself ends none.
-    Raises SessionRevoked if the session has ended.
+    Raises SessionRevoked if the session has ended, and Impersonated if it is not the user who is here.
     """
+    if session.is_impersonated:
+        raise Impersonated
     now = timezone.now()
     proved: dict[str, Any] = {"authenticated_at": now}
     if mfa:

@@ -41,8 +41,11 @@ def living(claims: Claims, client: Client) -> DeviceSession:
 def find_living(claims: Claims, client_of: Callable[[], Client]) -> DeviceSession:
     session = liveness.load(claims)
     try:
-        liveness.check(session, timezone.now())
+        now = timezone.now()
+        liveness.check(session, now)
         reason = liveness.ended_by_account(session)
+        if reason is None and liveness.has_lost_origin(session, now):
+            reason = RevokeReason.IMPERSONATION
         if reason is not None:
             # Written down, so that it stays ended whatever becomes of the account; by us or by
             # another request that saw the same.
@@ -161,8 +164,9 @@ def _end_as_reused(session: DeviceSession, claims: Claims, client: Client, now: 
         if revoke(session, reason=RevokeReason.REUSE):
             data = {"generation": claims.generation, "current": session.generation}
             activity.record(session, "refresh.reused", data, ip_address=client.ip_address)
-            facts = suspicion.facts_of(session, at=now)
-            notices.write(session.user_id, NoticeKind.REFRESH_REUSED, facts, session.pk)
+            if not session.is_impersonated:
+                facts = suspicion.facts_of(session, at=now)
+                notices.write(session.user_id, NoticeKind.REFRESH_REUSED, facts, session.pk)
             announce(signals.refresh_reused, session=session)
             log(Event.REFRESH_REUSED, session, client)
 

@@ -65,6 +65,9 @@ def judge_use(session: DeviceSession, client: Client, *, is_noted: bool = False)
     Countries and kinds of device are found once each, and not again at each use. What was only noted
     (`is_noted`: written into the security log, told to nobody) can still be found later.
     """
+    if session.is_impersonated:
+        # Whoever is told of it is not who is there.
+        return None
     if client.user_agent == session.user_agent and client.ip_address == session.last_ip:
         return None
     began, now = _began(session), _bearer(session, client)

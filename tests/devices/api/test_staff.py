@@ -169,7 +169,7 @@ def test_a_row_is_a_session_and_whose_it_is_and_holds_no_secret(viewer, alice, s
         *("ip_address", "last_ip", "country", "city", "user_agent", "login_method"),
         *("created_at", "last_active", "expires_at", "is_current", "status", "ended_at"),
         *("revoke_reason", "revoked_by", "authenticated_at", "mfa_at"),
-        *("risk_level", "risk_score", "reviewed_at"),
+        *("risk_level", "risk_score", "reviewed_at", "impersonator"),
     }
     answer = viewer.get(LIST)
     for secret in ("a-device-key", session.auth_stamp, alice.password, "eyJ"):

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from devices.core.caller.client import Client
 from devices.core.log.audit import Event, log
-from devices.core.oversight import staff
+from devices.core.oversight import impersonation, staff
 from devices.models import DeviceSession
 from tests.client import FIREFOX, PASSWORD, Device
 
@@ -70,8 +70,11 @@ def test_V16_3_1_each_event_is_written_when_it_happens_and_no_other_exists(
     root = make_user("root@example.org", is_superuser=True)
     staff.revoke(DeviceSession.objects.of(alice), by=root, note="Ticket 4711")
 
+    desk = DeviceSession.objects.get(pk=sign_in(root).session_id)
+    impersonation.begin(desk, alice, Client("192.0.2.9"), note="Ticket 4711")
+
     assert {line["event"] for line in lines.events} == {event.value for event in Event}
-    assert len(lines.of(Event.SESSION_STARTED)) == 4
+    assert len(lines.of(Event.SESSION_STARTED)) == 6
     assert len(lines.of(Event.REFRESH_SUCCEEDED)) == 1
     [suspicious] = lines.of(Event.LOGIN_SUSPICIOUS)
     assert (suspicious["level_of_risk"], suspicious["reasons"]) == (
@@ -90,6 +93,12 @@ def test_V16_3_1_each_event_is_written_when_it_happens_and_no_other_exists(
     assert {line["reason"] for line in others} == {"reuse", "logout"}
     assert (by_staff["reason"], by_staff["by"], by_staff["note"]) == (
         "admin",
+        str(root.pk),
+        "Ticket 4711",
+    )
+    [acting] = lines.of(Event.SESSION_IMPERSONATED)
+    assert (acting["user"], acting["by"], acting["note"]) == (
+        str(alice.pk),
         str(root.pk),
         "Ticket 4711",
     )

@@ -1,0 +1,131 @@
+"""A browser in which somebody is signed in on another's behalf: by `impersonate`, or by a package for it.
+
+django-hijack and django-loginas call Django's `login` for the other user. What they write into the cookie
+session tells that nobody proved to be that user (IMPERSONATION_KEYS); they write it after `login`, so it is
+looked at when the view is through. Whoever goes back is signed in by the session they had, as it was.
+"""
+
+from typing import Any
+
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+
+from devices.conf import conf
+from devices.core import sessions, stepup
+from devices.core.oversight import impersonation
+from devices.exceptions import SessionError
+from devices.http import client_of
+from devices.models import DeviceSession
+
+from . import cookie
+
+
+def impersonate(request: HttpRequest, user: AbstractBaseUser, *, reason: str) -> DeviceSession:
+    """Sign the browser of this request in on behalf of a user, for IMPERSONATION_MAX_AGE at most.
+
+    `reason` is kept in the log, for staff. Whether the caller may act on somebody's behalf is for your view
+    to ask; that the user is within their reach, and that they proved lately who they are, is asked here.
+    Raises PermissionDenied, and ValueError without a reason.
+    """
+    by = _session_of(request)
+    if not reason.strip():
+        raise ValueError("A reason is required.")
+    if by is None or stepup.missing_proof(by) is not None:
+        raise PermissionDenied("Confirm who you are first.")
+    try:
+        session = impersonation.begin(by, user, client_of(request), note=reason)
+    except SessionError as error:
+        raise PermissionDenied(str(error.message)) from error
+    _sign_in(request, session, user, request.session[BACKEND_SESSION_KEY])
+    return session
+
+
+def stop_impersonating(request: HttpRequest) -> DeviceSession:
+    """Sign the browser back in by the session that `impersonate` was called in, as it was.
+
+    Raises PermissionDenied if nobody is signed in on another's behalf, or that session has ended; then
+    nobody is signed in here any more.
+    """
+    session = _session_of(request)
+    if session is None or not session.is_impersonated:
+        raise PermissionDenied
+    backend = request.session[BACKEND_SESSION_KEY]
+    origin = _end(request, session)
+    _sign_in(request, origin, origin.user, backend)
+    return origin
+
+
+def is_return(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    """Whether a login by another package brings back whoever acted on somebody's behalf."""
+    before = _session_of(request)
+    return before is not None and before.is_impersonated and before.impersonator_id == user.pk
+
+
+def come_back(request: HttpRequest) -> None:
+    """After such a login: go on with the session they had. It is no fresher than it was."""
+    before = _session_of(request)
+    assert before is not None
+    origin = _end(request, before)
+    request.session[cookie.ID] = str(origin.pk)
+    request.device_session = origin  # type: ignore[attr-defined]
+
+
+def may_be_on_behalf(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    """Whether a login may be one on another's behalf: somebody else was signed in, and nothing was proved."""
+    before = _session_of(request)
+    return before is not None and before.user_id != user.pk
+
+
+def settle(request: HttpRequest) -> None:
+    """When the view is through: begin the session of a login that may be on another's behalf.
+
+    Raises PermissionDenied if there is none to be. Whoever was not let act for another stays who they are.
+    """
+    user: AbstractBaseUser | None = request.__dict__.pop("unsettled_login", None)
+    if user is None or not cookie.is_signed_in(request, user):
+        return
+    if not any(request.session.get(key) for key in conf.IMPERSONATION_KEYS):
+        cookie.begin_or_refuse(request, user)
+        return
+    before = _session_of(request)
+    assert before is not None
+    try:
+        origin = _end(request, before) if before.is_impersonated else before
+        session = impersonation.begin(origin, user, client_of(request), note="")
+    except SessionError as error:
+        _sign_in(request, before, before.user, request.session[BACKEND_SESSION_KEY])
+        raise PermissionDenied(str(error.message)) from error
+    request.session[cookie.ID] = str(session.pk)
+    request.device_session = session  # type: ignore[attr-defined]
+
+
+def _session_of(request: HttpRequest) -> DeviceSession | None:
+    session: DeviceSession | None = getattr(request, "device_session", None)
+    return session
+
+
+def _end(request: HttpRequest, session: DeviceSession) -> DeviceSession:
+    """End a session on another's behalf; the one it was begun in. Raises PermissionDenied if that is over."""
+    try:
+        return sessions.end_impersonated(session)
+    except SessionError as error:
+        request.session.flush()
+        request.user = AnonymousUser()
+        request.device_session = None  # type: ignore[attr-defined]
+        raise PermissionDenied(str(error.message)) from error
+
+
+def _sign_in(
+    request: HttpRequest, session: DeviceSession, user: AbstractBaseUser, backend: str
+) -> None:
+    """What Django's `login` does, without telling that the user has signed in: they have not."""
+    request.session.flush()
+    request.session[SESSION_KEY] = user._meta.pk.value_to_string(user)
+    request.session[BACKEND_SESSION_KEY] = backend
+    request.session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    request.session[cookie.ID] = str(session.pk)
+    known: Any = request
+    known.user = known._cached_user = known._device_user = user
+    known.device_session = session
