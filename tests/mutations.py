@@ -21,6 +21,7 @@ BEGINNING = "devices/core/sessions/beginning.py"
 USING = "devices/core/sessions/using.py"
 OWNING = "devices/core/sessions/owning.py"
 LIVENESS = "devices/core/life/liveness.py"
+LIVENESS_TESTS = "tests/devices/core/life/test_liveness.py"
 TOKENS = "devices/core/life/tokens.py"
 
 LINEAGE = "tests/test_lineage.py"
@@ -668,6 +669,22 @@ MUTANTS = [
         "",
         "tests/devices/core/life/test_lookup.py",
         "another_release",
+    ),
+    Mutant(
+        "the place in the key of what is cached",
+        "devices/core/life/liveness.py",
+        "    return jwt.api_settings, *database.place(), token",
+        "    return token",
+        LIVENESS_TESTS,
+        "place",
+    ),
+    Mutant(
+        "the look whether the end would be heard",
+        "devices/core/life/liveness.py",
+        "    if not bus.hears(session._state.db):",
+        "    if False:",
+        LIVENESS_TESTS,
+        "place",
     ),
     Mutant(
         "the way that triggers make for a migration",

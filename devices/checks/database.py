@@ -26,7 +26,7 @@ def check() -> Iterator[CheckMessage]:
             f"Sessions are written to the database '{alias}', and users to "
             f"'{router.db_for_write(user)}'.",
             hint="Have DATABASE_ROUTERS send both to one: each session refers to its user.",
-            id="devices.E070",
+            id="devices.E074",
         )
     if connection.vendor not in ("postgresql", "sqlite"):
         why = UNSUPPORTED.get(connection.vendor, UNSUPPORTED["oracle"])

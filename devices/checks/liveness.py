@@ -38,6 +38,20 @@ def check() -> Iterator[CheckMessage]:
             id="devices.W023",
         )
 
+    if conf.LIVENESS == "cached" and _has_schemas_unknown_to_us():
+        yield Error(
+            "The mode 'cached' cannot tell the schemas of this database engine apart.",
+            hint="Set DEVICES['LIVENESS'] to 'database', or use django-tenants; see docs/platforms.md.",
+            id="devices.E073",
+        )
+
+
+def _has_schemas_unknown_to_us() -> bool:
+    connection = connections[_database()]
+    engine = connection.settings_dict["ENGINE"].lower()
+    is_by_schema = any(word in engine for word in ("schema", "tenant"))
+    return is_by_schema and not hasattr(connection, "schema_name")
+
 
 def _is_bus(bus: str) -> bool:
     if bus == "postgres":

@@ -1,8 +1,11 @@
 """The database that sessions are written to, by whatever alias: its transactions, and what follows them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from django.apps import apps
+from django.conf import settings
 from django.db import (
     DatabaseError,
     InterfaceError,
@@ -30,6 +33,41 @@ def alias() -> str:
 def connection() -> BaseDatabaseWrapper:
     """This thread's connection to it."""
     return connections[alias()]
+
+
+def place() -> tuple[str, str]:
+    """Which database, and which of its schemas, this thread asks just now (django-tenants).
+
+    Rows of one place say nothing about another's: users of both may have the same key.
+    """
+    return alias(), getattr(connection(), "schema_name", None) or ""
+
+
+@contextmanager
+def within(schema: str) -> Iterator[None]:
+    """Ask this schema, in a thread that serves nobody just now. The empty name means the only one."""
+    given: Any = connection()
+    if not schema:
+        yield
+        return
+    given.set_schema(schema)
+    try:
+        yield
+    finally:
+        given.set_schema_to_public()
+
+
+def each_schema() -> Iterator[str]:
+    """The schemas of django-tenants that have our tables, one after the other, within each; else once."""
+    if not hasattr(connection(), "set_schema"):
+        yield ""
+        return
+    given: Any = settings
+    tenants = apps.get_model(given.TENANT_MODEL)._default_manager
+    for schema in list(tenants.values_list("schema_name", flat=True)):
+        with within(schema):
+            if DeviceSession._meta.db_table in connection().introspection.table_names():
+                yield schema
 
 
 def atomic() -> transaction.Atomic:

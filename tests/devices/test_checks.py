@@ -214,3 +214,14 @@ def test_a_mail_server_is_there_and_does_not_hang_for_long(expected, mailers):
 def test_a_mail_server_of_older_settings_does_not_hang_for_long(expected, timeout):
     with override_settings(EMAIL_BACKEND=SMTP, EMAIL_TIMEOUT=timeout):
         assert ids() == expected
+
+
+def test_schemas_that_cannot_be_told_apart_are_not_remembered(settings, monkeypatch):
+    settings.DEVICES = project.DEVICES | {"LIVENESS": "cached", "BUS": "redis://127.0.0.1/0"}
+    given = connections["default"]
+    engine = {"ENGINE": "django_pgschemas.postgresql"}
+    monkeypatch.setattr(given, "settings_dict", given.settings_dict | engine)
+    assert ids() == {"E073"}
+    # As django-tenants says which.
+    monkeypatch.setattr(given, "schema_name", "public", raising=False)
+    assert ids() == set()

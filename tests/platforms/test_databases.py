@@ -125,4 +125,4 @@ def test_users_elsewhere_than_their_sessions_are_refused(make_project):
     )
     project.configure('\nDATABASE_ROUTERS = ["routers.Auth"]\n')
     printed = project.play('call_command("check")', fails=True)
-    assert "devices.E070" in printed
+    assert "devices.E074" in printed

@@ -99,6 +99,8 @@ class Listener:
 
     def __init__(self) -> None:
         self.error = ""
+        # The database that it listens to, if it is one.
+        self.alias = ""
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="devices-bus", daemon=True)
         self._thread.start()
@@ -111,6 +113,7 @@ class Listener:
         while not self._stopped.is_set():
             try:
                 with closing(_open()) as line:
+                    self.alias = database.alias()
                     # Whatever was said while there was no line.
                     memory.forget_all()
                     self._listen(line)
@@ -169,6 +172,11 @@ def publish(user_ids: Iterable[Any]) -> None:
             )
     else:
         database.on_commit(lambda: _publish_to_redis(url, names))
+
+
+def hears(alias: str | None) -> bool:
+    """Whether this process is told of what ends on this database. A line to PostgreSQL leads to one only."""
+    return conf.BUS != "postgres" or (_listener is not None and _listener.alias == alias)
 
 
 def error() -> str:

@@ -1,14 +1,16 @@
 """Is this session alive? Asked on every request: of the database, or of what this process remembers."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from rest_framework_simplejwt import settings as jwt
 from rest_framework_simplejwt.authentication import default_user_authentication_rule
 
 from devices.conf import conf
+from devices.core import database
 from devices.exceptions import SessionError, SessionExpired, SessionRevoked, TokenNotValid
 from devices.models import DEACTIVATED, DeviceSession, RevokeReason, auth_stamp
 
@@ -74,7 +76,7 @@ def is_admitted(session: DeviceSession) -> bool:
 def recall(token: bytes) -> DeviceSession | None:
     """The session that is remembered to live behind an access token, and is not due for a touch."""
     bus.listen()
-    session = memory.get(token)
+    session = memory.get(_key(token))
     return None if session is None else lookup.twin(session)
 
 
@@ -91,9 +93,16 @@ def remember(token: bytes, claims: Claims, session: DeviceSession, ticket: Ticke
     if session.is_impersonated:
         # Nobody would say that the session has ended which it depends on.
         return
+    if not bus.hears(session._state.db):
+        return
     due = session.last_active + conf.TOUCH_INTERVAL
     valid_until = min(claims.expires, session.expires_at.timestamp(), due.timestamp())
-    memory.put(token, lookup.twin(session), ticket, valid_until)
+    memory.put(_key(token), lookup.twin(session), ticket, valid_until)
+
+
+def _key(token: bytes) -> Hashable:
+    """All that decides about a token: the settings it is read by, the place its session is in, and itself."""
+    return jwt.api_settings, *database.place(), token
 
 
 def forget(user_ids: Iterable[Any]) -> None:

@@ -4,6 +4,7 @@ as long as it is known to hear of every end."""
 import math
 import threading
 import time
+from collections.abc import Hashable
 from typing import NamedTuple
 
 from devices.models import DeviceSession
@@ -32,7 +33,7 @@ class Entry(NamedTuple):
 
 class Memory:
     def __init__(self) -> None:
-        self._entries: dict[bytes, Entry] = {}
+        self._entries: dict[Hashable, Entry] = {}
         # Each message moves the epoch on. An entry counts if it was read at or after the epoch of the last
         # message about its user, or the floor where there was none: so one read before a message arrived
         # and stored after it is dead from the start.
@@ -52,8 +53,8 @@ class Memory:
     def ticket(self) -> Ticket:
         return Ticket(self._epoch, time.monotonic())
 
-    def get(self, token: bytes) -> DeviceSession | None:
-        entry = self._entries.get(token)
+    def get(self, key: Hashable) -> DeviceSession | None:
+        entry = self._entries.get(key)
         if entry is not None:
             now = time.monotonic()
             if (
@@ -64,18 +65,20 @@ class Memory:
             ):
                 self.hits += 1
                 return entry.session
-            self._entries.pop(token, None)
+            self._entries.pop(key, None)
         self.misses += 1
         return None
 
-    def put(self, token: bytes, session: DeviceSession, ticket: Ticket, valid_until: float) -> None:
+    def put(
+        self, key: Hashable, session: DeviceSession, ticket: Ticket, valid_until: float
+    ) -> None:
         entry = Entry(session, str(session.user_id), ticket.epoch, ticket.at + MAX_AGE, valid_until)
         with self._lock:
-            self._entries.pop(token, None)
+            self._entries.pop(key, None)
             if len(self._entries) >= MAX_ENTRIES:
                 # The oldest, which would soon be too old anyway.
                 self._entries.pop(next(iter(self._entries)), None)
-            self._entries[token] = entry
+            self._entries[key] = entry
 
     def trust(self, until: float) -> None:
         """Everything said up to now was heard; the entries count until this monotonic time."""

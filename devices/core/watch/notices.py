@@ -62,7 +62,8 @@ def write(
         due_at=now,
     )
     notice.save(force_insert=True)
-    database.on_commit(lambda: background.ring(deliver, str(notice.pk)), robust=True)
+    _, schema = database.place()
+    database.on_commit(lambda: background.ring(deliver, str(notice.pk), schema), robust=True)
     return notice
 
 
@@ -79,10 +80,11 @@ def tell_address_changed(
 
 
 @background.huey.task(name="devices.deliver")  # type: ignore[untyped-decorator]
-def deliver(notice_id: str) -> None:
+def deliver(notice_id: str, schema: str = "") -> None:
     """Send one notice, unless somebody else has it or had it."""
     try:
-        send(uuid.UUID(notice_id))
+        with database.within(schema):
+            send(uuid.UUID(notice_id))
     finally:
         background.put_connections_back()
 
@@ -102,7 +104,11 @@ def begin() -> None:
 
 
 def send_due() -> int:
-    """Send every notice that is due; how many were sent. Stops at the first that cannot be."""
+    """Send every notice that is due; how many were sent. Each schema's stop at the first that cannot be."""
+    return sum(_send_due() for _ in database.each_schema())
+
+
+def _send_due() -> int:
     sent = 0
     while due := list(_due(timezone.now()).order_by("due_at").values_list("pk", flat=True)[:ROUND]):
         for notice_id in due:

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from accounts.models import User
-from devices.core import sessions
+from devices.core import database, sessions
 from devices.core.life import bus, lookup
 from devices.core.life import memory as room
 from devices.core.life.memory import memory
@@ -355,6 +355,25 @@ def test_a_forked_process_inherits_no_memory_and_listens_for_itself(line, alice,
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert is_remembered(phone)
+
+
+# Places
+
+
+def test_what_is_remembered_of_one_place_opens_no_other(line, alice, sign_in, monkeypatch):
+    phone = sign_in_remembered(sign_in, alice)
+    # Another database or schema is asked from now on, as of another tenant.
+    monkeypatch.setattr(database, "place", lambda: ("default", "another tenant"))
+    assert not is_remembered(phone)
+    monkeypatch.undo()
+    assert is_remembered(phone)
+
+
+@pytest.mark.parametrize("line", BUSES[:1], indirect=True)
+def test_a_place_whose_ends_are_not_heard_is_not_remembered(line, alice, sign_in, monkeypatch):
+    phone = sign_in(alice)
+    monkeypatch.setattr(bus._listener, "alias", "another tenant")
+    assert not is_remembered(phone) and not is_remembered(phone)
 
 
 # Bounds
