@@ -304,10 +304,11 @@ describe(
     patch=operation(
         "setNotifications",
         "Choose which mails you get",
-        "What is not named stays as it is.",
+        "What is not named stays as it is. To switch one off takes a recent proof of who you are, and is "
+        "told by mail.",
         takes=Body(NotificationsSerializer, {"new_device": False}),
         gives=Body(NotificationsSerializer, WANTED),
-        refuses=BEARER,
+        refuses=(*BEARER, StepUpRequired(STEP_UP)),
         invalid={"new_device": ["Must be a valid boolean."]},
     ),
 )

@@ -35,6 +35,12 @@ SUBJECTS = (
 )
 
 
+@checks.register("devices", deploy=True)
+def check_deployment(**kwargs: Any) -> list[CheckMessage]:
+    """What a site needs once it is used by others (`check --deploy`)."""
+    return list(mail.check_deployment())
+
+
 @checks.register("devices")
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     """Every complaint about the settings of this project."""

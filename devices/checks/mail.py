@@ -9,7 +9,18 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error
 
 from devices.conf import Conf
-from devices.core.watch import background
+from devices.core.watch import background, review, risk
+from devices.models import RiskLevel
+
+
+def check_deployment() -> Iterator[CheckMessage]:
+    threshold = Conf().RISK_LEVELS.get(RiskLevel.HIGH, risk.LEVELS[RiskLevel.HIGH])
+    if threshold is not None and not review.page("devices-review"):
+        yield checks.Warning(
+            "Mails carry no link by which people approve an unusual sign-in of theirs.",
+            hint="Set DEVICES['SITE_URL'], and include devices.web.urls.",
+            id="devices.W037",
+        )
 
 
 def check() -> Iterator[CheckMessage]:

@@ -12,7 +12,7 @@ from django.test import override_settings
 from django.urls import path
 from rest_framework_simplejwt.views import TokenObtainPairView
 
-from devices.checks import check_settings
+from devices.checks import check_deployment, check_settings
 from devices.checks.authentication import MIDDLEWARE
 
 urlpatterns = [path("token", TokenObtainPairView.as_view())]
@@ -36,6 +36,22 @@ def test_each_fault_has_an_id_of_its_own_and_a_line_in_the_documents():
 
 def test_the_site_passes_its_own_checks():
     assert check_settings() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "warned"),
+    [
+        ({}, []),
+        ({"SITE_URL": ""}, ["devices.W037"]),
+        # Then no session is doubted.
+        ({"SITE_URL": "", "RISK_LEVELS": {"high": None}}, []),
+    ],
+)
+def test_a_site_whose_mails_carry_no_link_is_warned_before_it_is_deployed(
+    settings, changes, warned
+):
+    settings.DEVICES = {**settings.DEVICES, **changes}
+    assert [message.id for message in check_deployment()] == warned
 
 
 def jwt(**changes):

@@ -16,6 +16,7 @@ PRODUCTION = {
     "ALLOWED_HOSTS": "api.example.org",
     "TRUSTED_PROXIES": "10.0.0.0/8",
     "SECURE_SSL_REDIRECT": "true",
+    "SITE_URL": "https://api.example.org",
 }
 
 
