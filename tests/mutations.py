@@ -687,6 +687,14 @@ MUTANTS = [
         "place",
     ),
     Mutant(
+        "telling an outage from a wrong statement",
+        "devices/core/database.py",
+        "        return bool(code & 0xFF in SQLITE_AWAY)",
+        "        return True",
+        "tests/devices/core/test_database.py",
+        "wrong",
+    ),
+    Mutant(
         "the way that triggers make for a migration",
         "devices/receivers.py",
         "        triggers.make_way(using, plan)",
