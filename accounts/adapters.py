@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import requests
 from allauth.account.adapter import DefaultAccountAdapter
@@ -13,6 +15,7 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.helpers import render_authentication_error
 from allauth.socialaccount.models import SocialApp, SocialLogin
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
@@ -98,9 +101,23 @@ class AccountAdapter(DefaultAccountAdapter):
                 logger.warning("Too many mails to one mailbox: %s", template_prefix)
                 return
         try:
-            super().send_mail(template_prefix, email, context)
+            super().send_mail(template_prefix, email, self._of_this_site(context))
         except OSError as error:
             logger.error("A mail could not be sent: %s", error)
+
+    def _of_this_site(self, context: dict[str, Any]) -> dict[str, Any]:
+        """The mail's links and names by SITE_URL: what a request calls the host is its sender's word."""
+        site = urlsplit(settings.SITE_URL)
+        if not site.netloc:
+            return context
+        host = self.request.get_host()
+        links = {
+            name: urlsplit(value)._replace(scheme=site.scheme, netloc=site.netloc).geturl()
+            for name, value in context.items()
+            if name.endswith("_url") and urlsplit(value).netloc == host
+        }
+        named = SimpleNamespace(name=settings.SITE_NAME, domain=site.netloc)
+        return context | links | {"current_site": named}
 
     def login(self, request: HttpRequest, user: User) -> None:
         request.is_allauth_login = True  # type: ignore[attr-defined]

@@ -14,3 +14,4 @@ class AccountsConfig(AppConfig):
         import_module("accounts.receivers")
         import_module("accounts.second_factor").take_over()
         import_module("accounts.reauthentication").take_over()
+        import_module("accounts.inputs").take_over()

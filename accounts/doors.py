@@ -97,10 +97,17 @@ APPS: Final = frozenset(
 # Where project.urls includes allauth.
 ROUTES: Final = ("accounts/", "_allauth/")
 
+# Whoever asks for these gets a row in the table of sessions, for the challenge that a passkey signs.
+PASSKEY_LOGIN: Final = frozenset({"mfa_login_webauthn", "headless:app:mfa:login_webauthn"})
+
+
+def is_allauth(match: ResolverMatch | None) -> bool:
+    return match is not None and match.route.startswith(ROUTES)
+
 
 def is_known(match: ResolverMatch) -> bool:
     """Whether the site serves this view. Views outside allauth's part of the URLs are not asked about."""
-    if not match.route.startswith(ROUTES):
+    if not is_allauth(match):
         return True
     name = match.view_name
     return name in PAGES or name.removeprefix("headless:app:") in APPS

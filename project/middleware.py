@@ -4,7 +4,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from allauth.core import ratelimit
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.cache import patch_cache_control
 
 from accounts import doors
 from devices.core.database import is_outage
@@ -34,19 +36,31 @@ class DatabaseAway:
 
 
 class KnownDoors:
-    """404 for views of allauth that nobody has looked at: see accounts.doors."""
+    """What holds for all views of allauth. One that nobody has looked at is 404: see accounts.doors."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if doors.is_allauth(request.resolver_match):
+            # Whose account it is stands on nearly each of them.
+            patch_cache_control(response, no_store=True, private=True)
+        return response
 
-    def process_view(self, request: HttpRequest, *args: Any) -> None:
+    def process_view(self, request: HttpRequest, *args: Any) -> HttpResponse | None:
         match = request.resolver_match
-        if match is not None and not doors.is_known(match):
+        if match is None:
+            return None
+        if not doors.is_known(match):
             logger.error("A view of allauth is not listed in accounts.doors: %s", match.route)
             raise Http404
+        if match.view_name in doors.PASSKEY_LOGIN:
+            limited: HttpResponse | None = ratelimit.consume_or_429(
+                request, action="passkey", limit_get=True
+            )
+            return limited
+        return None
 
 
 class RetryAfter:

@@ -64,6 +64,8 @@ MIDDLEWARE = [
     "project.middleware.RetryAfter",
 ]
 
+FILE_UPLOAD_HANDLERS = ["project.uploads.NoFiles"]
+
 ROOT_URLCONF = "project.urls"
 SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000" if DEBUG else "")
 # Of a site below a path, which its proxy takes off: links lead there with it.

@@ -24,6 +24,7 @@ ACCOUNT_RATE_LIMITS = {
     "login": None,
     "login_failed": None,
     "provider_token": "30/m/ip",
+    "passkey": "60/m/ip",
     # A mailbox is counted as one, whatever tag stands behind a plus in its address: how often it may be
     # registered or added to an account, and how many mails of one kind anybody can have sent to it.
     "mailbox": "5/h/key",
