@@ -27,7 +27,7 @@ class Conf:
 
     @property
     def BUS(self) -> str | None:
-        """How processes tell each other that a session ended: "postgres", or the URL of a Redis."""
+        """How processes tell each other that a session ended: "postgres", or a URL of PostgreSQL or Redis."""
         return self._get("BUS", None) or None
 
     @property

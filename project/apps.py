@@ -7,4 +7,5 @@ class ProjectConfig(AppConfig):
     name = "project"
 
     def ready(self) -> None:
+        import_module("project.checks")
         import_module("project.receivers")

@@ -91,6 +91,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 
 # What it keeps
 
+# PgBouncer takes no startup parameter `options`: there the role has the time-outs, see docs/operations.md.
+DB_POOL_MODE = env.str("DB_POOL_MODE", default="")
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # One writer at a time, who waits for the other instead of failing; readers are never blocked.
@@ -100,15 +102,18 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 else:
-    DATABASES["default"].setdefault("CONN_MAX_AGE", 600)
+    # Only threads that last may keep a connection: wsgi.py says so of its server.
+    DATABASES["default"].setdefault("CONN_MAX_AGE", env.int("DB_CONN_MAX_AGE", default=0))
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    options = DATABASES["default"].setdefault("OPTIONS", {})
+    options |= {"connect_timeout": 2, "tcp_user_timeout": 2000}
     # No answer is soon an answer, too: 503 instead of a worker that waits. Not for commands, see manage.py.
-    timeout = env.str("DB_STATEMENT_TIMEOUT", default="5s")
-    DATABASES["default"].setdefault("OPTIONS", {}).update(
-        connect_timeout=2,
-        tcp_user_timeout=2000,
-        options=f"-c statement_timeout={timeout} -c lock_timeout={timeout}",
-    )
+    DB_STATEMENT_TIMEOUT = env.str("DB_STATEMENT_TIMEOUT", default="5s")
+    if not DB_POOL_MODE:
+        limits = ("statement_timeout", "lock_timeout")
+        options["options"] = " ".join(f"-c {limit}={DB_STATEMENT_TIMEOUT}" for limit in limits)
+    # What is set or declared on a connection may be another client's, or gone, after a transaction.
+    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = DB_POOL_MODE == "transaction"
 
 # Counts of attempts (sign-ups, mails that are asked for) hold for all processes alike, and outlive them. They
 # are thrown away when they are over, or when there are too many.

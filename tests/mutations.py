@@ -153,6 +153,14 @@ MUTANTS = [
         WATCH,
         "needs_no_login",
     ),
+    Mutant(
+        "a heartbeat that comes round as messages do",
+        "devices/core/life/bus.py",
+        "if any(notice.payload == sign for notice in came if notice.channel == self._own):",
+        "if True:",
+        "tests/proxies/test_pgbouncer.py",
+        "heard",
+    ),
     # Strange sign-ins, and what comes of them.
     Mutant(
         "hours, not days, in the speed of travel",

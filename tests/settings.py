@@ -16,6 +16,7 @@ os.environ.update(
     DEVICES_MAX_SESSIONS="20",
     DEVICES_LIVENESS="database",
     DEVICES_BUS="",
+    DB_POOL_MODE="",
     SECURE_SSL_REDIRECT="false",
     GOOGLE_CLIENT_ID="",
     GITHUB_CLIENT_ID="",

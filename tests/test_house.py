@@ -82,7 +82,8 @@ def test_sql_by_hand_is_in_few_places():
     }
     # What the database does itself, tells others, is asked on every request, may take, and has changed.
     core = {"life/triggers", "life/bus", "life/statements", "oversight/patience", "sessions/rows"}
-    assert by_hand == {f"devices/core/{name}.py" for name in core}
+    # And what the site asks of its database before it is served.
+    assert by_hand == {f"devices/core/{name}.py" for name in core} | {"project/checks.py"}
 
 
 def test_transactions_are_begun_where_sessions_are_written():

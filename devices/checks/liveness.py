@@ -8,6 +8,7 @@ from django.core.checks import CheckMessage, Error
 from django.db import connections, router
 
 from devices.conf import Conf
+from devices.core.life.bus import is_postgres
 from devices.models import DeviceSession
 
 
@@ -28,7 +29,7 @@ def check() -> Iterator[CheckMessage]:
     if conf.BUS is not None and not _is_bus(conf.BUS):
         yield Error(
             "DEVICES['BUS'] is no bus that this site can have.",
-            hint="'postgres' needs PostgreSQL and psycopg 3; redis://… and rediss://… the package redis.",
+            hint="postgres needs PostgreSQL and psycopg 3; redis://… and rediss://… the package redis.",
             id="devices.E022",
         )
     if conf.LIVENESS == "cached" and connections[_database()].settings_dict["ATOMIC_REQUESTS"]:
@@ -44,6 +45,12 @@ def check() -> Iterator[CheckMessage]:
             hint="Set DEVICES['LIVENESS'] to 'database', or use django-tenants; see docs/platforms.md.",
             id="devices.E073",
         )
+    if conf.BUS == "postgres" and _is_pooled():
+        yield Error(
+            "DEVICES['BUS'] listens through a pooler, which hands on no message.",
+            hint="Set it to the URL of the same database past the pooler: postgres://user@host/name.",
+            id="devices.E063",
+        )
 
 
 def _has_schemas_unknown_to_us() -> bool:
@@ -53,8 +60,13 @@ def _has_schemas_unknown_to_us() -> bool:
     return is_by_schema and not hasattr(connection, "schema_name")
 
 
+def _is_pooled() -> bool:
+    # Django's own switch for a pooler that hands out another backend for each transaction.
+    return bool(connections[_database()].settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"))
+
+
 def _is_bus(bus: str) -> bool:
-    if bus == "postgres":
+    if is_postgres(bus):
         return connections[_database()].vendor == "postgresql" and find_spec("psycopg") is not None
     return bus.startswith(("redis://", "rediss://", "unix://")) and find_spec("redis") is not None
 

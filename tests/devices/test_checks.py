@@ -188,6 +188,19 @@ def test_only_postgresql_can_be_its_own_bus():
         assert ids() == (set() if connections["default"].vendor == "postgresql" else {"E022"})
 
 
+def test_a_bus_through_a_pooler_hears_nothing(monkeypatch):
+    pooled = {"DISABLE_SERVER_SIDE_CURSORS": True}
+    monkeypatch.setattr(
+        connections["default"], "settings_dict", connections["default"].settings_dict | pooled
+    )
+    changes = {"LIVENESS": "cached", "BUS": "postgres"}
+    with override_settings(DEVICES=project.DEVICES | changes):
+        assert "E063" in ids()
+    changes["BUS"] = "postgres://devices@db.example.org/devices"
+    with override_settings(DEVICES=project.DEVICES | changes):
+        assert "E063" not in ids()
+
+
 def test_transactions_around_every_request_leave_nothing_to_remember(monkeypatch):
     monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
     with override_settings(DEVICES=project.DEVICES | {"LIVENESS": "cached", "BUS": REDIS}):

@@ -6,6 +6,7 @@ its heartbeat goes through the same line as they do.
 
 import logging
 import os
+import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -30,7 +31,10 @@ class Line(Protocol):
     """An open connection to the bus, by which the ids of users come in."""
 
     def beat(self) -> Iterator[str]:
-        """Ask the other end for a sign of life; what was said before it, in full."""
+        """Publish a message as ends of sessions are, and wait for it; what is said before it, in full.
+
+        That the other end answers proves nothing: a pooler answers too, and hands on no message.
+        """
 
     def wait(self, seconds: float) -> Iterator[str]:
         """What is said from now on, as it comes."""
@@ -39,40 +43,68 @@ class Line(Protocol):
 
 
 class PostgresLine:
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
         import psycopg
 
-        parameters = database.connection().get_connection_params()
+        parameters: dict[str, Any] = database.connection().get_connection_params()
         for own in ("cursor_factory", "prepare_threshold", "pool"):
             parameters.pop(own, None)
-        limits = {"connect_timeout": 2, "tcp_user_timeout": 2000}
-        self._connection: Any = psycopg.connect(**{**limits, **parameters}, autocommit=True)
-        self._connection.execute(f"LISTEN {CHANNEL}")
+        limits: dict[str, Any] = {"connect_timeout": 2, "tcp_user_timeout": 2000}
+        # Nobody else hears the beats.
+        self._own = f"{CHANNEL}_{secrets.token_hex(8)}"
+        listen: dict[str, Any] = (
+            {**limits, **parameters} if url == "postgres" else {**limits, "conninfo": url}
+        )
+        self._connection: Any = psycopg.connect(**listen, autocommit=True)
+        try:
+            self._connection.execute(f"LISTEN {CHANNEL}")
+            self._connection.execute(f"LISTEN {self._own}")
+            # The way that the messages go, which the listening connection is not.
+            self._sender: Any = psycopg.connect(**{**limits, **parameters}, autocommit=True)
+        except BaseException:
+            self._connection.close()
+            raise
+        # Behind a pooler the next statement may find another backend.
+        self._sender.prepare_threshold = None
 
     def beat(self) -> Iterator[str]:
-        self._connection.execute("SELECT 1")
-        return self.wait(0)
+        sign = secrets.token_hex(8)
+        self._sender.execute("SELECT pg_notify(%s, %s)", [self._own, sign])
+        deadline = time.monotonic() + LEASE
+        while (left := deadline - time.monotonic()) > 0:
+            # All that came at once: the iterator would lose what is not taken from it.
+            came = list(self._connection.notifies(timeout=left, stop_after=1))
+            yield from (notice.payload for notice in came if notice.channel == CHANNEL)
+            if any(notice.payload == sign for notice in came if notice.channel == self._own):
+                return
+        raise TimeoutError("PostgreSQL does not hand on what is said.")
 
     def wait(self, seconds: float) -> Iterator[str]:
         for notice in self._connection.notifies(timeout=seconds):
-            yield notice.payload
+            if notice.channel == CHANNEL:
+                yield notice.payload
 
     def close(self) -> None:
+        self._sender.close()
         self._connection.close()
 
 
 class RedisLine:
     def __init__(self, url: str) -> None:
-        self._pubsub = _redis(url).pubsub()
-        self._pubsub.subscribe(CHANNEL)
-        if (self._pubsub.get_message(timeout=LEASE) or {}).get("type") != "subscribe":
-            self.close()
-            raise TimeoutError("Redis does not confirm the subscription.")
+        self._redis = _redis(url)
+        self._pubsub = self._redis.pubsub()
+        self._own = f"{CHANNEL}:{secrets.token_hex(8)}"
+        self._pubsub.subscribe(CHANNEL, self._own)
+        for _ in range(2):
+            if (self._pubsub.get_message(timeout=LEASE) or {}).get("type") != "subscribe":
+                self.close()
+                raise TimeoutError("Redis does not confirm the subscription.")
 
     def beat(self) -> Iterator[str]:
-        self._pubsub.ping()
+        sign = secrets.token_hex(8).encode()
+        self._redis.publish(self._own, sign)
         while (message := self._pubsub.get_message(timeout=LEASE)) is not None:
-            if message["type"] == "pong":
+            if message["type"] == "message" and message["data"] == sign:
                 return
             yield from self._said(message)
         raise TimeoutError("Redis does not answer.")
@@ -87,7 +119,7 @@ class RedisLine:
         if message["type"] == "subscribe":
             # The library came back by itself; what was said meanwhile is lost.
             raise ConnectionError("The line to Redis was cut.")
-        if message["type"] == "message":
+        if message["type"] == "message" and message["channel"] == CHANNEL.encode():
             yield message["data"].decode()
 
     def close(self) -> None:
@@ -165,7 +197,7 @@ def publish(user_ids: Iterable[Any]) -> None:
         return
     # Here at once, so that whoever did it finds it done.
     database.on_commit(lambda: _forget(names))
-    if url == "postgres":
+    if is_postgres(url):
         with database.connection().cursor() as cursor:
             cursor.execute(
                 "SELECT pg_notify(%s, name) FROM unnest(%s::text[]) AS name", [CHANNEL, names]
@@ -176,7 +208,12 @@ def publish(user_ids: Iterable[Any]) -> None:
 
 def hears(alias: str | None) -> bool:
     """Whether this process is told of what ends on this database. A line to PostgreSQL leads to one only."""
-    return conf.BUS != "postgres" or (_listener is not None and _listener.alias == alias)
+    return not is_postgres(conf.BUS or "") or (_listener is not None and _listener.alias == alias)
+
+
+def is_postgres(url: str) -> bool:
+    """Whether a BUS is the database itself; by a URL of its own where poolers stand before it."""
+    return url == "postgres" or url.startswith(("postgres://", "postgresql://"))
 
 
 def error() -> str:
@@ -205,7 +242,7 @@ def _open() -> Line:
     url = conf.BUS
     if url is None:
         raise ConnectionError("There is no bus.")
-    return PostgresLine() if url == "postgres" else RedisLine(url)
+    return PostgresLine(url) if is_postgres(url) else RedisLine(url)
 
 
 @cache

@@ -1,0 +1,137 @@
+"""Behind a real PgBouncer: the site runs, and a bus that hands on nothing is not trusted."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+from django.db import connection
+
+from devices.core.life import bus
+from devices.core.life.bus import PostgresLine, RedisLine
+from tests.bus import redis_server
+from tests.client import PASSWORD
+
+from .servers import ROOT, environment, free_port, gunicorn, running
+
+PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+HEADERS = {"Host": "api.example.org", "X-Forwarded-Proto": "https"}
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture(params=["session", "transaction"])
+def pooled(request, tmp_path):
+    """The mode, and the URL of the suite's database through a PgBouncer in it."""
+    if connection.vendor != "postgresql":
+        pytest.skip("NO POOLER: it needs PostgreSQL, see DATABASE_URL")
+    if PGBOUNCER is None:
+        pytest.skip("NO POOLER: pgbouncer is not installed")
+    way = connection.get_connection_params()
+    port = free_port()
+    server = f"host={way.get('host', '127.0.0.1')} port={way.get('port', 5432)}"
+    given = f"user={way['user']}"
+    if way.get("password"):
+        given += f" password={way['password']}"
+    config = tmp_path / "pgbouncer.ini"
+    config.write_text(
+        f"[databases]\n* = {server} {given}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"auth_type = any\npool_mode = {request.param}\ndefault_pool_size = 20\n"
+    )
+    config.chmod(0o644)
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    command = [PGBOUNCER, *(["-u", "postgres"] if os.geteuid() == 0 else []), str(config)]
+    with running(command, tmp_path / "pgbouncer.log", port):
+        yield request.param, f"postgres://{way['user']}@127.0.0.1:{port}/{way['dbname']}"
+
+
+@pytest.fixture
+def site(pooled, tmp_path):
+    mode, url = pooled
+    env = environment(tmp_path, DATABASE_URL=url, DB_POOL_MODE=mode)
+    port = free_port()
+    with (
+        gunicorn(tmp_path, port, env),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS, timeout=60) as client,
+    ):
+        yield client
+
+
+def test_the_site_runs_through_it(site):
+    person = {"email": "pooled@example.org", "password": PASSWORD}
+    assert site.post("/api/register", json=person).status_code == 201
+    tokens = site.post("/api/login", json=person).json()
+    for _ in range(5):
+        bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+        assert len(site.get("/api/sessions", headers=bearer).json()) == 2
+    again = site.post("/api/token/refresh", json={"refresh": tokens["refresh_token"]})
+    assert again.status_code == 200
+    assert site.get("/readyz").status_code == 200
+    assert site.post("/api/logout", headers=bearer).status_code == 204
+    assert site.get("/api/me", headers=bearer).status_code == 401
+
+
+def test_missing_time_outs_are_found_before_it_is_served(pooled, tmp_path):
+    mode, url = pooled
+    env = environment(tmp_path, DATABASE_URL=url, DB_POOL_MODE=mode)
+    command = [sys.executable, "manage.py", "check", "--database", "default"]
+    checked = subprocess.run(
+        command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120
+    )
+    assert "project.W002" in checked.stderr and "statement_timeout" in checked.stderr
+
+
+def settle(line, seconds=2.0):
+    """Whether a heartbeat is heard within some seconds of listening."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        list(line.beat())
+        list(line.wait(0.1))
+
+
+def test_through_transactions_no_message_is_heard_and_nothing_is_trusted(pooled):
+    mode, url = pooled
+    line = PostgresLine(url)
+    try:
+        if mode == "session":
+            settle(line)
+        else:
+            with pytest.raises(TimeoutError):
+                settle(line)
+    finally:
+        line.close()
+
+
+def test_past_the_pooler_all_is_heard(pooled, settings):
+    way = connection.get_connection_params()
+    host, port = way.get("host", "127.0.0.1"), way.get("port", 5432)
+    url = f"postgresql://{way['user']}@{host}:{port}/{way['dbname']}"
+    settings.DEVICES = {**settings.DEVICES, "BUS": url}
+    line = PostgresLine(url)
+    try:
+        settle(line, 1.0)
+        bus.publish(["4711"])
+        assert list(line.beat()) == ["4711"]
+    finally:
+        line.close()
+
+
+@pytest.mark.django_db(databases=[])
+def test_a_sentinel_is_no_bus(tmp_path):
+    if shutil.which("redis-server") is None:
+        pytest.skip("NO SENTINEL: redis-server is not installed")
+    with redis_server() as redis:
+        port = free_port()
+        config = tmp_path / "sentinel.conf"
+        config.write_text(f"port {port}\nsentinel monitor main 127.0.0.1 {redis.port} 1\n")
+        command = ["redis-server", str(config), "--sentinel"]
+        with (
+            running(command, tmp_path / "sentinel.log", port),
+            pytest.raises(Exception, match="Only HELLO messages"),
+        ):
+            line = RedisLine(f"redis://127.0.0.1:{port}/0")
+            settle(line)
