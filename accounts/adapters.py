@@ -8,15 +8,19 @@ from urllib.parse import urlsplit
 
 import requests
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.forms import default_token_generator
+from allauth.account.internal.flows.signup import send_unknown_account_mail
 from allauth.account.models import EmailAddress
+from allauth.account.utils import user_pk_to_url_str
 from allauth.core import ratelimit
 from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.helpers import render_authentication_error
-from allauth.socialaccount.models import SocialApp, SocialLogin
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -26,7 +30,7 @@ from devices.core import stepup
 from devices.exceptions import TooManyAttempts
 from devices.http import client_of, session_at_hand
 
-from . import addresses
+from . import addresses, first_proof
 from .models import User
 from .reauthentication import METHOD_OF_ID, method_of
 
@@ -50,6 +54,10 @@ ASKED_BY_ANYBODY = TELLTALE | {
     "account/email/email_confirmation",
     "account/email/email_confirmation_signup",
 }
+
+
+# Where the ways into an account are changed, beside its addresses.
+ATTACHING = {"allauth.mfa", "allauth.socialaccount"}
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -77,6 +85,40 @@ class AccountAdapter(DefaultAccountAdapter):
         except TooManyAttempts as error:
             raise ImmediateHttpResponse(ratelimit.respond_429(self.request)) from error
         return super().validate_unique_email(email)  # type: ignore[no-any-return]
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Whoever gives the first proof of the account's own address, and did not make it, begins anew."""
+        user = email_address.user
+        is_first = email_address.email == user.email and first_proof.is_first(user)
+        is_theirs = not is_first or first_proof.knows_account(request, user)
+        with transaction.atomic():
+            confirmed: bool = super().confirm_email(request, email_address)
+            if confirmed and not is_theirs:
+                first_proof.drop_what_came_before(user, password=True)
+        return confirmed
+
+    def get_email_verification_redirect_url(self, email_address: EmailAddress) -> str:
+        url: str = super().get_email_verification_redirect_url(email_address)
+        user = email_address.user
+        if user.has_usable_password() or SocialAccount.objects.filter(user=user).exists():
+            return url
+        # Whoever came here by the mail may choose one, as by a link to a new password.
+        keys = {"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)}
+        return reverse("account_reset_password_from_key", kwargs=keys)
+
+    def set_password(self, user: User, password: str) -> None:
+        if self.request.user.pk != user.pk:
+            # By a link in a mail.
+            first_proof.by_reset(user)
+        super().set_password(user, password)
+
+    def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
+        """Not to an address that somebody only claims: whoever reads it would get their account."""
+        mine = EmailAddress.objects.filter(user_id=user.pk, email=email, verified=True)
+        if email == user.email or mine.exists():
+            super().send_password_reset_mail(user, email, context)
+        else:
+            send_unknown_account_mail(self.request, email)
 
     def clean_password(self, password: str, user: Any = None) -> str:
         if not is_text(password):
@@ -141,6 +183,8 @@ class AccountAdapter(DefaultAccountAdapter):
         session = session_at_hand()
         if session is None or stepup.missing_proof(session):
             raise ReauthenticationRequired
+        if app in ATTACHING:
+            first_proof.demand(self.request)
         return False
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:

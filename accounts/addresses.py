@@ -44,7 +44,7 @@ def create_account(request: HttpRequest, email: str, password: str) -> User:
     """An account whose address is not proved yet, and the mail for that. Raises IntegrityError if taken."""
     with transaction.atomic():
         user = User.objects.create_user(email, password)
-        _address_of(user)
+        address_of(user)
         transaction.on_commit(lambda: send_link(request, user, signup=True))
     return user
 
@@ -86,10 +86,11 @@ def invite(request: HttpRequest, email: str, password: str) -> None:
 def send_link(request: HttpRequest, user: User, *, signup: bool = False) -> None:
     """The mail with the link that proves the account's own address, at most every three minutes."""
     if _may_mail(request, user.email):
-        _send(request, lambda: _address_of(user).send_confirmation(request, signup=signup))
+        _send(request, lambda: address_of(user).send_confirmation(request, signup=signup))
 
 
-def _address_of(user: User) -> EmailAddress:
+def address_of(user: User) -> EmailAddress:
+    """The account's own address, as allauth keeps it."""
     has_primary = EmailAddress.objects.filter(user_id=user.pk, primary=True).exists()
     defaults = {"primary": not has_primary}
     address: EmailAddress

@@ -3,7 +3,13 @@
 from contextlib import suppress
 from typing import Any
 
-from allauth.account.signals import authentication_step_completed, password_reset
+from allauth.account.adapter import get_adapter
+from allauth.account.signals import (
+    _add_email,
+    authentication_step_completed,
+    password_reset,
+)
+from allauth.core import context
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added
 from django.contrib.auth import logout
@@ -15,7 +21,7 @@ from devices.core import sessions
 from devices.exceptions import SessionError
 from devices.http import client_of
 
-from . import second_factor
+from . import first_proof, second_factor
 from .models import FACTORS
 from .reauthentication import method_of
 
@@ -26,6 +32,13 @@ def factor_added(request: HttpRequest, authenticator: Authenticator, **kwargs: A
     if authenticator.type in FACTORS:
         # Whoever enrols one has just shown it.
         _confirm(request, authenticator.user, method=authenticator.type, mfa=True)
+
+
+@receiver(_add_email, dispatch_uid="accounts.address_added")
+def address_added(email: str, **kwargs: Any) -> None:
+    """On the page and in apps, before the address is written down."""
+    first_proof.demand(context.request)
+    get_adapter().validate_unique_email(email)
 
 
 @receiver(authentication_step_completed, dispatch_uid="accounts.reauthenticated")

@@ -43,6 +43,7 @@ WRITERS = {
     # Django's own sessions.
     "accounts/app_session.py": r"store$|request\.session$|super\(\)$",
     "accounts/addresses.py": r"EmailAddress\b",
+    "accounts/first_proof.py": r"(EmailAddress|SocialAccount|Authenticator)\b|user$",
     "accounts/second_factor.py": r"authenticator$",
 }
 # Dictionaries, progress bars, and serializers, which call the verbs.

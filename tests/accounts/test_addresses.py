@@ -57,7 +57,7 @@ def prove(message):
     browser = Browser()
     page = browser.get(link_in(message))
     assert page.status_code == 200
-    return browser.post(link_in(message))
+    return browser.post(link_in(message), {"password": PASSWORD})
 
 
 @pytest.mark.usefixtures("strict", "db")

@@ -9,6 +9,7 @@ from .account import account_changed as account_changed
 from .account import account_leaves as account_leaves
 from .account import change_password as change_password
 from .account import check_password as check_password
+from .account import disown_all as disown_all
 from .beginning import start as start
 from .ending import leave as leave
 from .ending import logout as logout

@@ -6,10 +6,12 @@ from django.contrib.auth.models import AbstractBaseUser
 from devices.core import database
 from devices.core.life import liveness
 from devices.core.log import activity
+from devices.core.proof import attempts
+from devices.core.watch import past
 from devices.exceptions import AccountNotActive
 from devices.models import DeviceSession, RevokeReason, auth_stamp
 
-from .ending import end
+from .ending import end, revoke_all
 from .rows import is_same, lock, unrevoked
 
 
@@ -72,6 +74,14 @@ def account_changed(user: AbstractBaseUser, *, keep: DeviceSession | None = None
             entries = end(sessions, RevokeReason.DEACTIVATED)
         liveness.forget([user.pk])
         activity.record_all(entries)
+
+
+def disown_all(user: AbstractBaseUser) -> None:
+    """End all sessions of an account that its owner has only now proved to be theirs; learn from none."""
+    with database.atomic():
+        revoke_all(user, reason=RevokeReason.NOT_ME)
+        past.forget(user.pk)
+        attempts.pardon(user.get_username())
 
 
 def account_leaves(user: AbstractBaseUser) -> None:
