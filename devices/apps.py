@@ -16,6 +16,8 @@ class DevicesConfig(AppConfig):
         import_module("devices.checks")
         import_module("devices.receivers")
         import_module("devices.web.receivers")
+        import_module("devices.passwords").adopt()
+        import_module("devices.api.blacklist").adopt()
         if apps.is_installed("drf_spectacular"):
             import_module("devices.api.schema")
             import_module("devices.api.staff_schema")

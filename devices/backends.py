@@ -53,7 +53,7 @@ class LimitedModelBackend(ModelBackend):
         if user is None:
             # As dear as checking, so that time does not tell whether there is such a user.
             get_user_model()().set_password(password)
-        elif user.check_password(password) and self.user_can_authenticate(user):
+        elif self._is_right(user, password) and self.user_can_authenticate(user):
             attempt.succeeded()
             if request is not None:
                 # For who asks whether a login is one on somebody's behalf (`devices.web.impersonation`).
@@ -67,6 +67,11 @@ class LimitedModelBackend(ModelBackend):
     async def aauthenticate(self, *args: Any, **kwargs: Any) -> Any:
         """As `authenticate`: ModelBackend has an asynchronous one of its own, which counts nothing."""
         return await sync_to_async(self.authenticate)(*args, **kwargs)
+
+    @staticmethod
+    def _is_right(user: Any, password: str) -> bool:
+        with attempts.counted():
+            return bool(user.check_password(password))
 
     def _find(self, username: str) -> Any:
         try:

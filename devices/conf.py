@@ -208,6 +208,11 @@ class Conf:
         return lifetime
 
     @property
+    def ROTATES(self) -> bool:
+        """Whether a refresh gives a new refresh token: SimpleJWT's ROTATE_REFRESH_TOKENS."""
+        return bool(jwt.api_settings.ROTATE_REFRESH_TOKENS)
+
+    @property
     def AUTHENTICATION_RULE(self) -> Callable[[Any], bool]:
         """Who may be signed in: SimpleJWT's USER_AUTHENTICATION_RULE."""
         rule: Callable[[Any], bool] = jwt.api_settings.USER_AUTHENTICATION_RULE

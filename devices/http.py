@@ -98,6 +98,11 @@ def answering(request: HttpRequest) -> Iterator[None]:
         _answering.reset(token)
 
 
+def is_answering() -> bool:
+    """Whether a request is being answered, as far as DeviceMiddleware knows."""
+    return _answering.get() is not None
+
+
 def client_at_hand() -> Client:
     """The client of the request that is being answered; one of which nothing is known, if there is none."""
     request = _answering.get()

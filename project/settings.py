@@ -170,6 +170,7 @@ SIMPLE_JWT = {
     "AUDIENCE": "devices-api",
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
     "REFRESH_TOKEN_LIFETIME": IDLE_LIMIT,
+    "ROTATE_REFRESH_TOKENS": True,
     # Clocks of several servers are never quite the same.
     "LEEWAY": timedelta(seconds=5),
     "TOKEN_OBTAIN_SERIALIZER": "accounts.serializers.TokenObtainPairSerializer",

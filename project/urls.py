@@ -36,6 +36,9 @@ urlpatterns = [
     endpoint("docs", DocsView.as_view(), "docs"),
     path("api/", include("accounts.urls")),
     path("api/", include("devices.api.urls")),
+    path("api/", include("devices.api.urls.login")),
+    path("api/", include("devices.api.urls.tokens")),
+    path("api/", include("devices.api.urls.staff")),
     path("api/", include([endpoint("schema", schema_view, "schema")])),
 ]
 

@@ -20,6 +20,9 @@ class HostView(APIView):
 urlpatterns = [
     path("api/", include("accounts.urls")),
     path("api/", include("devices.api.urls")),
+    path("api/", include("devices.api.urls.login")),
+    path("api/", include("devices.api.urls.tokens")),
+    path("api/", include("devices.api.urls.staff")),
     # What a host project may have beside our paths: these are as atomic as it wants all to be.
     path("host", HostView.as_view()),
     path("host/refresh", TokenRefreshView.as_view()),

@@ -10,6 +10,7 @@ from rest_framework.exceptions import NotFound, Throttled
 from rest_framework_simplejwt import settings as jwt
 from rest_framework_simplejwt.serializers import TokenObtainSerializer
 
+from devices.conf import conf
 from devices.core import sessions, stepup
 from devices.core.life import tokens
 from devices.core.log import activity
@@ -91,7 +92,8 @@ class TokenRefreshSerializer(serializers.Serializer):
         except SessionError as error:
             raise SessionDenied(error) from error
         pair = tokens.issue(session)
-        return {"access": pair.access, "refresh": pair.refresh}
+        answer = {"access": pair.access}
+        return answer | {"refresh": pair.refresh} if conf.ROTATES else answer
 
 
 class TokenVerifySerializer(serializers.Serializer):

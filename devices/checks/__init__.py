@@ -14,18 +14,22 @@ from . import (
     liveness,
     mail,
     numbers,
+    paths,
     proxies,
     risk,
     second_factor,
     tokens,
     transactions,
+    urls,
 )
 
 SUBJECTS = (
     database,
     authentication,
+    urls,
     tokens,
     numbers,
+    paths,
     proxies,
     transactions,
     liveness,

@@ -1,40 +1,32 @@
 """Whether every way in asks for the session: authentication classes, serializers, backends, middleware."""
 
 from collections.abc import Iterator
+from inspect import signature
+from itertools import takewhile
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.utils.module_loading import import_string
 from rest_framework import settings as drf
 from rest_framework_simplejwt import settings as simplejwt
 
-# The doors are named, not imported: a door does not depend on another.
-AUTHENTICATION = "devices.api.authentication.DeviceSessionAuthentication"
-BACKEND = "devices.backends.LimitedModelBackend"
-COOKIES = "django.contrib.auth.middleware.AuthenticationMiddleware"
-MIDDLEWARE = "devices.web.middleware.DeviceMiddleware"
-# Of Django's own, those that read `request.user` before the view is called.
-READERS = {
-    "django.contrib.auth.middleware.RemoteUserMiddleware",
-    "django.contrib.auth.middleware.PersistentRemoteUserMiddleware",
-}
-SERIALIZERS = {
-    "TOKEN_OBTAIN_SERIALIZER": "devices.api.serializers.SessionStartSerializer",
-    "TOKEN_REFRESH_SERIALIZER": "devices.api.serializers.TokenRefreshSerializer",
-    "TOKEN_VERIFY_SERIALIZER": "devices.api.serializers.TokenVerifySerializer",
-    "TOKEN_BLACKLIST_SERIALIZER": "devices.api.serializers.TokenBlacklistSerializer",
-}
+from .names import AUTHENTICATION, BACKEND, COOKIES, MIDDLEWARE, READERS, SERIALIZERS
+from .urls import takes_ended_sessions
 
 
 def check() -> Iterator[CheckMessage]:
     ours = import_string(AUTHENTICATION)
     asked: Any = drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES
-    if not any(issubclass(cls, ours) for cls in asked):
+    lax = [cls.__name__ for cls in asked if takes_ended_sessions(cls)]
+    if lax or not any(issubclass(cls, ours) for cls in asked):
         yield Error(
-            "The API does not ask whether a token's session is alive.",
-            hint=f"Put {AUTHENTICATION} into REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES'].",
+            "The API does not ask whether a token's session is alive"
+            + (f": {', '.join(lax)} lets it in." if lax else "."),
+            hint=f"Put {AUTHENTICATION}, or a class derived from it, in place of SimpleJWT's into "
+            "REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES'].",
             id="devices.E001",
         )
     for setting, name in SERIALIZERS.items():
@@ -53,7 +45,24 @@ def check() -> Iterator[CheckMessage]:
             hint=f"Put {BACKEND} into AUTHENTICATION_BACKENDS in place of Django's ModelBackend.",
             id="devices.W003",
         )
+    elif early := _unlimited(backends, import_string(BACKEND)):
+        yield Error(
+            f"The right password gets in when guesses are blocked: {early} is asked before ours.",
+            hint=f"Remove it, or put {BACKEND} first.",
+            id="devices.E039",
+        )
     yield from _middleware()
+
+
+def _unlimited(backends: list[Any], ours: type) -> str:
+    """Which backends check passwords before ours counts the attempt."""
+    before = takewhile(lambda backend: not issubclass(backend, ours), backends)
+    return ", ".join(
+        backend.__name__
+        for backend in before
+        if issubclass(backend, ModelBackend)
+        and "password" in signature(backend.authenticate).parameters
+    )
 
 
 def _middleware() -> Iterator[CheckMessage]:

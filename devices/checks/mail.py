@@ -52,7 +52,9 @@ def check() -> Iterator[CheckMessage]:
         )
         return
     backend, timeout = server
-    is_smtp = backend.endswith(".smtp.EmailBackend")
+    # Django's own settings stand for no mail server yet.
+    is_set = settings.is_overridden("EMAIL_HOST") or settings.is_overridden("MAILERS")
+    is_smtp = is_set and backend.endswith(".smtp.EmailBackend")
     # A mail takes some ten answers of the server.
     if is_smtp and not (timeout and 10 * timeout <= conf.NOTICE_LEASE.total_seconds()):
         yield checks.Warning(

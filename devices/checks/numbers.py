@@ -1,13 +1,14 @@
 """Numbers in DEVICES, and keys that are none of its settings."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 
-from devices.conf import Conf
+from devices.conf import Conf, conf
 
 # What each key of DEVICES may hold: the least number, and whether None switches it off.
 NUMBERS = {
@@ -41,6 +42,19 @@ def check() -> Iterator[CheckMessage]:
             "DEVICES['SESSION_MAX_AGE'] switches the absolute limit of sessions off.",
             hint="Set it to a number of days; NIST SP 800-63B asks for a limit.",
             id="devices.E012",
+        )
+    if not settings.USE_TZ:
+        yield Error(
+            "USE_TZ is off: times of sessions cannot be compared.",
+            hint="Set USE_TZ to True; TIME_ZONE stays what is shown.",
+            id="devices.E042",
+        )
+    days: Any = given.get("INACTIVE_DAYS")
+    if is_number(days, 1) and timedelta(days=days) < conf.IDLE_LIMIT:
+        yield checks.Warning(
+            "DEVICES['INACTIVE_DAYS'] is less than a session may be idle, so it has no effect.",
+            hint="Set SIMPLE_JWT['REFRESH_TOKEN_LIFETIME'] to as long as a session may be idle.",
+            id="devices.W043",
         )
     for key, (least, optional) in NUMBERS.items():
         value = given.get(key, least)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core import checks
@@ -52,6 +53,24 @@ def check() -> Iterator[CheckMessage]:
             "SIMPLE_JWT['USER_ID_FIELD'] is not the primary key of the user.",
             hint=f"Set it to '{get_user_model()._meta.pk.name}': tokens name user and session by key.",
             id="devices.E009",
+        )
+    if not jwt.ROTATE_REFRESH_TOKENS:
+        yield checks.Warning(
+            "Refresh tokens are not rotated: nobody notices when one is stolen.",
+            hint="Set SIMPLE_JWT['ROTATE_REFRESH_TOKENS'] once your clients store the token of each answer.",
+            id="devices.W044",
+        )
+    if not jwt.CHECK_USER_IS_ACTIVE:
+        yield checks.Warning(
+            "SIMPLE_JWT['CHECK_USER_IS_ACTIVE'] has no effect: no session outlives its account.",
+            hint="Remove it.",
+            id="devices.W046",
+        )
+    if apps.is_installed("rest_framework_simplejwt.token_blacklist"):
+        yield checks.Warning(
+            "The tables of token_blacklist know no sessions: views that go by them end nothing.",
+            hint="Remove the app when nobody has tokens of before any more; end sessions by their verbs.",
+            id="devices.W045",
         )
     if not _is_leeway(jwt.LEEWAY):
         yield Error(

@@ -1,16 +1,16 @@
 """ATOMIC_REQUESTS, which would undo what is written before a refusal."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from django.core.checks import CheckMessage, Error
 from django.db import connections
-from django.urls import URLResolver, get_resolver
+from django.urls import get_resolver
 from django.utils.module_loading import import_string
 from rest_framework import settings as drf
 from rest_framework_simplejwt.views import TokenViewBase
 
-EXCEPTION_HANDLER = "devices.api.errors.exception_handler"
+from .names import EXCEPTION_HANDLER
+from .urls import views
 
 
 def check() -> Iterator[CheckMessage]:
@@ -23,7 +23,7 @@ def check() -> Iterator[CheckMessage]:
             hint=f"Set REST_FRAMEWORK['EXCEPTION_HANDLER'] to {EXCEPTION_HANDLER}.",
             id="devices.E016",
         )
-    for view in _views(get_resolver().url_patterns):
+    for view in views(get_resolver().url_patterns):
         is_token_view = issubclass(getattr(view, "view_class", object), TokenViewBase)
         if is_token_view and not getattr(view, "_non_atomic_requests", None):
             yield Error(
@@ -32,11 +32,3 @@ def check() -> Iterator[CheckMessage]:
                 obj=view,
                 id="devices.E017",
             )
-
-
-def _views(patterns: list[Any]) -> Iterator[Any]:
-    for pattern in patterns:
-        if isinstance(pattern, URLResolver):
-            yield from _views(pattern.url_patterns)
-        else:
-            yield pattern.callback

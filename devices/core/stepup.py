@@ -84,7 +84,9 @@ def confirm_by_password(session: DeviceSession, password: str, client: Client) -
     if session.doubted_at is not None:
         raise SessionDoubted
     attempt = attempts.begin(user.get_username(), client)
-    if not user.check_password(password):
+    with attempts.counted():
+        is_right = user.check_password(password)
+    if not is_right:
         attempt.failed()
         return False
     attempt.succeeded()

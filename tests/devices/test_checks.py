@@ -13,7 +13,7 @@ from django.urls import path
 from rest_framework_simplejwt.views import TokenObtainPairView
 
 from devices.checks import check_deployment, check_settings
-from devices.checks.authentication import MIDDLEWARE
+from devices.checks.names import MIDDLEWARE
 
 urlpatterns = [path("token", TokenObtainPairView.as_view())]
 
@@ -144,7 +144,7 @@ def test_A46_a_foreign_exception_handler_would_roll_revocations_back():
 
 
 @pytest.mark.usefixtures("atomic_requests")
-@override_settings(ROOT_URLCONF=__name__)
+@override_settings(ROOT_URLCONF=__name__, DEVICES={})
 def test_A46_an_atomic_token_view_would_not_count_failures():
     assert ids() == {"E017"}
 

@@ -50,6 +50,7 @@ SIMPLE_JWT = {{
     "ISSUER": "host",
     "AUDIENCE": "host-api",
     "REFRESH_TOKEN_LIFETIME": timedelta(days=30),
+    "ROTATE_REFRESH_TOKENS": True,
     "TOKEN_OBTAIN_SERIALIZER": "devices.api.serializers.TokenObtainPairSerializer",
     "TOKEN_REFRESH_SERIALIZER": "devices.api.serializers.TokenRefreshSerializer",
     "TOKEN_VERIFY_SERIALIZER": "devices.api.serializers.TokenVerifySerializer",
@@ -63,6 +64,9 @@ from django.urls import include, path
 
 urlpatterns = [
     path("api/", include("devices.api.urls")),
+    path("api/", include("devices.api.urls.login")),
+    path("api/", include("devices.api.urls.tokens")),
+    path("api/", include("devices.api.urls.staff")),
     path("devices/", include("devices.web.urls")),
 ]
 """

@@ -77,7 +77,10 @@ def _passes(inactive: timedelta | None) -> tuple[Pass, ...]:
     """The ways to go. No session is due on two of them."""
     now = timezone.now()
     kept_from = now - conf.RETENTION_DAYS
-    since = now - (conf.INACTIVE_DAYS if inactive is None else inactive)
+    if inactive is None:
+        # Nobody is signed out by the clean-up who could still refresh their session.
+        inactive = max(conf.INACTIVE_DAYS, conf.IDLE_LIMIT)
+    since = now - inactive
     return *_ended(kept_from), _inactive(since, kept_from)
 
 

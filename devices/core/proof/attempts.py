@@ -10,7 +10,9 @@ import hashlib
 import ipaddress
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,6 +64,23 @@ class Attempt:
     def failed(self) -> None:
         one = _count(1)
         _settle(self.key, failures=F("failures") + one, consecutive=F("consecutive") + one)
+
+
+_counted: ContextVar[bool] = ContextVar("devices.counted", default=False)
+
+
+@contextmanager
+def counted() -> Iterator[None]:
+    """Let it be known that a password is being checked whose attempt has been counted."""
+    token = _counted.set(True)
+    try:
+        yield
+    finally:
+        _counted.reset(token)
+
+
+def is_counted() -> bool:
+    return _counted.get()
 
 
 def begin(username: str, client: Client) -> Attempt:

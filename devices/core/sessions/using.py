@@ -125,8 +125,10 @@ def rotate(claims: Claims, client: Client) -> DeviceSession:
 
     Asking again gives the same successor while the rotation is at most REFRESH_GRACE ago or the successor
     was never used, since then the answer may have been lost. Later, or from another country or kind of
-    device, it is a replay and the session ends (RFC 9700 §4.14.2). Raises RefreshReused, TokenNotValid,
-    SessionRevoked or SessionExpired.
+    device, it is a replay and the session ends (RFC 9700 §4.14.2). Without ROTATE_REFRESH_TOKENS it is its
+    own successor, and lasts no longer for it; then nobody can tell a copy from the original.
+
+    Raises RefreshReused, TokenNotValid, SessionRevoked or SessionExpired.
     """
     session = living(claims, client)
     now = timezone.now()
@@ -228,14 +230,14 @@ def _advance(session: DeviceSession, client: Client, now: datetime) -> bool:
 
     Whoever comes from elsewhere, or with another kind of device, is judged; the session may end by it.
     """
-    moved: dict[str, Any] = {
-        "generation": session.generation + 1,
-        "generation_used": session.generation,
-        "rotated_at": now,
-        "expires_at": min(now + conf.IDLE_LIMIT, session.absolute_expires_at),
-        "last_active": now,
-        "last_ip": client.ip_address,
-    }
+    moved: dict[str, Any] = {"last_active": now, "last_ip": client.ip_address}
+    if conf.ROTATES:
+        moved |= {
+            "generation": session.generation + 1,
+            "generation_used": session.generation,
+            "rotated_at": now,
+            "expires_at": min(now + conf.IDLE_LIMIT, session.absolute_expires_at),
+        }
     use = suspicion.judge_use(session, client)
     revocation: dict[str, Any] = {}
     if use is not None:

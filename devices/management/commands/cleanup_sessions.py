@@ -34,8 +34,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--inactive-days",
             type=int,
-            default=conf.INACTIVE_DAYS.days,
-            help="delete sessions without activity for so many days (default: %(default)s)",
+            help="delete sessions without activity for so many days (default: INACTIVE_DAYS, or as long "
+            "as a session may be idle, if that is longer)",
         )
         parser.add_argument(
             "--batch-size",
@@ -49,16 +49,17 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         for option, limit in LIMITS.items():
-            if not 1 <= options[option] <= limit:
+            if options[option] is not None and not 1 <= options[option] <= limit:
                 name = option.replace("_", "-")
                 raise CommandError(f"--{name} must be a whole number from 1 to {limit}.")
-        inactive = timedelta(days=options["inactive_days"])
+        days = options["inactive_days"]
+        inactive = None if days is None else timedelta(days=days)
         if options["dry_run"]:
             self._foretell(inactive)
         else:
             self._purge(inactive, options["batch_size"])
 
-    def _foretell(self, inactive: timedelta) -> None:
+    def _foretell(self, inactive: timedelta | None) -> None:
         try:
             due = {
                 "Sessions to delete": cleanup.count(inactive),
@@ -72,7 +73,7 @@ class Command(BaseCommand):
             if n or what == "Sessions to delete":
                 self.stdout.write(f"{what}: {n}")
 
-    def _purge(self, inactive: timedelta, batch_size: int) -> None:
+    def _purge(self, inactive: timedelta | None, batch_size: int) -> None:
         started, sizes = time.monotonic(), list[int]()
         limits = lines = shortened = 0
 

@@ -1,0 +1,32 @@
+"""`RefreshToken(raw).blacklist()`, the usual logout in views over SimpleJWT: it ends the session."""
+
+from contextlib import suppress
+from typing import Any
+
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import RefreshToken
+
+from devices.core import sessions
+from devices.core.life import tokens
+from devices.exceptions import SessionError
+from devices.http import client_at_hand
+
+_stock: Any = getattr(RefreshToken, "blacklist", None)
+
+
+def adopt() -> None:
+    """Give SimpleJWT's RefreshToken our method. Without its app token_blacklist it has none."""
+    RefreshToken.blacklist = blacklist
+
+
+def blacklist(token: RefreshToken) -> Any:
+    """End the session of a refresh token, if it has not ended. Raises TokenError if it is of none."""
+    try:
+        claims = tokens.claims_of(token)
+    except SessionError as error:
+        if _stock is None:
+            raise TokenError("The token is of no session.") from error
+        return _stock(token)
+    with suppress(SessionError):
+        sessions.logout(sessions.living(claims, client_at_hand()))
+    return None

@@ -1,0 +1,32 @@
+"""The paths of the contract for the caller's own sessions; include them under `/api/`.
+
+What else there is comes on request: `.login` signs in with a password, `.tokens` exchanges tokens, `.staff`
+is for staff.
+"""
+
+from devices.api.routing import endpoint
+from devices.api.views import ActivityViewSet, HistoryViewSet, NotificationsView, SessionViewSet
+
+SESSION = r"sessions/(?P<pk>[^/]+)"
+
+urlpatterns = [
+    endpoint("me/notifications", NotificationsView.as_view(), "notifications"),
+    endpoint("sessions", SessionViewSet.as_view({"get": "list"}), "sessions"),
+    endpoint("sessions/history", HistoryViewSet.as_view({"get": "list"}), "session-history"),
+    endpoint(
+        "sessions/revoke-all",
+        SessionViewSet.as_view({"post": "revoke_all"}),
+        "session-revoke-all",
+    ),
+    endpoint(
+        "sessions/current/confirm",
+        SessionViewSet.as_view({"post": "confirm"}),
+        "session-confirm",
+    ),
+    endpoint(
+        SESSION,
+        SessionViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        "session",
+    ),
+    endpoint(f"{SESSION}/activity", ActivityViewSet.as_view({"get": "list"}), "session-activity"),
+]

@@ -1,0 +1,9 @@
+"""The login with a password, and a code of who has a second factor. Leave it out if yours asks for more."""
+
+from rest_framework_simplejwt.views import TokenObtainPairView
+
+from devices.api.routing import endpoint
+
+urlpatterns = [
+    endpoint("token", TokenObtainPairView.as_view(), "token"),
+]

@@ -1,0 +1,18 @@
+"""Where things are. The doors are named, not imported: a door does not depend on another."""
+
+AUTHENTICATION = "devices.api.authentication.DeviceSessionAuthentication"
+BACKEND = "devices.backends.LimitedModelBackend"
+COOKIES = "django.contrib.auth.middleware.AuthenticationMiddleware"
+MIDDLEWARE = "devices.web.middleware.DeviceMiddleware"
+# Of Django's own, those that read `request.user` before the view is called.
+READERS = {
+    "django.contrib.auth.middleware.RemoteUserMiddleware",
+    "django.contrib.auth.middleware.PersistentRemoteUserMiddleware",
+}
+SERIALIZERS = {
+    "TOKEN_OBTAIN_SERIALIZER": "devices.api.serializers.SessionStartSerializer",
+    "TOKEN_REFRESH_SERIALIZER": "devices.api.serializers.TokenRefreshSerializer",
+    "TOKEN_VERIFY_SERIALIZER": "devices.api.serializers.TokenVerifySerializer",
+    "TOKEN_BLACKLIST_SERIALIZER": "devices.api.serializers.TokenBlacklistSerializer",
+}
+EXCEPTION_HANDLER = "devices.api.errors.exception_handler"

@@ -1,0 +1,43 @@
+"""Door for `user.check_password()`, where the user model has no such method of its own."""
+
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+
+from .core import sessions
+from .core.proof import attempts
+from .http import client_at_hand, is_answering
+
+
+def adopt() -> None:
+    """Give the user model our methods in place of Django's.
+
+    Those end all sessions when they merely hash a password anew, and count no guesses.
+    """
+    model: Any = get_user_model()
+    for ours in (check_password, acheck_password):
+        stock = getattr(AbstractBaseUser, ours.__name__)
+        if getattr(model, ours.__name__, None) is stock:
+            setattr(model, ours.__name__, ours)
+
+
+def check_password(user: AbstractBaseUser, raw_password: str | None) -> bool:
+    """As Django's; hashing anew keeps the sessions, and within a request it counts as an attempt.
+
+    So does any view that asks for the current password. Raises TooManyAttempts, a ValidationError.
+    """
+    if attempts.is_counted() or not is_answering() or user.pk is None:
+        return sessions.check_password(user, raw_password)
+    attempt = attempts.begin(user.get_username(), client_at_hand())
+    is_right = sessions.check_password(user, raw_password)
+    if is_right:
+        attempt.succeeded()
+    else:
+        attempt.failed()
+    return is_right
+
+
+async def acheck_password(user: AbstractBaseUser, raw_password: str | None) -> bool:
+    return await sync_to_async(check_password)(user, raw_password)
