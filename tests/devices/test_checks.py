@@ -254,3 +254,9 @@ def test_schemas_that_cannot_be_told_apart_are_not_remembered(settings, monkeypa
     # As django-tenants says which.
     monkeypatch.setattr(given, "schema_name", "public", raising=False)
     assert ids() == set()
+
+
+def test_the_tables_of_the_blacklist_know_no_sessions(monkeypatch):
+    asked = "rest_framework_simplejwt.token_blacklist"
+    monkeypatch.setattr("devices.checks.tokens.apps.is_installed", lambda name: name == asked)
+    assert ids() == {"W045"}
