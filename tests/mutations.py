@@ -623,8 +623,8 @@ MUTANTS = [
     Mutant(
         "a refresh that is no login",
         USING,
-        '        "rotated_at": now,\n        "expires_at"',
-        '        "rotated_at": now,\n        "authenticated_at": now,\n        "expires_at"',
+        '            "rotated_at": now,\n            "expires_at"',
+        '            "rotated_at": now,\n            "authenticated_at": now,\n            "expires_at"',
         LINEAGE,
         "S23",
     ),
