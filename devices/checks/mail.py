@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
+from typing import Any
 
 from django.conf import settings
 from django.core import checks
@@ -53,7 +54,8 @@ def check() -> Iterator[CheckMessage]:
         return
     backend, timeout = server
     # Django's own settings stand for no mail server yet.
-    is_set = settings.is_overridden("EMAIL_HOST") or settings.is_overridden("MAILERS")
+    given: Any = settings
+    is_set = given.is_overridden("EMAIL_HOST") or given.is_overridden("MAILERS")
     is_smtp = is_set and backend.endswith(".smtp.EmailBackend")
     # A mail takes some ten answers of the server.
     if is_smtp and not (timeout and 10 * timeout <= conf.NOTICE_LEASE.total_seconds()):
