@@ -14,6 +14,8 @@ from rest_framework_simplejwt.views import TokenViewBase
 
 from .names import AUTHENTICATION, SERIALIZERS
 
+STOCK = "rest_framework_simplejwt.serializers"
+
 
 def check() -> Iterator[CheckMessage]:
     for view in views(get_resolver().url_patterns):
@@ -60,7 +62,8 @@ def _serializer(view: Any, cls: Any) -> Iterator[CheckMessage]:
         return
     told = {import_string(getattr(simplejwt.api_settings, setting)) for setting in SERIALIZERS}
     ours = tuple(import_string(name) for name in SERIALIZERS.values())
-    if used not in told and not issubclass(used, ours):
+    is_stock = any(base.__module__ == STOCK for base in used.__mro__)
+    if is_stock and used not in told and not issubclass(used, ours):
         yield Error(
             f"{_name(cls)} makes or takes tokens that have no session, by {_name(used)}.",
             hint=f"Derive the serializer from one of {', '.join(SERIALIZERS.values())}. "
