@@ -59,7 +59,7 @@ messages: .venv/dev  ## gather what is to be translated (needs gettext's xgettex
 	done
 	$(BIN)/python manage.py compile_translations --settings tests.settings
 
-images: .venv/dev  ## pictures of all pages, into docs/images
+images: .venv/dev  ## the pictures that the documents show, into docs/images
 	mkdir -p docs/images
 	IMAGES=docs/images $(BIN)/pytest tests/browser/test_pages.py
 

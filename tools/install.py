@@ -20,6 +20,8 @@ REASONS = {
     "NameResolutionError": "The package index cannot be reached: check the network, then run make again.",
     "ProxyError": "The package index cannot be reached: check the proxy, then run make again.",
     "ConnectTimeoutError": "The package index cannot be reached: check the network, then run make again.",
+    # What a lock names was published: an index that has none of it was not reached.
+    "(from versions: none)": "The package index cannot be reached: check the network, then run make again.",
     "ReadTimeoutError": "The package index does not answer: check the network, then run make again.",
 }
 

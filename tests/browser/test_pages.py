@@ -1,14 +1,16 @@
 """Every page in Chromium, light and dark, at a desk and on a phone.
 
 None is refused anything by its own policy, none logs an error, none fails axe-core, none is wider than its
-screen. With IMAGES=folder (`make images`) pictures of all are left there.
+screen. With IMAGES=folder (`make images`) those that the documents show are left there.
 """
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.conf import settings
 
 from devices.core.watch import review
 from tests.browser import scenes
@@ -16,6 +18,12 @@ from tests.browser.visitor import DESK, PHONE
 from tests.client import PASSWORD
 
 IMAGES = os.environ.get("IMAGES", "")
+ROOT = Path(settings.BASE_DIR)
+DOCUMENTS = [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
+# The pictures in the documents. Others are not kept: they would be most of the repository.
+SHOWN = {
+    name for path in DOCUMENTS for name in re.findall(r"images/([\w-]+)\.webp", path.read_text())
+}
 
 # axe-core's own grades; what is below, "moderate" and "minor", is for people to weigh.
 GRAVE = {"serious", "critical"}
@@ -50,7 +58,7 @@ def look(visitor, name):
                 found += faults(visitor)
             elif size == "desktop":
                 found += faults(visitor, runOnly={"type": "rule", "values": ["color-contrast"]})
-            if IMAGES:
+            if IMAGES and f"{name}-{size}-{theme}" in SHOWN:
                 visitor.picture(Path(IMAGES) / f"{name}-{size}-{theme}.webp")
         width = page.evaluate("document.documentElement.scrollWidth")
         if width > viewport["width"]:

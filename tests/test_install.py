@@ -1,0 +1,119 @@
+"""A first `make run` that was interrupted is finished by the next; what is missing is told in a sentence."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+ROOT = Path(settings.BASE_DIR)
+SCRIPT = ROOT / "tools/install.py"
+# An index that cannot be reached: nothing listens there.
+NOWHERE = {
+    "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+    "PIP_RETRIES": "0",
+    "PIP_CONFIG_FILE": os.devnull,
+}
+
+
+@pytest.fixture
+def lock(tmp_path):
+    """A lock that names nothing, so that only the environment takes time."""
+    path = tmp_path / "requirements.txt"
+    path.write_text("")
+    return path
+
+
+def install(folder, lock, python=sys.executable, **environment):
+    """Start the script as make does."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    return subprocess.Popen(
+        [python, SCRIPT, ".venv", lock, ".venv/run"],
+        cwd=folder,
+        env=env | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def told(process):
+    _, printed = process.communicate(timeout=180)
+    assert process.returncode == 1
+    return printed.strip()
+
+
+def works(folder):
+    done = subprocess.run([folder / ".venv/bin/python", "-m", "pip", "--version"], timeout=60)
+    return done.returncode == 0 and (folder / ".venv/run").exists()
+
+
+@pytest.mark.parametrize("moment", [float(x) for x in os.environ.get("KILL_AT", "1.5").split(",")])
+def test_what_was_killed_is_made_anew(tmp_path, lock, moment):
+    process = install(tmp_path, lock)
+    time.sleep(moment)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    process = install(tmp_path, lock)
+    assert process.communicate(timeout=180) and process.returncode == 0
+    assert works(tmp_path)
+
+
+def stand_in(folder, script):
+    """A finished environment whose Python is a shell script."""
+    python = folder / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    (folder / ".venv/run").touch()
+
+
+def test_an_update_that_fails_leaves_no_mark_and_one_sentence(tmp_path, lock):
+    stand_in(tmp_path, f'exec {sys.executable} "$@"')
+    lock.write_text("asgiref==0.0.0 --hash=sha256:" + "0" * 64)
+    sentence = "The package index cannot be reached: check the network, then run make again."
+    assert told(install(tmp_path, lock, **NOWHERE)) == sentence
+    assert not (tmp_path / ".venv/run").exists()
+
+
+def test_a_full_disk_says_so(tmp_path, lock):
+    """By what pip prints then: a disk cannot be filled here."""
+    stand_in(tmp_path, "echo 'OSError: [Errno 28] No space left on device' >&2; exit 1")
+    assert told(install(tmp_path, lock)) == "The disk is full: make room, then run make again."
+
+
+def test_an_old_python_says_so(tmp_path, lock):
+    old = next(filter(None, map(shutil.which, ("python3.8", "python3.9", "python3.10"))), None)
+    if old is None or subprocess.run([old, "-V"], capture_output=True).returncode:
+        pytest.skip("this machine has no Python that is too old")
+    assert told(install(tmp_path, lock, python=old)).startswith("Python 3.11 or newer is needed")
+
+
+def test_a_python_without_venv_says_so(tmp_path, lock):
+    (tmp_path / "ensurepip.py").write_text("raise ImportError")
+    process = install(tmp_path, lock, PYTHONPATH=str(tmp_path))
+    assert told(process).startswith("Python's venv module is missing: install it")
+
+
+def test_a_port_in_use_says_so(tmp_path, live_server):
+    port = live_server.url.rsplit(":", 1)[1]
+    done = subprocess.run(
+        [sys.executable, "manage.py", "runserver", "--noreload", f"localhost:{port}"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.settings",
+            "DATABASE_URL": "sqlite://:memory:",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "Error: That port is already in use." in done.stderr
