@@ -9,7 +9,7 @@ JOBS ?= 2
 # The README says so.
 export DJANGO_RUNSERVER_HIDE_WARNING = true
 
-.PHONY: run demo test races fuzz mutants check lint docs messages images bench wheel lock matrix test-newest test-lowest clean
+.PHONY: run demo test takeover races fuzz mutants check lint docs messages images bench wheel lock matrix test-newest test-lowest clean
 
 run: .venv/run .env  ## serve the site on this machine, on http://127.0.0.1:8000
 	$(BIN)/python manage.py compile_translations
@@ -30,6 +30,9 @@ test: .venv/dev  ## the suite, on SQLite or on what DATABASE_URL names
 
 races: .venv/dev  ## all rounds of the races, on the PostgreSQL that DATABASE_URL names, and a long walk beside the model
 	RACE_ROUNDS=200 MODEL_STEPS=10000 $(BIN)/pytest tests/races tests/test_model_machine.py
+
+takeover: .venv/dev  ## play a stranger who tries every sequence of four verbs
+	TAKEOVER_DEPTH=4 $(BIN)/pytest tests/test_takeover.py
 
 fuzz: .venv/dev  ## thousands of requests made from the API's own description, of which none may surprise
 	FUZZ_CASES=300 $(BIN)/pytest tests/fuzz
