@@ -201,7 +201,9 @@ def test_it_is_written_into_the_security_log_with_nobody_as_actor(crowd, caplog,
         run("--all", *WHY)
     finally:
         logger.removeHandler(caplog.handler)
-    [line] = [record for record in caplog.records if record.msg == "staff.revoked"]
+    [line] = [
+        record for record in caplog.records if getattr(record, "event", "") == "staff.revoked"
+    ]
     assert (line.user, line.sessions, line.people) == (None, "5", "2")
     assert line.note == "Leaked tokens, INC-42"
 
