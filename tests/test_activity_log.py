@@ -106,7 +106,9 @@ def test_the_document_names_the_kinds_there_are():
     )
     prefixes = "session|refresh|login|device"
     recorded = set(
-        re.findall(rf'(?:Entry|record|_suspect)\(\s*session, "((?:{prefixes})\.[a-z]+)"', sources)
+        re.findall(
+            rf'(?:Entry|record|_suspect)\(\s*(?:session|by), "((?:{prefixes})\.[a-z]+)"', sources
+        )
     )
     assert told == recorded
     assert f"at most {activity.KIND_LENGTH} characters" in DOC

@@ -202,7 +202,7 @@ def test_6_4_3_a_reset_by_mail_gets_past_no_second_factor(app):
     browser = Client()
     browser.post("/accounts/password/reset/", {"email": "alice@example.org"})
     [link] = [word for word in mail.outbox[-1].body.split() if "/password/reset/key/" in word]
-    form = browser.get(link.partition("testserver")[2], follow=True)
+    form = browser.get(link.partition("devices.test")[2], follow=True)
     new = {"password1": PASSWORD + "!", "password2": PASSWORD + "!"}
     browser.post(form.redirect_chain[-1][0], new)
     assert SESSION_KEY not in browser.session

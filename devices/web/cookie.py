@@ -16,6 +16,7 @@ from django.utils.crypto import constant_time_compare
 
 from devices.conf import conf
 from devices.core import sessions
+from devices.core.proof import second_factor
 from devices.exceptions import SessionError, SessionRevoked
 from devices.http import browser_of, client_of, newcomer_of
 from devices.models import DeviceSession, RevokeReason
@@ -73,7 +74,7 @@ def begin(request: HttpRequest, user: AbstractBaseUser) -> DeviceSession:
         browser_of(request) if is_cookie else newcomer_of(request),
         method=proof.method[:METHOD_LENGTH],
         # A request without a method comes from no client: a test vouches for the user, by force_login.
-        mfa=proof.mfa or request.method is None,
+        mfa=proof.mfa or (request.method is None and second_factor.required_of(user)),
         remember=proof.remember,
     )
     before: DeviceSession | None = getattr(request, "device_session", None)

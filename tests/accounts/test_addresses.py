@@ -49,7 +49,7 @@ def enter(email, door="/api/login", password=PASSWORD):
 
 
 def link_in(message):
-    return re.search(r"https?://testserver(/\S+)", message.body)[1]
+    return re.search(r"https://devices\.test(/\S+)", message.body)[1]
 
 
 def prove(message):

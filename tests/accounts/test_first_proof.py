@@ -31,7 +31,7 @@ def link(django_capture_on_commit_callbacks):
             act()
         notices.send_due()
         body = "".join(message.body for message in mail.outbox if message.to == [VICTIM])
-        return re.search(r"https?://testserver(/\S+)", body)[1]
+        return re.search(r"https://devices\.test(/\S+)", body)[1]
 
     return link
 
