@@ -70,9 +70,13 @@ def traces(make_user):
         (f"{LOGIN} (primary)", f'[{{"added": {{"object": "{LOGIN}"}}}}]'),
     ):
         LogEntry.objects.create(
-            user=other, content_type=ContentType.objects.get_for_model(LogEntry), object_id="7", object_repr=repr_,
-            action_flag=2, change_message=message,
-        )  # fmt: skip
+            user=other,
+            content_type=ContentType.objects.get_for_model(LogEntry),
+            object_id="7",
+            object_repr=repr_,
+            action_flag=2,
+            change_message=message,
+        )
     NoticePreferences.objects.create(user=zaphod)
     figures.count()
     assert Session.objects.count() == 2
@@ -147,9 +151,13 @@ def test_cookie_sessions_of_whoever_was_erased_end_with_the_verb(traces):
 def test_a_short_login_clears_no_entry_of_others(db, make_user):
     make_user("al")
     LogEntry.objects.create(
-        user=make_user("root@example.org"), content_type=ContentType.objects.get_for_model(LogEntry), object_id="7",
-        object_repr="also", action_flag=2, change_message="normal",
-    )  # fmt: skip
+        user=make_user("root@example.org"),
+        content_type=ContentType.objects.get_for_model(LogEntry),
+        object_id="7",
+        object_repr="also",
+        action_flag=2,
+        change_message="normal",
+    )
     erasure.erase(get_user_model().objects.get(email="al"))
     [entry] = LogEntry.objects.all()
     assert (entry.object_repr, entry.change_message) == ("also", "normal")
