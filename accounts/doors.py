@@ -28,6 +28,8 @@ PAGES: Final = frozenset(
         "account_set_password",
         "account_sign_in_again",
         "account_signup",
+        # allauth's endpoint for apps, which asks for a recent proof here.
+        "app_change_password",
         "github_callback",
         "github_login",
         "google_callback",

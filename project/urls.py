@@ -28,7 +28,7 @@ urlpatterns = [
     path("accounts/password/change/", pages.password_change, name="account_change_password"),
     path("accounts/password/set/", pages.password_set, name="account_set_password"),
     path("accounts/", include("allauth.urls")),
-    path("_allauth/app/v1/account/password/change", app_password),
+    path("_allauth/app/v1/account/password/change", app_password, name="app_change_password"),
     path("_allauth/", include("allauth.headless.urls")),
     path("admin/", admin.site.urls),
     # Where browsers look by themselves, on the pages of the admin, say.

@@ -184,7 +184,7 @@ def drop_factor(world: World, held: Held) -> Held:
 
 def approve(world: World, held: Held) -> Held:
     """Answer for the sessions of the stranger: by the page, and by the link where the mailbox is at hand."""
-    theirs = DeviceSession.objects.of(world.alice).exclude(pk__in=world.mine)
+    theirs = DeviceSession.objects.filter(user=world.alice).exclude(pk__in=world.mine)
     for pk in theirs.values_list("pk", flat=True):
         _browser(held).post(f"/devices/{pk}/review/", {"answer": "yes"})
         if held.mailbox:
