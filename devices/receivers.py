@@ -1,12 +1,14 @@
 """Door for Django's own signals: what happens to an account happens to its sessions."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.signals import request_started
 from django.db.models.signals import (
+    ModelSignal,
     post_migrate,
     post_save,
     pre_delete,
@@ -26,8 +28,26 @@ from .models import NoticeKind
 # Among the attributes of a user that is being saved.
 _ADDRESS_BEFORE: Final = "_devices_address_before"
 
+_Receiver = Callable[..., None]
 
-@receiver(pre_save, sender=get_user_model(), dispatch_uid="devices.account_about_to_be_saved")
+
+def _of_people(signal: ModelSignal) -> Callable[[_Receiver], _Receiver]:
+    """Receive a signal of the user model, of its proxies and of models that extend it.
+
+    A proxy is its own sender. Each is named, since a receiver of all models would have Django load every row
+    of any table before it deletes it.
+    """
+    people = [model for model in apps.get_models() if issubclass(model, get_user_model())]
+
+    def connect(receive: _Receiver) -> _Receiver:
+        for model in people:
+            signal.connect(receive, sender=model, dispatch_uid=f"devices.{receive.__name__}")
+        return receive
+
+    return connect
+
+
+@_of_people(pre_save)
 def account_about_to_be_saved(
     instance: AbstractBaseUser, raw: bool, update_fields: frozenset[str] | None, **kwargs: Any
 ) -> None:
@@ -39,7 +59,7 @@ def account_about_to_be_saved(
         vars(instance)[_ADDRESS_BEFORE] = accounts.values_list(field, flat=True).first()
 
 
-@receiver(post_save, sender=get_user_model(), dispatch_uid="devices.address_saved")
+@_of_people(post_save)
 def address_saved(instance: AbstractBaseUser, **kwargs: Any) -> None:
     before: str | None = vars(instance).pop(_ADDRESS_BEFORE, None)
     if not before:
@@ -53,7 +73,7 @@ def address_saved(instance: AbstractBaseUser, **kwargs: Any) -> None:
     notices.tell_address_changed(instance.pk, before, now, where)
 
 
-@receiver(post_save, sender=get_user_model(), dispatch_uid="devices.account_saved")
+@_of_people(post_save)
 def account_saved(
     instance: AbstractBaseUser,
     created: bool,
@@ -77,10 +97,10 @@ def request_started_here(**kwargs: Any) -> None:
     background.ensure_running()
 
 
-@receiver(pre_delete, sender=get_user_model(), dispatch_uid="devices.account_deleted")
-def account_deleted(instance: AbstractBaseUser, **kwargs: Any) -> None:
+@_of_people(pre_delete)
+def account_deleted(instance: AbstractBaseUser, origin: Any = None, **kwargs: Any) -> None:
     sessions.account_leaves(instance)
-    erasure.account_leaves(instance)
+    erasure.account_leaves(instance, origin)
 
 
 @receiver(pre_migrate, dispatch_uid="devices.about_to_migrate")

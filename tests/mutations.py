@@ -1162,6 +1162,22 @@ MUTANTS = [
         "known_by_its_mark",
     ),
     Mutant(
+        "staff: rights as the database has them, whatever is remembered",
+        "devices/api/staff.py",
+        'if conf.LIVENESS == "cached" and request.user.is_authenticated:',
+        "if False:",
+        STAFF_API,
+        "taken_by_sql",
+    ),
+    Mutant(
+        "telling of the end of a deleted user's sessions",
+        "devices/core/sessions/account.py",
+        '    note_end(active, end_values(RevokeReason.DEACTIVATED, None), "")\n',
+        "",
+        "tests/devices/core/test_erasure.py",
+        "told_when",
+    ),
+    Mutant(
         "staff: the session they are in",
         STAFF,
         "        due = due.exclude(pk=spare)",
@@ -1277,7 +1293,7 @@ MUTANTS = [
     Mutant(
         "clearing what no foreign key reaches",
         "devices/receivers.py",
-        "    erasure.account_leaves(instance)\n",
+        "    erasure.account_leaves(instance, origin)\n",
         "",
         "tests/devices/core/test_erasure.py",
         "delete",

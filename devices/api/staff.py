@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
 from django.db import OperationalError
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers, status
@@ -12,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from devices.conf import conf
 from devices.core.oversight import figures, patience, staff
 from devices.core.oversight.selection import InvalidSelection, Selection
 from devices.models import DeviceSession, DeviceSessionQuerySet, Status
@@ -48,6 +51,13 @@ class NotCounted(APIException):
 
 
 class StaffView(ForSessions, APIView):
+    def perform_authentication(self, request: Request) -> None:
+        """Rights are asked of the database each time, whatever is remembered of the session (LIVENESS)."""
+        super().perform_authentication(request)
+        if conf.LIVENESS == "cached" and request.user.is_authenticated:
+            now = get_user_model()._base_manager.filter(pk=request.user.pk).first()
+            request.user = now or AnonymousUser()
+
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, OperationalError) and patience.is_over(exc):
             exc = TooBroad()

@@ -7,8 +7,8 @@ login, figures that name them, and cookie sessions that hold their login.
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence, Set
+from typing import Any, Final
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
@@ -20,10 +20,10 @@ from django.db.models import Q, QuerySet
 from devices.core import database
 from devices.models import DeviceSession
 
-from . import sessions
 from .log import activity
 from .oversight import figures
 from .proof import attempts
+from .sessions.rows import lock
 
 # What an entry in Django's log of the admin says in place of a name.
 ERASED: Final = "-"
@@ -37,7 +37,7 @@ def erase(user: AbstractBaseUser) -> Counter[str]:
     The same as `user.delete()`, and cookie sessions besides: to find those all of them have to be read.
     """
     with database.atomic():
-        sessions.account_leaves(user)
+        lock(user)
         erased = account_leaves(user)
         erased["cookie sessions"] = _end_cookie_sessions(user)
         _, deleted = user.delete()
@@ -46,13 +46,16 @@ def erase(user: AbstractBaseUser) -> Counter[str]:
     return +erased
 
 
-def account_leaves(user: AbstractBaseUser) -> Counter[str]:
-    """Clear what no foreign key reaches, in the transaction that deletes the account."""
+def account_leaves(user: AbstractBaseUser, origin: Any = None) -> Counter[str]:
+    """Clear what no foreign key reaches, in the transaction that deletes the account.
+
+    `origin` is what Django deletes: the account, or a set of accounts whose names are cleared at one go.
+    """
     return +Counter(
         {
             "login limits": attempts.erase(user.get_username(), _places(user)),
             "mentions in the log": activity.erase_actor(user.pk),
-            "entries of the admin's log": _clear_admin_log(user),
+            "entries of the admin's log": _clear_admin_log(user, origin),
             "figures": figures.forget(),
         }
     )
@@ -71,11 +74,16 @@ def _names(user: AbstractBaseUser) -> set[str]:
     return {name for name in (user.get_username(), email) if name}
 
 
-def _clear_admin_log(user: AbstractBaseUser) -> int:
+def _clear_admin_log(user: AbstractBaseUser, origin: Any) -> int:
     """Django notes there how each object called itself at the time; a user by their login, as a rule."""
     if not apps.is_installed("django.contrib.admin"):
         return 0
     entries = _rows("admin.LogEntry")
+    if isinstance(origin, QuerySet) and issubclass(origin.model, get_user_model()):
+        # No index serves this. So it is read through once, and not once for each of them.
+        if vars(origin).setdefault("_devices_cleared_by", user.pk) != user.pk:
+            return 0
+        return _clear_admin_log_of(list(origin.all()), entries)
     kind = ContentType.objects.get_for_model(user, for_concrete_model=False)
     named = Q(content_type=kind, object_id=str(user.pk))
     for name in _names(user):
@@ -84,6 +92,53 @@ def _clear_admin_log(user: AbstractBaseUser) -> int:
             # An address is nobody else's, wherever it stands; a login such as "al" is part of many words.
             named |= Q(object_repr__icontains=name) | Q(change_message__icontains=name)
     return entries.filter(named).update(object_repr=ERASED, change_message="")
+
+
+def _clear_admin_log_of(users: Sequence[AbstractBaseUser], entries: QuerySet) -> int:
+    keys = {str(user.pk) for user in users}
+    kinds = {
+        kind.pk
+        for kind in ContentType.objects.get_for_models(
+            *{type(user) for user in users}, for_concrete_models=False
+        ).values()
+    }
+    names = {name.casefold() for user in users for name in _names(user)}
+    addresses = {name for name in names if "@" in name}
+    # Where the "@" is in them, and how long they are: few, however many addresses.
+    shapes = {(name.index("@"), len(name)) for name in addresses}
+    read = entries.values_list(
+        "pk", "content_type_id", "object_id", "object_repr", "change_message"
+    )
+    named = [
+        pk
+        for pk, kind, key, called, message in read.iterator(chunk_size=STRETCH)
+        if (kind in kinds and key in keys)
+        or called.casefold() in names
+        or _is_addressed(called, addresses, shapes)
+        or _is_addressed(message, addresses, shapes)
+    ]
+    cleared = 0
+    for start in range(0, len(named), STRETCH):
+        batch = named[start : start + STRETCH]
+        cleared += entries.filter(pk__in=batch).update(object_repr=ERASED, change_message="")
+    return cleared
+
+
+def _is_addressed(text: str, addresses: Set[str], shapes: Set[tuple[int, int]]) -> bool:
+    """Whether one of these addresses, in lower case, stands anywhere in a text."""
+    at = text.find("@")
+    if at < 0:
+        return False
+    text = text.casefold()
+    at = text.find("@")
+    while at >= 0:
+        if any(
+            at >= before and text[at - before : at - before + length] in addresses
+            for before, length in shapes
+        ):
+            return True
+        at = text.find("@", at + 1)
+    return False
 
 
 def _end_cookie_sessions(user: AbstractBaseUser) -> int:

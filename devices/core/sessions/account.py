@@ -11,7 +11,7 @@ from devices.core.watch import past
 from devices.exceptions import AccountNotActive
 from devices.models import DeviceSession, RevokeReason, auth_stamp
 
-from .ending import end, revoke_all
+from .ending import end, end_values, note_end, revoke_all
 from .rows import is_same, lock, unrevoked
 
 
@@ -85,5 +85,12 @@ def disown_all(user: AbstractBaseUser) -> None:
 
 
 def account_leaves(user: AbstractBaseUser) -> None:
-    """Have logins wait until the transaction that deletes the account is over; then they find nobody."""
+    """End the sessions of an account that is being deleted, in its transaction; their rows go with it.
+
+    Logins wait until that is over, and then find nobody. Whoever listens for the end of sessions is told of
+    each active one.
+    """
     lock(user)
+    active = list(DeviceSession.objects.filter(user_id=user.pk).active())
+    note_end(active, end_values(RevokeReason.DEACTIVATED, None), "")
+    liveness.forget([user.pk])

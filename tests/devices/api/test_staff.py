@@ -467,3 +467,15 @@ def test_a_list_that_takes_too_long_is_answered_with_advice(viewer):
     finally:
         with connection.cursor() as cursor:
             cursor.execute("RESET statement_timeout")
+
+
+def test_V8_3_2_rights_taken_by_sql_are_gone_at_the_next_request_in_any_mode(
+    staff_member, alice, start, settings, monkeypatch
+):
+    root = staff_member("root", is_superuser=True)
+    settings.DEVICES = {**settings.DEVICES, "LIVENESS": "cached"}
+    remembered = DeviceSession.objects.select_related("user").get(pk=root.session_id)
+    monkeypatch.setattr(sessions, "authenticate", lambda token, client_of: remembered)
+    assert root.get(LIST).status_code == 200
+    type(alice).objects.filter(pk=root.user.pk).update(is_superuser=False)
+    assert refusal(root.get(LIST)) == (403, "permission_denied")

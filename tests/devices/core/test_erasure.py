@@ -8,10 +8,14 @@ from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 
+from devices import signals
 from devices.core import erasure, sessions
 from devices.core.caller.client import Client
+from devices.core.life import liveness
 from devices.core.log import activity
 from devices.core.oversight import figures
 from devices.core.proof import attempts
@@ -221,3 +225,59 @@ def test_a_person_with_many_sessions_is_erased_by_a_few_statements(
     with django_assert_max_num_queries(60):
         erasure.erase(alice)
     assert not DeviceSession.objects.exists()
+
+
+def test_the_end_of_a_session_is_told_when_its_user_is_deleted(
+    alice, mallory, django_capture_on_commit_callbacks
+):
+    ended = []
+
+    def hear(session, reason, **kwargs):
+        ended.append((session.pk, reason))
+
+    active, over = (sessions.start(alice, Client(HERE, AGENT)) for _ in range(2))
+    sessions.revoke(over, reason=RevokeReason.LOGOUT)
+    sessions.start(mallory, Client(HERE, AGENT))
+    signals.session_revoked.connect(hear)
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            alice.delete()
+        with django_capture_on_commit_callbacks(execute=True):
+            erasure.erase(mallory)
+    finally:
+        signals.session_revoked.disconnect(hear)
+    assert ended[0] == (active.pk, RevokeReason.DEACTIVATED)
+    assert len(ended) == 2
+
+
+def test_many_are_deleted_by_reading_the_admins_log_once(make_user, mallory):
+    people = [make_user(f"u{n}@example.org") for n in range(5)]
+    make_user("Ü@example.org")
+    kind = ContentType.objects.get_for_model(mallory)
+    kept, *cleared = [
+        LogEntry.objects.create(
+            user=mallory, content_type=kind, object_id="0", action_flag=2, **named
+        )
+        for named in (
+            {"object_repr": "mallory@example.org", "change_message": "@ nobody@u1@example"},
+            {"object_repr": "U1@example.ORG"},
+            {"object_repr": "an address", "change_message": '[{"changed": "u4@example.org"}]'},
+            {"object_repr": "Ticket of u2@example.org."},
+        )
+    ]
+    LogEntry.objects.filter(pk=kept.pk).update(object_id=str(mallory.pk))
+    with CaptureQueriesContext(connection) as queries:
+        type(mallory).objects.filter(pk__in=[user.pk for user in people]).delete()
+    read = [each for each in queries if 'FROM "django_admin_log"' in each["sql"]]
+    # One of them is Django's own, by the user who wrote it.
+    assert len([each for each in read if "change_message" in each["sql"]]) <= 2
+    told = dict(LogEntry.objects.values_list("pk", "object_repr"))
+    assert told == {kept.pk: "mallory@example.org", **{entry.pk: "-" for entry in cleared}}
+
+
+def test_a_deleted_user_is_forgotten_in_the_process_that_deleted_them(alice, monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(liveness, "forget", lambda keys: forgotten.extend(keys))
+    pk = alice.pk
+    alice.delete()
+    assert pk in forgotten
