@@ -1,5 +1,9 @@
 """Several databases: ours under another alias than `default`, and a replica that is behind."""
 
+from django.apps import apps
+
+from devices.models import PrimaryQuerySet
+
 EVERYTHING = """
     alice = User.objects.db_manager({db!r}).create_user("alice", "alice@example.org", PASSWORD)
     here, phone, tablet = sign_in(), sign_in(), sign_in()
@@ -126,3 +130,9 @@ def test_users_elsewhere_than_their_sessions_are_refused(make_project):
     project.configure('\nDATABASE_ROUTERS = ["routers.Auth"]\n')
     printed = project.play('call_command("check")', fails=True)
     assert "devices.E074" in printed
+
+
+def test_each_table_of_ours_is_read_where_it_is_written():
+    for model in apps.get_app_config("devices").get_models():
+        for manager in (model._default_manager, model._base_manager):
+            assert isinstance(manager.all(), PrimaryQuerySet), model
