@@ -121,7 +121,9 @@ def certificate(folder: Path) -> None:
 
 def documented(kind: str, folder: Path, port: int, upstream: int | Path) -> str:
     """The configuration in docs/proxies.md, with the places and ports of this test."""
-    [text] = re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL)
+    # Pygments, and so the document, has no name for HAProxy's language.
+    language = {"haproxy": "text"}.get(kind, kind)
+    [text] = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
     at = "127.0.0.1:8000"
     to = f"127.0.0.1:{upstream}" if isinstance(upstream, int) else str(upstream)
     if kind == "nginx" and isinstance(upstream, Path):
