@@ -9,15 +9,17 @@ JOBS ?= 2
 # The README says so.
 export DJANGO_RUNSERVER_HIDE_WARNING = true
 
-.PHONY: run demo test takeover races fuzz mutants check lint docs messages images bench wheel lock matrix test-newest test-lowest clean
+.PHONY: run demo test takeover races fuzz mutants kill-setup check lint docs messages images bench wheel lock matrix test-newest test-lowest clean
 
 run: .venv/run .env  ## serve the site on this machine, on http://127.0.0.1:8000
+	@$(BIN)/python tools/port.py $(PORT)
 	$(BIN)/python manage.py compile_translations
 	$(BIN)/python manage.py migrate --verbosity 0
 	$(BIN)/python manage.py runserver $(PORT)
 
 demo: export DATABASE_URL = sqlite:///demo.sqlite3
 demo: .venv/run .env  ## the same over a database of its own, made anew, full of people and sessions
+	@$(BIN)/python tools/port.py $(PORT)
 	rm -f demo.sqlite3*
 	$(BIN)/python manage.py compile_translations
 	$(BIN)/python manage.py migrate --verbosity 0
@@ -39,6 +41,9 @@ fuzz: .venv/dev  ## thousands of requests made from the API's own description, o
 
 mutants: .venv/dev  ## take out one protection after the other; its tests have to fail. PostgreSQL, too
 	$(BIN)/python -m tests.mutations
+
+kill-setup: .venv/dev  ## kill the first `make run` of a clean clone at ten moments; the next one has to serve
+	$(BIN)/python -m tests.setup_kills
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

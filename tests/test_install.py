@@ -65,6 +65,14 @@ def test_what_was_killed_is_made_anew(tmp_path, lock, moment):
     assert works(tmp_path)
 
 
+def test_a_lock_that_changed_meanwhile_is_installed_by_the_next_make(tmp_path, lock):
+    changes = f"import os, time; time.sleep(0.1); os.utime({str(lock)!r})"
+    stand_in(tmp_path, f'exec {sys.executable} -c "{changes}"')
+    process = install(tmp_path, lock)
+    assert process.communicate(timeout=180) and process.returncode == 0
+    assert (tmp_path / ".venv/run").stat().st_mtime < lock.stat().st_mtime
+
+
 def stand_in(folder, script):
     """A finished environment whose Python is a shell script."""
     python = folder / ".venv/bin/python"
@@ -101,19 +109,19 @@ def test_a_python_without_venv_says_so(tmp_path, lock):
     assert told(process).startswith("Python's venv module is missing: install it")
 
 
-def test_a_port_in_use_says_so(tmp_path, live_server):
+@pytest.mark.parametrize("target", ["run", "demo"])
+def test_a_port_in_use_says_so_before_anything_is_done(live_server, target):
     port = live_server.url.rsplit(":", 1)[1]
     done = subprocess.run(
-        [sys.executable, "manage.py", "runserver", "--noreload", f"localhost:{port}"],
+        # What is installed is not looked at: this environment is taken.
+        ["make", "-o", ".venv/run", "-o", ".env", target]
+        + [f"BIN={Path(sys.executable).parent}", f"PORT=localhost:{port}"],
         cwd=ROOT,
-        env={
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "tests.settings",
-            "DATABASE_URL": "sqlite://:memory:",
-        },
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.returncode == 1
-    assert "Error: That port is already in use." in done.stderr
+    assert done.returncode
+    assert done.stdout == ""
+    sentence = f"Port {port} is in use: name another, as in `make run PORT=8001`."
+    assert done.stderr.splitlines()[0] == sentence
