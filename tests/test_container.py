@@ -1,12 +1,19 @@
 """The image and the services hold what the site needs, as far as that shows without Docker."""
 
+import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from secrets import token_urlsafe
 
+import compose_spec
+import httpx
+import pytest
 import yaml
 from django.conf import settings
 from django.core.management import get_commands
@@ -54,3 +61,88 @@ def test_the_services_run_commands_that_exist_with_variables_that_are_read():
         re.findall(r"^(?:# )?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
     )
     assert set(COMPOSE["x-site"]["environment"]) <= known
+
+
+def test_the_services_are_written_as_compose_reads_them():
+    """By the rules of the Compose Specification; that names lead somewhere is looked at here."""
+    options = compose_spec.PyOptions()
+    options.apply_merge = True
+    options.from_yaml((ROOT / "compose.yaml").read_text()).validate()
+    services = COMPOSE["services"]
+    for service in services.values():
+        assert set(service.get("depends_on", {})) <= set(services)
+        named = {volume.split(":")[0] for volume in service.get("volumes", [])}
+        assert named <= set(COMPOSE["volumes"])
+        for needed, how in service.get("depends_on", {}).items():
+            if how["condition"] == "service_healthy":
+                assert "test" in services[needed]["healthcheck"]
+
+
+def given() -> dict[str, str]:
+    """The environment of a service, with what is not given by whoever starts it."""
+    values = {
+        "SECRET_KEY": token_urlsafe(48),
+        "JWT_SECRET_KEY": token_urlsafe(48),
+        "POSTGRES_PASSWORD": "secret",
+    }
+    return {
+        name: re.sub(
+            r"\$\{(\w+):[?-]([^}]*)\}", lambda match: values.get(match[1], match[2]), str(text)
+        )
+        for name, text in COMPOSE["x-site"]["environment"].items()
+    }
+
+
+def test_the_image_has_the_packages_that_its_services_need():
+    """What is installed here says nothing of that: the lock of the tests names more."""
+    lock = (ROOT / "requirements.txt").read_text()
+    names = {"redis": "redis", "postgres": "psycopg"}
+    schemes = set(re.findall(r"(\w+)://(?:devices|redis)[:@]", " ".join(given().values())))
+    assert schemes == set(names)
+    for scheme in schemes:
+        assert re.search(rf"^{names[scheme]}(\[\w+\])?==", lock, re.MULTILINE)
+
+
+def test_nothing_is_wrong_with_the_settings_that_the_services_give():
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT,
+        env=os.environ | given() | {"DJANGO_SETTINGS_MODULE": "project.settings"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def served(tmp_path):
+    """The image's own command with what compose gives it, beside a database of this test."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    command = json.loads(re.search(r"^CMD (.*)$", DOCKERFILE, re.MULTILINE)[1])
+    command = [sys.executable, "-m", *(part.replace(":8000", f":{port}") for part in command)]
+    environment = given() | {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
+        "DEVICES_NOTICE_QUEUE": "worker",
+        "DEVICES_BUS": "",
+        "DJANGO_SETTINGS_MODULE": "project.settings",
+    }
+    with open(tmp_path / "log", "w") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | environment, stdout=log, stderr=log
+        )
+        yield port
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def test_the_image_is_healthy_over_plain_http_and_all_else_is_sent_to_https(served):
+    check = json.loads(re.search(r"^HEALTHCHECK CMD (.*)$", DOCKERFILE, re.MULTILINE)[1])
+    check = [sys.executable, *(part.replace(":8000", f":{served}") for part in check[1:])]
+    end = time.monotonic() + 60
+    while subprocess.run(check, capture_output=True, timeout=60).returncode:
+        assert time.monotonic() < end, "the image does not become healthy"
+        time.sleep(0.2)
+    page = httpx.get(f"http://127.0.0.1:{served}/api/schema", headers={"Host": "localhost"})
+    assert (page.status_code, page.headers["Location"]) == (301, "https://localhost/api/schema")
