@@ -128,6 +128,14 @@ def test_settings_md_has_the_keys_of_the_app_with_their_defaults():
     assert table == [[f"`{key}`", f"`{defaults[key]!r}`", meanings[key]] for key in defaults]
 
 
+def test_projects_are_told_of_the_leeway_that_the_site_has():
+    told = {name: text for name, text in DOCS.items() if '    "ISSUER": ' in text}
+    assert len(told) == 3
+    seconds = int(settings.SIMPLE_JWT["LEEWAY"].total_seconds())
+    for name, text in told.items():
+        assert f'    "LEEWAY": timedelta(seconds={seconds}),\n' in text, name
+
+
 def test_settings_md_and_the_example_have_the_variables_of_the_environment():
     code = "".join(path.read_text() for path in ROOT.glob("project/*.py"))
     read = set(re.findall(r'\benv(?:\.\w+)?\(\s*"(\w+)"', code))
