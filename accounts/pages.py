@@ -34,7 +34,7 @@ class SignInAgainView(RedirectURLMixin, LoginRequiredMixin, TemplateView):
     template_name = "account/sign_in_again.html"
 
     def get_default_redirect_url(self) -> str:
-        return reverse("devices")
+        return reverse("devices:list")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(next=self.get_redirect_url(), **kwargs)

@@ -163,7 +163,7 @@ def to_confirm(request: HttpRequest) -> HttpResponse:
     """To the page for it, and back. What was in the form or selected is gone, and is sent anew."""
     query = urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})
     try:
-        page = reverse("devices-confirm")
+        page = reverse("devices:confirm")
     except NoReverseMatch:
         page = reverse("admin:login")
     return HttpResponseRedirect(f"{page}?{query}")

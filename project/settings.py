@@ -136,7 +136,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 AUTHENTICATION_BACKENDS = ["devices.backends.LimitedModelBackend"]
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "devices"
+LOGIN_REDIRECT_URL = "devices:list"
 LOGOUT_REDIRECT_URL = "home"
 
 AUTH_PASSWORD_VALIDATORS = [

@@ -180,10 +180,10 @@ def test_V7_5_3_every_write_to_what_leads_to_an_account_asks_for_a_recent_proof(
                 path = table(model, kind)
                 answer = browser.post(path, {"action": "delete_selected"})
                 assert answer.status_code == 302
-                assert answer.url.startswith(reverse("devices-confirm")), answer.url
+                assert answer.url.startswith(reverse("devices:confirm")), answer.url
     for path in (page(alice), page(alice, "delete"), f"/admin/accounts/user/{alice.pk}/password/"):
         assert browser.get(path).status_code == 200
-        assert browser.post(path).url.startswith(reverse("devices-confirm"))
+        assert browser.post(path).url.startswith(reverse("devices:confirm"))
     assert User.objects.filter(pk=alice.pk).exists()
 
 

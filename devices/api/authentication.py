@@ -88,6 +88,9 @@ class DeviceSessionAuthentication(JWTAuthentication):
 class ForSessions:
     """For views about the caller's sessions: they are opened by what opens the views of the project."""
 
+    # NamespaceVersioning would take the namespace of our URLs for a version, and answer 404.
+    versioning_class = None
+
     def get_authenticators(self) -> list[BaseAuthentication]:
         defaults: Any = drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES
         ours = [each for each in defaults if issubclass(each, DeviceSessionAuthentication)]

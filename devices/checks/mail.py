@@ -16,7 +16,7 @@ from devices.models import RiskLevel
 
 def check_deployment() -> Iterator[CheckMessage]:
     threshold = Conf().RISK_LEVELS.get(RiskLevel.HIGH, risk.LEVELS[RiskLevel.HIGH])
-    if threshold is not None and not review.page("devices-review"):
+    if threshold is not None and not review.page("devices:review"):
         yield checks.Warning(
             "Mails carry no link by which people approve an unusual sign-in of theirs.",
             hint="Set DEVICES['SITE_URL'], and include devices.web.urls.",

@@ -30,7 +30,7 @@ class NotificationsView(PersonalPage, FormView):
     request: SignedInHttpRequest
     form_class = NotificationsForm
     template_name = "devices/notifications.html"
-    success_url = reverse_lazy("devices-notifications")
+    success_url = reverse_lazy("devices:notifications")
 
     def get_initial(self) -> dict[str, Any]:
         return notices.preferences_of(self.request.user)

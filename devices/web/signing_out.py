@@ -63,7 +63,7 @@ class SignOutView(PersonalPage, TemplateView):
             return redirect(settings.LOGIN_URL)
         sessions.revoke(session, reason=RevokeReason.USER, by=request.user)
         messages.success(request, _("Signed out: %(device)s") % {"device": words.isolated(session)})
-        return redirect("devices")
+        return redirect("devices:list")
 
     def _find(self) -> DeviceSession | None:
         return active_sessions(self.request).filter(pk=self.kwargs["pk"]).first()
@@ -71,7 +71,7 @@ class SignOutView(PersonalPage, TemplateView):
     def _gone(self) -> HttpResponse:
         """It ended while one was looking, or was sent twice. A foreign one is as unknown as any."""
         messages.info(self.request, _("That device is not signed in (any more)."))
-        return redirect("devices")
+        return redirect("devices:list")
 
 
 @method_decorator(recently_confirmed, name="dispatch")
@@ -111,7 +111,7 @@ class SignOutManyView(PersonalPage, TemplateView):
         messages.success(
             request, ngettext("Signed out %(n)s device.", "Signed out %(n)s devices.", n) % {"n": n}
         )
-        return redirect("devices")
+        return redirect("devices:list")
 
 
 class SignOutOthersView(SignOutManyView):

@@ -74,14 +74,14 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 
 def to_confirm(request: HttpRequest) -> HttpResponse:
     query = urlencode({REDIRECT_FIELD_NAME: _where_to_return(request)})
-    return HttpResponseRedirect(f"{reverse('devices-confirm')}?{query}")
+    return HttpResponseRedirect(f"{reverse('devices:confirm')}?{query}")
 
 
 def _where_to_return(request: HttpRequest) -> str:
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
     # What was in the form is gone, and is sent again by the person, who sees it.
-    return same_site_referrer(request) or reverse("devices")
+    return same_site_referrer(request) or reverse("devices:list")
 
 
 class ConfirmForm(forms.Form):
@@ -162,7 +162,7 @@ class ConfirmView(RedirectURLMixin, FormView):
         return self.render_to_response(context)
 
     def get_default_redirect_url(self) -> str:
-        return reverse("devices")
+        return reverse("devices:list")
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"request": self.request, "session": self.session}

@@ -8,16 +8,18 @@ from .signing_out import SignOutInactiveView, SignOutOthersView, SignOutView
 from .stepup import ConfirmView
 from .views import ActivityView, DevicesView, HistoryView, RenameView
 
+app_name = "devices"
+
 urlpatterns = [
-    path("", DevicesView.as_view(), name="devices"),
-    path("history.csv", HistoryView.as_view(), name="devices-history-csv"),
-    path("notifications/", NotificationsView.as_view(), name="devices-notifications"),
-    path("confirm/", ConfirmView.as_view(), name="devices-confirm"),
-    path("review/", ReviewView.as_view(), name="devices-review"),
-    path("sign-out-others/", SignOutOthersView.as_view(), name="devices-sign-out-others"),
-    path("sign-out-inactive/", SignOutInactiveView.as_view(), name="devices-sign-out-inactive"),
-    path("<uuid:pk>/", ActivityView.as_view(), name="devices-activity"),
-    path("<uuid:pk>/name/", RenameView.as_view(), name="devices-rename"),
-    path("<uuid:pk>/review/", ReviewOtherView.as_view(), name="devices-review-other"),
-    path("<uuid:pk>/sign-out/", SignOutView.as_view(), name="devices-sign-out"),
+    path("", DevicesView.as_view(), name="list"),
+    path("history.csv", HistoryView.as_view(), name="history-csv"),
+    path("notifications/", NotificationsView.as_view(), name="notifications"),
+    path("confirm/", ConfirmView.as_view(), name="confirm"),
+    path("review/", ReviewView.as_view(), name="review"),
+    path("sign-out-others/", SignOutOthersView.as_view(), name="sign-out-others"),
+    path("sign-out-inactive/", SignOutInactiveView.as_view(), name="sign-out-inactive"),
+    path("<uuid:pk>/", ActivityView.as_view(), name="activity"),
+    path("<uuid:pk>/name/", RenameView.as_view(), name="rename"),
+    path("<uuid:pk>/review/", ReviewOtherView.as_view(), name="review-other"),
+    path("<uuid:pk>/sign-out/", SignOutView.as_view(), name="sign-out"),
 ]

@@ -104,7 +104,7 @@ class RenameView(DevicesView):
         else:
             tell, text = messages.success, _("This device is now called %(device)s.")
         tell(request, text % {"device": words.isolated(session)})
-        return redirect("devices")
+        return redirect("devices:list")
 
 
 class ActivityView(PersonalPage, TemplateView):

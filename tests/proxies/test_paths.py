@@ -55,7 +55,7 @@ def test_links_in_mails_have_the_path_of_the_site(settings, prefix, seen, url, s
     settings.DEVICES = {**settings.DEVICES, "SITE_URL": url}
     settings.FORCE_SCRIPT_NAME = script_name
     prefix(seen)
-    assert review.page("devices-review") == "https://example.org/app/devices/review/"
+    assert review.page("devices:review") == "https://example.org/app/devices/review/"
     assert review.password_page() == "https://example.org/app/accounts/password/reset/"
 
 

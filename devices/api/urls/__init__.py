@@ -9,6 +9,8 @@ from devices.api.views import ActivityViewSet, HistoryViewSet, NotificationsView
 
 SESSION = r"sessions/(?P<pk>[^/]+)"
 
+app_name = "devices-api"
+
 urlpatterns = [
     endpoint("me/notifications", NotificationsView.as_view(), "notifications"),
     endpoint("sessions", SessionViewSet.as_view({"get": "list"}), "sessions"),

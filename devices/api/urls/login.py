@@ -4,6 +4,8 @@ from rest_framework_simplejwt.views import TokenObtainPairView
 
 from devices.api.routing import endpoint
 
+app_name = "devices-login"
+
 urlpatterns = [
-    endpoint("token", TokenObtainPairView.as_view(), "token"),
+    endpoint("token", TokenObtainPairView.as_view(versioning_class=None), "token"),
 ]

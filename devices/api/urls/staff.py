@@ -3,6 +3,8 @@
 from devices.api.routing import endpoint
 from devices.api.staff import StaffRevokeView, StaffSessionsView, StaffStatsView
 
+app_name = "devices-staff"
+
 urlpatterns = [
     endpoint("admin/sessions", StaffSessionsView.as_view(), "staff-sessions"),
     endpoint("admin/sessions/revoke", StaffRevokeView.as_view(), "staff-revoke"),

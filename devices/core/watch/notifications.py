@@ -48,7 +48,7 @@ def compose(notice: Notice) -> tuple[str, str, str]:
         "words": words,
         "facts": _facts(notice.data),
         "reasons": [inert(each) for each in reasons.sentences(notice.data.get("reasons", []))],
-        "devices_url": review.page("devices"),
+        "devices_url": review.page("devices:list"),
         "password_url": review.password_page(),
     }
     text = render_to_string("devices/mail/notice.txt", context)
@@ -92,7 +92,7 @@ def _words(notice: Notice) -> Words:
                     "signed out. All others stay as they are."
                 ),
                 _("Look at your devices"),
-                review.page("devices"),
+                review.page("devices:list"),
                 _("If you see this more than once, look for malware on that device."),
             )
         case NoticeKind.SESSION_APPROVED:
@@ -121,7 +121,7 @@ def _words(notice: Notice) -> Words:
                 _("Mails of %(site)s about sign-ins were switched off") % data,
                 _("From now on you get no mail about some of the sign-ins to your account."),
                 _("Look at your settings"),
-                review.page("devices-notifications"),
+                review.page("devices:notifications"),
                 _("If it was not you, switch them on again, and change your password."),
             )
     return Words(

@@ -42,7 +42,7 @@ def url_of(session_id: uuid.UUID) -> str:
 
     The token stands in the query: Django writes the path of each refused request into the log.
     """
-    link = page("devices-review")
+    link = page("devices:review")
     return f"{link}?{urlencode({TOKEN: token_of(session_id)})}" if link else ""
 
 

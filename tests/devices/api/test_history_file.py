@@ -65,14 +65,14 @@ def test_it_may_be_asked_for_by_a_header_too(laptop):
 
 def test_the_page_of_devices_has_the_same_file(alice, laptop, client):
     client.force_login(alice)
-    rows = table(client.get(reverse("devices-history-csv")))
+    rows = table(client.get(reverse("devices:history-csv")))
     assert [{**row, "is_current": ""} for row in rows] == [
         {**row, "is_current": ""} for row in table(laptop.get(AS_CSV))
     ]
 
 
 def test_the_page_gives_it_to_whoever_is_signed_in_only(db, client):
-    answer = client.get(reverse("devices-history-csv"))
+    answer = client.get(reverse("devices:history-csv"))
     assert (answer.status_code, answer.url.split("?")[0]) == (302, "/accounts/login/")
 
 
