@@ -1009,6 +1009,22 @@ MUTANTS = [
         "mails_name_the_site",
     ),
     Mutant(
+        "a namespace that is no version of a project's API",
+        "devices/api/authentication.py",
+        "versioning_class: type[BaseVersioning] | None = None",
+        "pass",
+        "tests/devices/test_url_names.py",
+        "taken_for_a_version",
+    ),
+    Mutant(
+        "a namespace for the URLs of the pages",
+        "devices/core/watch/review.py",
+        'page("devices:review")',
+        'page("devices-review")',
+        "tests/devices/test_url_names.py",
+        "mails_lead_to_our_pages",
+    ),
+    Mutant(
         "the limit on challenges for passkeys",
         "project/middleware.py",
         "if match.view_name in doors.PASSKEY_LOGIN:",

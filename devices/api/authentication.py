@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from rest_framework import settings as drf
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
+from rest_framework.versioning import BaseVersioning
 from rest_framework_simplejwt.authentication import AUTH_HEADER_TYPES, JWTAuthentication
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
@@ -89,7 +90,7 @@ class ForSessions:
     """For views about the caller's sessions: they are opened by what opens the views of the project."""
 
     # NamespaceVersioning would take the namespace of our URLs for a version, and answer 404.
-    versioning_class = None
+    versioning_class: type[BaseVersioning] | None = None
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         defaults: Any = drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES
