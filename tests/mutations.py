@@ -93,8 +93,8 @@ MUTANTS = [
         "devices/api/authentication.py",
         "return _session_behind(validated_token).user",
         "return super().get_user(validated_token)",
-        HOSTS,
-        "authentication",
+        "tests/devices/api/test_authentication.py",
+        "",
     ),
     Mutant(
         "calling what a subclass overrides",
