@@ -455,6 +455,7 @@ class NoticeKind(models.TextChoices):
     SESSION_APPROVED = "session_approved", _("Sign-in approved")
     ADDRESS_CHANGED = "address_changed", _("Email address changed")
     NOTICES_OFF = "notices_off", _("Mails switched off")
+    STAFF_CHANGED = "staff_changed", _("Way to sign in changed by staff")
 
 
 class NoticeOutcome(models.TextChoices):

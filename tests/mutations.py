@@ -299,6 +299,14 @@ MUTANTS = [
         "cookie",
     ),
     Mutant(
+        "doubting a cookie at each use",
+        USING,
+        "if use is not None and use.is_doubtful:",
+        "if use and use.is_doubtful and session.last_active <= now - conf.TOUCH_INTERVAL:",
+        WATCH,
+        "cookie_that_comes_from_elsewhere",
+    ),
+    Mutant(
         "noting an access token from elsewhere",
         USING,
         "if use is not None and is_first:",
@@ -855,11 +863,11 @@ MUTANTS = [
         "asking for session and user together",
         USING,
         "    session = find_living(claims, client_of)\n    now = timezone.now()\n"
-        "    if session.last_active > ",
+        "    client = client_of()",
         "    owner = DeviceSession.objects.filter(pk=claims.session_id).values_list('user_id', flat=True)\n"
         "    claims = claims._replace(user_id=str(owner.first()))\n"
         "    session = find_living(claims, client_of)\n    now = timezone.now()\n"
-        "    if session.last_active > ",
+        "    client = client_of()",
         COOKIES,
         "A10",
     ),
@@ -1120,6 +1128,14 @@ MUTANTS = [
         "",
         BORDER,
         "form_that_offers",
+    ),
+    Mutant(
+        "telling people what staff change of their ways in",
+        "accounts/admin.py",
+        "        notices.tell_staff_changed(user_id)",
+        "        pass",
+        "tests/test_told.py",
+        "emailaddress or authenticator",
     ),
     Mutant(
         "staff: a recent proof before accounts are written to",

@@ -133,7 +133,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('session_id', models.UUIDField(null=True)),
-                ('kind', models.CharField(choices=[('new_device', 'Sign-in on a new device'), ('suspicious_login', 'Suspicious sign-in'), ('refresh_reused', 'Copied session'), ('password_changed', 'Password changed'), ('session_approved', 'Sign-in approved'), ('address_changed', 'Email address changed'), ('notices_off', 'Mails switched off')], max_length=32)),
+                ('kind', models.CharField(choices=[('new_device', 'Sign-in on a new device'), ('suspicious_login', 'Suspicious sign-in'), ('refresh_reused', 'Copied session'), ('password_changed', 'Password changed'), ('session_approved', 'Sign-in approved'), ('address_changed', 'Email address changed'), ('notices_off', 'Mails switched off'), ('staff_changed', 'Way to sign in changed by staff')], max_length=32)),
                 ('address', models.TextField(blank=True)),
                 ('data', models.JSONField(default=dict)),
                 ('language', models.CharField(blank=True, max_length=16)),

@@ -108,12 +108,13 @@ def visit(
         raise TokenNotValid from error
     session = find_living(claims, client_of)
     now = timezone.now()
-    if session.last_active > now - conf.TOUCH_INTERVAL:
-        return session, False
     client = client_of()
+    # At each use: beside an owner who is there, a thief would not be seen for a minute otherwise.
     use = suspicion.judge_use(session, client)
     if use is not None and use.is_doubtful:
         _doubt(session, use, client, now)
+    if session.last_active > now - conf.TOUCH_INTERVAL:
+        return session, False
     until = min(now + conf.IDLE_LIMIT, session.absolute_expires_at)
     is_due = until - session.expires_at > conf.IDLE_LIMIT / 20
     _touch(session, 0, client, now, until=until if is_due else None)

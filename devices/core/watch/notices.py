@@ -79,6 +79,11 @@ def tell_address_changed(
     write(user_id, NoticeKind.ADDRESS_CHANGED, data, address=now)
 
 
+def tell_staff_changed(user_id: Any) -> None:
+    """Tell the account's address that staff changed a way to sign in. Call it before the change."""
+    write(user_id, NoticeKind.STAFF_CHANGED, {"at": timezone.now().isoformat(timespec="seconds")})
+
+
 @background.huey.task(name="devices.deliver")  # type: ignore[untyped-decorator]
 def deliver(notice_id: str, schema: str = "") -> None:
     """Send one notice, unless somebody else has it or had it."""

@@ -124,6 +124,17 @@ def _words(notice: Notice) -> Words:
                 review.page("devices:notifications"),
                 _("If it was not you, switch them on again, and change your password."),
             )
+        case NoticeKind.STAFF_CHANGED:
+            return Words(
+                _("Staff of %(site)s changed how you sign in") % data,
+                _(
+                    "Staff added, changed or removed an email address, a link to another site, or a second "
+                    "factor of your account."
+                ),
+                _("Look at your devices"),
+                review.page("devices"),
+                _("If you did not ask for it, tell the site at once."),
+            )
     return Words(
         _("Your password at %(site)s was changed") % data,
         _("The password of your account was changed. All other devices were signed out."),
