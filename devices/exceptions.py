@@ -57,6 +57,15 @@ class OtpInvalid(SessionError):
     message = _("This code is wrong, or was used before.")
 
 
+class PasswordNotSet(SessionError):
+    """A password was given as a proof for an account that has none, and no second factor either."""
+
+    code = "password_not_set"
+    message = _(
+        "This account has no password. Confirm in another way, such as a code by email, or sign in again."
+    )
+
+
 class EmailNotVerified(SessionError):
     """For sites that let nobody in before: raised by the `admit` of their serializer."""
 

@@ -1049,6 +1049,22 @@ MUTANTS = [
         "in_place_of_something_better",
     ),
     Mutant(
+        "the second factor, where it is asked by what somebody confirms",
+        REAUTHENTICATION,
+        "if second_factor.required_of(user):",
+        "if False:",
+        "tests/test_reauthentication.py",
+        "each_way",
+    ),
+    Mutant(
+        "the word to who has no password that none can be right",
+        STEPUP,
+        "        raise PasswordNotSet",
+        "        pass",
+        "tests/test_reauthentication.py",
+        "nothing_to_confirm_with",
+    ),
+    Mutant(
         "a code that was mailed before something better was enrolled",
         "accounts/receivers.py",
         "if reauthenticated and method == method_of(user):",

@@ -13,6 +13,7 @@ from rest_framework.exceptions import NotFound, Throttled
 from devices.exceptions import (
     OtpInvalid,
     OtpRequired,
+    PasswordNotSet,
     RefreshReused,
     SessionDoubted,
     SessionExpired,
@@ -258,13 +259,15 @@ describe(
         "Signing out another device, or all of them, asks for a login or a confirmation at most "
         "15 minutes old (RFC 9470). Send your password; or, if you have a second factor, a code of it, since "
         "then a password is not enough. No new tokens: the ones you have are good for it then. If the "
-        "sign-in was unusual, your password is not enough either: follow the link in the mail about it.",
+        "sign-in was unusual, your password is not enough either: follow the link in the mail about it. If "
+        "you have no password, confirm by a code that is sent to your address, or sign in again.",
         takes=Body(ConfirmSerializer, {"password": "correct horse battery 9"}),
         gives=Body(ConfirmedSerializer, {"confirmed_until": "2026-03-01T12:15:00Z"}),
         refuses=(
             *BEARER,
             SessionDenied(OtpRequired()),
             SessionDenied(OtpInvalid()),
+            SessionDenied(PasswordNotSet()),
             SessionDenied(SessionDoubted()),
             Throttled(wait=60),
         ),

@@ -213,10 +213,10 @@ class ConfirmSerializer(serializers.Serializer):
         try:
             if "otp" in attrs and second_factor.required_of(request.user):
                 stepup.confirm_by_code(session, attrs["otp"], client)
-            elif "password" not in attrs:
+            elif "password" not in attrs and request.user.has_usable_password():
                 required = self.fields["password"].error_messages["required"]
                 raise serializers.ValidationError({"password": [required]}, code="required")
-            elif not stepup.confirm_by_password(session, attrs["password"], client):
+            elif not stepup.confirm_by_password(session, attrs.get("password", ""), client):
                 wrong = _("This is not your password.")
                 raise serializers.ValidationError({"password": [wrong]}, code="password_wrong")
         except TooManyAttempts as error:

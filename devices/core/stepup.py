@@ -6,7 +6,7 @@ from enum import StrEnum
 from django.utils import timezone
 
 from devices.conf import conf
-from devices.exceptions import Impersonated, OtpRequired, SessionDoubted
+from devices.exceptions import Impersonated, OtpRequired, PasswordNotSet, SessionDoubted
 from devices.models import DeviceSession
 
 from . import sessions
@@ -72,15 +72,17 @@ def confirm_by_password(session: DeviceSession, password: str, client: Client) -
     """Take a password as a new proof; False if it is wrong.
 
     It counts as an attempt at the account. Raises OtpRequired if the user has a second factor,
-    SessionDoubted if the session is doubted, since the password was proved by its sign-in already,
-    Impersonated if somebody else is signed in on the user's behalf, TooManyAttempts, or SessionRevoked if the
-    session has ended meanwhile.
+    PasswordNotSet if they have neither that nor a password, SessionDoubted if the session is doubted, since
+    the password was proved by its sign-in already, Impersonated if somebody else is signed in on the user's
+    behalf, TooManyAttempts, or SessionRevoked if the session has ended meanwhile.
     """
     if session.is_impersonated:
         raise Impersonated
     user = session.user
     if second_factor.required_of(user):
         raise OtpRequired
+    if not user.has_usable_password():
+        raise PasswordNotSet
     if session.doubted_at is not None:
         raise SessionDoubted
     attempt = attempts.begin(user.get_username(), client)

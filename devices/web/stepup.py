@@ -157,7 +157,8 @@ class ConfirmView(RedirectURLMixin, FormView):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         context = self.get_context_data()
-        if not context["form"].fields and "other_way" in context:
+        form = context["form"]
+        if not form.fields and "other_way" in context and not form.needs_approval:
             return HttpResponseRedirect(context["other_way"])
         return self.render_to_response(context)
 
@@ -171,9 +172,8 @@ class ConfirmView(RedirectURLMixin, FormView):
         context: dict[str, Any] = super().get_context_data(next=self.get_redirect_url(), **kwargs)
         where = conf.REAUTHENTICATION_URL
         # Whoever has a password and nothing else has no other way.
-        form = context["form"]
-        is_theirs = not (form.needs_approval or self.session.is_impersonated)
-        if where and "password" not in form.fields and is_theirs:
+        has_other = context["form"].needs_code or not self.session.user.has_usable_password()
+        if where and has_other and not self.session.is_impersonated:
             query = urlencode({REDIRECT_FIELD_NAME: self.get_success_url()})
             context["other_way"] = f"{resolve_url(where)}?{query}"
         return context
