@@ -76,6 +76,8 @@ PEOPLE = {
     "unverified address": Person(
         True, False, "", ("password",), "/accounts/reauthenticate/", "reauthenticate"
     ),
+    # No way is left to them but a new sign-in.
+    "another site only, unverified": Person(False, False, "", (), "/accounts/sign-in-again/", ""),
 }
 # Steps that an account is open to only once its address is proved, whatever else was.
 ATTACHING = {"add a factor", "change address"}
@@ -250,7 +252,8 @@ def is_asked_well(world: Any, step: str, answer: Any) -> bool:
     if step == "sign out others":
         return bool(answer.json()["code"] == "insufficient_user_authentication")
     flows = answer.json()["data"]["flows"]
-    return bool(answer.status_code == 401 and [flow["id"] for flow in flows] == [person.flow])
+    told = [flow["id"] for flow in flows]
+    return bool(answer.status_code == 401 and told == ([person.flow] if person.flow else []))
 
 
 @pytest.mark.parametrize("surface", SURFACES)
@@ -279,10 +282,68 @@ def test_the_documents_have_the_table():
     for way in WAYS:
         rows.append([way, *("yes" if way in PEOPLE[who].lets_in else "no" for who in names)])
     rows.append(["pages ask at", *(f"`{PEOPLE[who].page}`" for who in names)])
-    rows.append(["apps are told", *(f"`{PEOPLE[who].flow}`" for who in names)])
+    told = (f"`{PEOPLE[who].flow}`" if PEOPLE[who].flow else "no flow" for who in names)
+    rows.append(["apps are told", *told])
     table = "\n".join(f"| {' | '.join(row)} |".replace("|  |", "| |") for row in rows)
     text = (Path(settings.BASE_DIR) / "docs" / "step-up.md").read_text()
     assert table in text, table
+
+
+# A code that is sent again
+
+CODE = f"{APP}/auth/reauthenticate/code"
+
+
+def resend(world: Any) -> int:
+    return int(world.client.post(f"{CODE}/resend").status_code)
+
+
+def confirms(world: Any, code: str) -> bool:
+    world.client.post(f"{CODE}/confirm", {"code": code})
+    return bool(world.client.post("/api/sessions/revoke-all").status_code == 200)
+
+
+def test_no_code_is_sent_again_here_and_the_first_one_stays_good(somebody):
+    world = somebody("another site only", "app")
+    assert resend(world) == 409
+    world.client.post(f"{CODE}/request", {"email": world.user.email})
+    assert resend(world) == 409
+    assert len(mail.outbox) == 1
+    assert confirms(world, mailed())
+
+
+def test_where_codes_are_sent_again_the_last_one_is_good_and_no_other(somebody, settings):
+    settings.ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = 2
+    world = somebody("another site only", "app")
+    world.client.post(f"{CODE}/request", {"email": world.user.email})
+    first = mailed()
+    assert [resend(world) for _ in range(3)] == [200, 200, 409]
+    assert [each.to for each in mail.outbox] == [[world.user.email]] * 3
+    assert mailed() != first
+    assert not confirms(world, first)
+    assert confirms(world, mailed())
+
+
+@pytest.mark.parametrize("who", [who for who in PEOPLE if who != "another site only"])
+def test_nobody_with_something_better_has_a_code_sent_again(somebody, settings, who):
+    settings.ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = 2
+    world = somebody(who, "app")
+    world.client.post(f"{CODE}/request", {"email": world.user.email})
+    assert resend(world) == 409
+    assert mail.outbox == []
+
+
+def test_a_code_that_is_sent_again_after_a_factor_was_enrolled_counts_for_nothing(
+    somebody, settings
+):
+    settings.ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = 2
+    world = somebody("another site only", "app")
+    world.client.post(f"{CODE}/request", {"email": world.user.email})
+    enrol(world.user)
+    before = list(DeviceSession.objects.order_by("pk").values_list("authenticated_at"))
+    resend(world)
+    assert not confirms(world, mailed())
+    assert list(DeviceSession.objects.order_by("pk").values_list("authenticated_at")) == before
 
 
 # Who has neither a password nor a second factor
