@@ -18,13 +18,15 @@ from django.db.models.signals import (
 from django.dispatch import receiver
 from django.utils import timezone
 
-from .core import erasure, sessions
+from .core import erasure, sessions, upkeep
 from .core.life import triggers
 from .core.proof import attempts
 from .core.watch import background, notices
 from .http import session_at_hand
 from .models import NoticeKind
 
+# Named here, so that every process that may do it knows the task.
+HOURLY: Final = upkeep.hourly
 # Among the attributes of a user that is being saved.
 _ADDRESS_BEFORE: Final = "_devices_address_before"
 

@@ -1033,6 +1033,22 @@ MUTANTS = [
         "mails_lead_to_our_pages",
     ),
     Mutant(
+        "rounds of the hourly clean-up that keep no mail waiting",
+        "devices/core/upkeep.py",
+        "islice(cleanup.unhurried(way), BATCHES)",
+        "cleanup.unhurried(way)",
+        "tests/devices/core/test_upkeep.py",
+        "a_round_is_short",
+    ),
+    Mutant(
+        "notices that go without a scheduler",
+        "devices/core/upkeep.py",
+        "(attempts.forget, notices.forget, past.forget_old)",
+        "(attempts.forget, past.forget_old)",
+        "tests/devices/core/test_upkeep.py",
+        "each_kind_of_row",
+    ),
+    Mutant(
         "the limit on challenges for passkeys",
         "project/middleware.py",
         "if match.view_name in doors.PASSKEY_LOGIN:",
