@@ -9,7 +9,7 @@ JOBS ?= 2
 # The README says so.
 export DJANGO_RUNSERVER_HIDE_WARNING = true
 
-.PHONY: run demo test takeover races fuzz mutants kill-setup check lint docs messages images bench wheel lock matrix test-newest test-lowest clean
+.PHONY: run demo test takeover races fuzz mutants kill-setup check lint docs messages images bench wheel lock matrix test-newest test-lowest test-simplejwt clean
 
 run: .venv/run .env  ## serve the site on this machine, on http://127.0.0.1:8000
 	@$(BIN)/python tools/port.py $(PORT)
@@ -57,6 +57,9 @@ check: lint  ## everything that has to hold before a change goes in
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null --settings tests.settings
 	$(MAKE) docs
 	$(MAKE) test PYTEST="--cov --cov-report=term"
+
+test-simplejwt: .venv/dev  ## SimpleJWT's own tests, with SimpleJWT alone and with this app: what differs is listed
+	$(BIN)/python tools/simplejwt_suite.py
 
 docs: .venv/dev  ## the documents as a site, in docs/_site; a warning is an error
 	$(BIN)/sphinx-build --quiet --fail-on-warning --nitpicky --jobs auto docs docs/_site

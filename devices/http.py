@@ -109,6 +109,12 @@ def client_at_hand() -> Client:
     return Client() if request is None else client_of(request)
 
 
+def newcomer_at_hand() -> Client:
+    """As `client_at_hand`, of a request that signs in."""
+    request = _answering.get()
+    return Client() if request is None else newcomer_of(request)
+
+
 def note_session(session: DeviceSession) -> None:
     """Note whose token came with the request that is being answered, for `session_at_hand`."""
     request = _answering.get()

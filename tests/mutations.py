@@ -129,6 +129,14 @@ MUTANTS = [
         "clients",
     ),
     Mutant(
+        "a payload without a session in a view of other people",
+        "devices/core/life/tokens.py",
+        "payload = token.payload if isinstance(token, Token) else token",
+        "payload = token.payload",
+        HOSTS,
+        "clients",
+    ),
+    Mutant(
         "counting guesses in views of other people",
         "devices/passwords.py",
         "if attempts.is_counted() or not is_answering() or user.pk is None:",

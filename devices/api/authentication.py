@@ -117,7 +117,7 @@ def _authenticate(raw_token: str | bytes, client_of: Callable[[], Client]) -> De
 
 
 def _session_behind(token: Any) -> DeviceSession:
-    """The session of a validated token, which may have been made by somebody else's code."""
+    """The session of a validated token, or a payload, which may be made by somebody else's code."""
     session = getattr(token, "session", None)
     if isinstance(session, DeviceSession):
         return session
@@ -126,5 +126,6 @@ def _session_behind(token: Any) -> DeviceSession:
     except SessionError as error:
         raise SessionDenied(error) from error
     note_session(session)
-    token.session = session
+    if isinstance(token, Token):
+        token.session = session
     return session

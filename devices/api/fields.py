@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import ISO_8601, serializers
 from rest_framework.fields import empty
+from rest_framework.utils import html
 
 from devices.core.log.shown_text import has_controls
 
@@ -28,7 +29,19 @@ class TextField(serializers.CharField):
 
 
 class FlagField(serializers.BooleanField):
-    """DRF's own takes 1, "yes" and "on" for true, so that one wish has many spellings."""
+    """DRF's own takes 1, "yes" and "on" for true, so that one wish has many spellings.
+
+    A form has only text: there, "true" and "false" are the flags. One that is left out of it has its
+    default, as in JSON; DRF's own takes it for an unchecked box.
+    """
+
+    default_empty_html = empty
+
+    def get_value(self, dictionary: Any) -> Any:
+        value = super().get_value(dictionary)
+        if html.is_html_input(dictionary):
+            return {"true": True, "false": False}.get(value, value)
+        return value
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):

@@ -12,11 +12,12 @@ from rest_framework_simplejwt.serializers import TokenObtainSerializer
 
 from devices.conf import conf
 from devices.core import sessions, stepup
+from devices.core.caller.client import Client
 from devices.core.life import tokens
 from devices.core.log import activity
 from devices.core.proof import second_factor
 from devices.exceptions import SessionError, TokenNotValid, TooManyAttempts
-from devices.http import client_of, newcomer_of, session_of
+from devices.http import client_at_hand, client_of, newcomer_at_hand, newcomer_of, session_of
 from devices.models import Activity, DeviceSession
 
 from .authentication import current_session
@@ -55,7 +56,8 @@ class SessionStartSerializer(TokenObtainSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         otp, remember = attrs.pop("otp", ""), attrs.pop("remember")
-        client = newcomer_of(self.context["request"])
+        request = self.context.get("request")
+        client = newcomer_at_hand() if request is None else newcomer_of(request)
         try:
             super().validate(attrs)
             self.admit(self.user)
@@ -68,6 +70,12 @@ class SessionStartSerializer(TokenObtainSerializer):
         if jwt.api_settings.UPDATE_LAST_LOGIN:
             update_last_login(type(self.user), self.user)
         return {}
+
+
+def _client(serializer: serializers.Serializer) -> Client:
+    """Who calls, also where a view passes no context: SimpleJWT's serializers need none."""
+    request = serializer.context.get("request")
+    return client_at_hand() if request is None else client_of(request)
 
 
 class TokenObtainPairSerializer(SessionStartSerializer):
@@ -88,7 +96,7 @@ class TokenRefreshSerializer(serializers.Serializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
             claims = tokens.read_refresh(attrs["refresh"])
-            session = sessions.rotate(claims, client_of(self.context["request"]))
+            session = sessions.rotate(claims, _client(self))
         except SessionError as error:
             raise SessionDenied(error) from error
         pair = tokens.issue(session)
@@ -103,7 +111,7 @@ class TokenVerifySerializer(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
-            sessions.living(tokens.read_either(attrs["token"]), client_of(self.context["request"]))
+            sessions.living(tokens.read_either(attrs["token"]), _client(self))
         except SessionError as error:
             raise SessionDenied(TokenNotValid()) from error
         return {}
@@ -117,7 +125,7 @@ class TokenBlacklistSerializer(serializers.Serializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
             claims = tokens.read_refresh(attrs["refresh"])
-            sessions.logout_by_refresh_token(claims, client_of(self.context["request"]))
+            sessions.logout_by_refresh_token(claims, _client(self))
         except SessionError:
             pass
         return {}

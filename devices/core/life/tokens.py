@@ -4,6 +4,7 @@ import os
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from django.utils import timezone
@@ -106,10 +107,10 @@ def _read(token_class: type[Token], raw: str | bytes) -> Claims:
         raise TokenNotValid from error
 
 
-def claims_of(token: Token) -> Claims:
-    """The claims of a token that has been verified. Raises TokenNotValid if it is none of a session."""
+def claims_of(token: Token | Mapping[str, Any]) -> Claims:
+    """The claims of a token, or a payload, that has been verified. Raises TokenNotValid if of no session."""
     try:
-        payload = token.payload
+        payload = token.payload if isinstance(token, Token) else token
         user_id = payload[jwt.api_settings.USER_ID_CLAIM]
         session_id = payload["session_id"]
         generation = payload["generation"]
