@@ -89,6 +89,8 @@ class AccountAdapter(DefaultAccountAdapter):
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Whoever gives the first proof of the account's own address, and did not make it, begins anew."""
         user = email_address.user
+        if email_address.email != user.email:
+            first_proof.demand_owner(request, user)
         is_first = email_address.email == user.email and first_proof.is_first(user)
         is_theirs = not is_first or first_proof.knows_account(request, user)
         with transaction.atomic():

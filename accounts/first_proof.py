@@ -5,6 +5,8 @@ USENIX Security 2022). So nothing is attached to an account before its address i
 by then goes with the first proof, unless whoever gives it knows the password or is signed in.
 """
 
+from typing import NoReturn
+
 from allauth.account.internal.constants import LoginStageKey
 from allauth.account.models import EmailAddress
 from allauth.account.stages import LoginStageController
@@ -16,8 +18,9 @@ from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from devices.core import sessions
 from devices.exceptions import EmailNotVerified, TooManyAttempts
@@ -41,11 +44,25 @@ def demand(request: HttpRequest) -> None:
         return
     addresses.send_link(request, user)
     error = EmailNotVerified()
+    _refuse(request, ValidationError(error.message, code=error.code), redirect("account_email"))
+
+
+def demand_owner(request: HttpRequest, user: User) -> None:
+    """Let an address be added to an account only by who is in it, or knows its password.
+
+    Else somebody gets a link to prove their own address, and proves it for a stranger's account. Raises
+    ImmediateHttpResponse: an error `sign_in_first` for apps, the page of the link again for browsers.
+    """
+    if not knows_account(request, user):
+        text = _("Sign in to the account that this address was added to, or enter its password.")
+        _refuse(request, ValidationError(text, code="sign_in_first"), redirect(request.path))
+
+
+def _refuse(request: HttpRequest, problem: ValidationError, page: HttpResponse) -> NoReturn:
     if hasattr(getattr(request, "allauth", None), "headless"):
-        problem = ValidationError(error.message, code=error.code)
         raise ImmediateHttpResponse(ErrorResponse(request, exception=problem, status=403))
-    messages.error(request, error.message)
-    raise ImmediateHttpResponse(redirect("account_email"))
+    messages.error(request, problem.message)
+    raise ImmediateHttpResponse(page)
 
 
 def knows_account(request: HttpRequest, user: User) -> bool:

@@ -1170,6 +1170,14 @@ MUTANTS = [
         "form_that_offers",
     ),
     Mutant(
+        "an address is added by who is in the account",
+        "accounts/first_proof.py",
+        "    if not knows_account(request, user):\n        text",
+        "    if False:\n        text",
+        "tests/accounts/test_first_proof.py",
+        "strangers_account",
+    ),
+    Mutant(
         "telling people what staff change of their ways in",
         "accounts/admin.py",
         "        notices.tell_staff_changed(user_id)",

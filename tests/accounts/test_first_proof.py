@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from allauth.account.models import EmailAddress
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.core import mail
@@ -206,3 +206,41 @@ def test_an_address_that_is_only_claimed_resets_no_password(alice, mallory, link
     EmailAddress.objects.create(user=mallory, email=VICTIM)
     Browser().post("/accounts/password/reset/", {"email": VICTIM})
     assert "/password/reset/key/" not in "".join(message.body for message in mail.outbox)
+
+
+def test_pre_hijacking_nobody_proves_their_address_for_a_strangers_account(alice, mallory):
+    EmailAddress.objects.create(user=mallory, email=mallory.email, verified=True, primary=True)
+    # A stranger adds an address of hers, and she follows the link in the mail.
+    added = EmailAddress.objects.create(user=mallory, email="alice@work.example")
+    key = EmailConfirmationHMAC(added).key
+    where = f"/accounts/confirm-email/{key}/"
+    victim = Browser()
+    assert "Somebody added this address" in victim.get(where).content.decode()
+    assert victim.post(where)["Location"] == where
+    assert "Sign in to the account" in victim.get(where).content.decode()
+    app = Device().sign_in(alice.email)
+    answer = app.post(f"{APP}/auth/email/verify", {"key": key})
+    assert answer.status_code == 403
+    assert answer.json()["errors"][0]["code"] == "sign_in_first"
+    other = Browser()
+    other.force_login(alice)
+    other.post(where)
+    added.refresh_from_db()
+    assert not added.verified
+
+
+@pytest.mark.parametrize("by", ["session", "password", "app"])
+def test_an_address_is_added_by_who_is_in_the_account_or_knows_its_password(mallory, by):
+    EmailAddress.objects.create(user=mallory, email=mallory.email, verified=True, primary=True)
+    added = EmailAddress.objects.create(user=mallory, email="mallory@work.example")
+    key = EmailConfirmationHMAC(added).key
+    browser = Browser()
+    if by == "session":
+        browser.force_login(mallory)
+    if by == "app":
+        Device().sign_in(mallory.email).post(f"{APP}/auth/email/verify", {"key": key})
+    else:
+        form = {"password": PASSWORD} if by == "password" else {}
+        browser.post(f"/accounts/confirm-email/{key}/", form)
+    added.refresh_from_db()
+    assert added.verified
