@@ -110,7 +110,8 @@ test-newest: .venv/dev  ## the suite on the newest versions that the ranges allo
 
 test-lowest: .venv/dev  ## the suite on the oldest versions that the ranges allow
 	$(VENV) --python $(PYTHON) .venv-lowest
-	$(UV) pip compile --quiet --resolution lowest-direct --python .venv-lowest requirements.in -o .venv-lowest/lowest.txt
+	$(UV) pip compile --quiet --resolution lowest-direct --all-extras --python .venv-lowest \
+		requirements.in pyproject.toml -o .venv-lowest/lowest.txt
 	$(UV) pip install --quiet --python .venv-lowest -r requirements-dev.in -c .venv-lowest/lowest.txt
 	.venv-lowest/$(SUITE)
 

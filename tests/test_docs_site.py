@@ -89,7 +89,9 @@ def test_the_versions_are_those_that_are_asked_for():
     assert f'"Django>={django}' in (ROOT / "pyproject.toml").read_text()
     # Django 6.1 asks for 15, the site's own for what the documents say.
     postgres = 14 if VERSION >= (6, 1) else Postgres.minimum_database_version[0]
-    told = f"Python {python} and newer, Django {django}, and PostgreSQL {postgres} and newer"
+    told = (
+        f"Python {python} and newer, Django {django} and newer, and PostgreSQL {postgres} and newer"
+    )
     assert told in PAGES["index.md"]
     workflow = (ROOT / ".github/workflows/ci.yml").read_text()
     assert f'python: ["{python}"' in workflow
