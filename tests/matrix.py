@@ -17,7 +17,8 @@ from accounts.models import User
 from devices.core import sessions
 from devices.core.caller.client import Client
 from devices.core.life import tokens
-from devices.models import DeviceSession, NoticePreferences
+from devices.models import DeviceSession, NoticePreferences, RevokeReason
+from devices.web import cookie
 from tests import authenticator
 from tests.client import FIREFOX, PASSWORD, Device
 
@@ -25,8 +26,9 @@ APP = "/_allauth/app/v1"
 NEW = "another horse 9 battery"
 SECOND = "second@example.org"
 
-# The columns: whether the person has a second factor, and what the session that asks has proved.
-STATES = {
+# The columns: whether the person has a second factor, and what the session that asks has proved. None: it was
+# begun by staff on the person's behalf.
+STATES: dict[str, tuple[bool, dict[str, int | None] | None]] = {
     "fresh": (False, {}),
     "stale": (False, {"authenticated_at": 16}),
     "doubted": (False, {"doubted_at": 0}),
@@ -34,6 +36,8 @@ STATES = {
     "password only, 2FA": (True, {"mfa_at": None}),
     "stale, 2FA": (True, {"authenticated_at": 16, "mfa_at": 16}),
     "doubted, 2FA": (True, {"mfa_at": 0, "doubted_at": 0}),
+    "impersonated": (False, None),
+    "impersonated, 2FA": (True, None),
 }
 
 
@@ -55,19 +59,31 @@ class Site:
         self.bob = User.objects.create_user("bob@example.org", PASSWORD)
         self.other = self._begin(alice)
         self.others = self._begin(self.bob)
-        self.api = Device()
-        session = self._begin(alice)
-        self.api.hold({**tokens.issue(session)._asdict(), "session_id": str(session.pk)})
         self.page = Browser(HTTP_USER_AGENT=FIREFOX)
         self.page.force_login(alice)
+        in_page = DeviceSession.objects.get(pk=self.page.session[cookie.ID])
+        in_app = self._begin(alice)
         self.codes = authenticator.enrol(alice) if has_factor else None
+        if proved is None:
+            in_page, in_app = self._on_behalf(in_page), self._on_behalf(in_app)
+            browser = self.page.session
+            browser[cookie.ID] = str(in_page.pk)
+            browser.save()
+        self.api = Device()
+        self.api.hold({**tokens.issue(in_app)._asdict(), "session_id": str(in_app.pk)})
         now = timezone.now()
         times = {
             name: None if minutes is None else now - timedelta(minutes=minutes)
-            for name, minutes in proved.items()
+            for name, minutes in (proved or {}).items()
         }
-        asking = DeviceSession.objects.filter(user=alice).exclude(pk=self.other.pk)
-        asking.update(**times)
+        if times:
+            DeviceSession.objects.filter(pk__in=(in_page.pk, in_app.pk)).update(**times)
+
+    def _on_behalf(self, own: DeviceSession) -> DeviceSession:
+        """One begun by staff, where Alice's own was."""
+        sessions.revoke(own, reason=RevokeReason.ADMIN)
+        client = Client("203.0.113.9", FIREFOX)
+        return sessions.start_impersonated(self.user, client, by=self.others, note="A ticket")
 
     @staticmethod
     def _begin(user: User) -> DeviceSession:
@@ -96,12 +112,12 @@ class Row(NamedTuple):
     cells: tuple[str, ...]
 
 
-NEVER = ("yes",) * 7
-PROOF = ("yes", "asks", "asks", "yes", "asks", "asks", "asks")
+NEVER = ("yes",) * 9
+PROOF = ("yes", "asks", "asks", "yes", "asks", "asks", "asks", "asks", "asks")
 # allauth adds no address to an account with a second factor: it could not be proved before it counts.
-ADD = ("yes", "asks", "asks", "no", "no", "no", "no")
-WITHOUT = ("yes", "asks", "asks", "–", "–", "–", "–")
-WITH = ("–", "–", "–", "yes", "asks", "asks", "asks")
+ADD = ("yes", "asks", "asks", "no", "no", "no", "no", "asks", "no")
+WITHOUT = ("yes", "asks", "asks", "–", "–", "–", "–", "asks", "–")
+WITH = ("–", "–", "–", "yes", "asks", "asks", "asks", "–", "asks")
 
 
 def _enrol_on_page(site: Site) -> Any:
