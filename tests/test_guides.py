@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +81,11 @@ def test_a_guide_leads_where_it_says(page, by_the_readme, tmp_path):
         # A project with another package has it already.
         write(tmp_path, (path, code.replace('"rest_framework", ', "") if before else code))
     play(story, tmp_path)
+
+
+def test_the_guide_gives_each_difference_from_simplejwt_and_its_reason():
+    suite = runpy.run_path(str(ROOT / "tools" / "simplejwt_suite.py"))
+    guide = (ROOT / "docs" / "existing-project.md").read_text()
+    for reason, names in suite["DIFFERENCES"].items():
+        told = ", ".join(f"`{name.partition('::')[2]}`" for name in names)
+        assert f"| {reason} | {told} |" in guide
