@@ -84,6 +84,7 @@ def given() -> dict[str, str]:
         "SECRET_KEY": token_urlsafe(48),
         "JWT_SECRET_KEY": token_urlsafe(48),
         "POSTGRES_PASSWORD": "secret",
+        "EMAIL_URL": "smtp://mail",
     }
     return {
         name: re.sub(
