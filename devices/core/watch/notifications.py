@@ -132,7 +132,7 @@ def _words(notice: Notice) -> Words:
                     "factor of your account."
                 ),
                 _("Look at your devices"),
-                review.page("devices"),
+                review.page("devices:list"),
                 _("If you did not ask for it, tell the site at once."),
             )
     return Words(
