@@ -201,6 +201,14 @@ MUTANTS = [
         "tests/proxies/test_pgbouncer.py",
         "heard",
     ),
+    Mutant(
+        "a replica of Redis is no bus",
+        "devices/core/life/bus.py",
+        'if role != b"master":',
+        "if False:",
+        "tests/proxies/test_redis.py",
+        "replica and redis",
+    ),
     # Strange sign-ins, and what comes of them.
     Mutant(
         "hours, not days, in the speed of travel",

@@ -29,7 +29,8 @@ def check() -> Iterator[CheckMessage]:
     if conf.BUS is not None and not _is_bus(conf.BUS):
         yield Error(
             "DEVICES['BUS'] is no bus that this site can have.",
-            hint="postgres needs PostgreSQL and psycopg 3; redis://… and rediss://… the package redis.",
+            hint="postgres needs PostgreSQL and psycopg 3; redis://… and rediss://… the package redis. "
+            "For Sentinel, Cluster and Valkey see docs/platforms.md.",
             id="devices.E022",
         )
     if conf.LIVENESS == "cached" and connections[_database()].settings_dict["ATOMIC_REQUESTS"]:

@@ -158,6 +158,7 @@ REDIS = "redis://127.0.0.1:6379/0"
         ({"E020"}, {"LIVENESS": "redis"}),
         ({"E021"}, {"LIVENESS": "cached", "BUS": None}),
         ({"E022"}, {"LIVENESS": "cached", "BUS": "memory"}),
+        ({"E022"}, {"LIVENESS": "cached", "BUS": "redis+sentinel://host:26379/main"}),
         (set(), {"LIVENESS": "cached", "BUS": REDIS}),
         (set(), {"LIVENESS": "database", "BUS": REDIS}),
     ],

@@ -1,7 +1,7 @@
 """Under each kind of server, many requests at once leave PostgreSQL room for others.
 
 The servers are no requirements of the site. SERVERS_PYTHON names the Python of an environment that
-has the site's requirements, uvicorn, daphne and hypercorn.
+has the site's requirements, uvicorn, daphne, hypercorn, and gunicorn with gevent.
 """
 
 import os
@@ -25,6 +25,7 @@ SERVERS = {
     "uvicorn": ["uvicorn", "project.asgi:application", "--no-proxy-headers", "--port"],
     "daphne": ["daphne", "project.asgi:application", "--port"],
     "hypercorn": ["hypercorn", "project.asgi:application", "--bind"],
+    "gevent": ["gunicorn", "project.wsgi", "-k", "gevent", "--no-control-socket", "--bind"],
 }
 
 
@@ -33,7 +34,7 @@ def site(request, tmp_path):
     if connection.vendor != "postgresql":
         pytest.skip("NO SERVERS: they need PostgreSQL, see DATABASE_URL")
     module, *arguments = SERVERS[request.param]
-    if not PYTHON or subprocess.run([PYTHON, "-c", f"import {module}"]).returncode:
+    if not PYTHON or subprocess.run([PYTHON, "-c", f"import {request.param}"]).returncode:
         pytest.skip(f"NO SERVER: {request.param} is not in SERVERS_PYTHON")
     way = connection.get_connection_params()
     host = f"{way.get('host', '127.0.0.1')}:{way.get('port', 5432)}"

@@ -1,4 +1,7 @@
-"""Behind a real PgBouncer: the site runs, and a bus that hands on nothing is not trusted."""
+"""Behind a real PgBouncer: the site runs, and a bus that hands on nothing is not trusted.
+
+The one on the PATH, and another release if PGBOUNCER names its program.
+"""
 
 import os
 import shutil
@@ -11,24 +14,31 @@ import pytest
 from django.db import connection
 
 from devices.core.life import bus
-from devices.core.life.bus import PostgresLine, RedisLine
-from tests.bus import redis_server
+from devices.core.life.bus import PostgresLine
 from tests.client import PASSWORD
 
 from .servers import ROOT, environment, free_port, gunicorn, running
 
-PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+PROGRAMS = {
+    "installed": shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin"),
+    "PGBOUNCER": os.environ.get("PGBOUNCER"),
+}
 HEADERS = {"Host": "api.example.org", "X-Forwarded-Proto": "https"}
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 
+@pytest.fixture(params=PROGRAMS)
+def program(request):
+    if PROGRAMS[request.param] is None:
+        pytest.skip(f"NO POOLER: pgbouncer ({request.param}) is not there")
+    return PROGRAMS[request.param]
+
+
 @pytest.fixture(params=["session", "transaction"])
-def pooled(request, tmp_path):
+def pooled(request, program, tmp_path):
     """The mode, and the URL of the suite's database through a PgBouncer in it."""
     if connection.vendor != "postgresql":
         pytest.skip("NO POOLER: it needs PostgreSQL, see DATABASE_URL")
-    if PGBOUNCER is None:
-        pytest.skip("NO POOLER: pgbouncer is not installed")
     way = connection.get_connection_params()
     port = free_port()
     server = f"host={way.get('host', '127.0.0.1')} port={way.get('port', 5432)}"
@@ -44,7 +54,7 @@ def pooled(request, tmp_path):
     config.chmod(0o644)
     for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(folder.stat().st_mode | 0o055)
-    command = [PGBOUNCER, *(["-u", "postgres"] if os.geteuid() == 0 else []), str(config)]
+    command = [program, *(["-u", "postgres"] if os.geteuid() == 0 else []), str(config)]
     with running(command, tmp_path / "pgbouncer.log", port):
         yield request.param, f"postgres://{way['user']}@127.0.0.1:{port}/{way['dbname']}"
 
@@ -118,20 +128,3 @@ def test_past_the_pooler_all_is_heard(pooled, settings):
         assert list(line.beat()) == ["4711"]
     finally:
         line.close()
-
-
-@pytest.mark.django_db(databases=[])
-def test_a_sentinel_is_no_bus(tmp_path):
-    if shutil.which("redis-server") is None:
-        pytest.skip("NO SENTINEL: redis-server is not installed")
-    with redis_server() as redis:
-        port = free_port()
-        config = tmp_path / "sentinel.conf"
-        config.write_text(f"port {port}\nsentinel monitor main 127.0.0.1 {redis.port} 1\n")
-        command = ["redis-server", str(config), "--sentinel"]
-        with (
-            running(command, tmp_path / "sentinel.log", port),
-            pytest.raises(Exception, match="Only HELLO messages"),
-        ):
-            line = RedisLine(f"redis://127.0.0.1:{port}/0")
-            settle(line)

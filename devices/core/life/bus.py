@@ -102,7 +102,11 @@ class RedisLine:
 
     def beat(self) -> Iterator[str]:
         sign = secrets.token_hex(8).encode()
-        self._redis.publish(self._own, sign)
+        with self._redis.pipeline(transaction=False) as pipeline:
+            _, (role, *_) = pipeline.publish(self._own, sign).role().execute()
+        if role != b"master":
+            # What is published at a replica is heard there alone, so the beat would come round.
+            raise ConnectionError("This Redis is no master.")
         while (message := self._pubsub.get_message(timeout=LEASE)) is not None:
             if message["type"] == "message" and message["data"] == sign:
                 return
