@@ -3,19 +3,21 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
+# Passkeys need a name: browsers refuse them on http://127.0.0.1.
+LISTEN = $(if $(findstring :,$(PORT)),,localhost:)$(PORT)
 # How many processes share the suite, each with a database of its own; 0 for this one alone.
 JOBS ?= 2
 
 # The README says so.
 export DJANGO_RUNSERVER_HIDE_WARNING = true
 
-.PHONY: run demo test takeover races fuzz mutants kill-setup check lint docs messages images bench wheel lock matrix test-newest test-lowest test-simplejwt clean
+.PHONY: run demo test coverage takeover races fuzz mutants kill-setup failover check lint docs messages images bench wheel lock renew matrix test-newest test-lowest test-simplejwt test-integrations clean
 
-run: .venv/run .env  ## serve the site on this machine, on http://127.0.0.1:8000
+run: .venv/run .env  ## serve the site on this machine, on http://localhost:8000
 	@$(BIN)/python tools/port.py $(PORT)
 	$(BIN)/python manage.py compile_translations
 	$(BIN)/python manage.py migrate --verbosity 0
-	$(BIN)/python manage.py runserver $(PORT)
+	$(BIN)/python manage.py runserver $(LISTEN)
 
 demo: export DATABASE_URL = sqlite:///demo.sqlite3
 demo: .venv/run .env  ## the same over a database of its own, made anew, full of people and sessions
@@ -24,14 +26,14 @@ demo: .venv/run .env  ## the same over a database of its own, made anew, full of
 	$(BIN)/python manage.py compile_translations
 	$(BIN)/python manage.py migrate --verbosity 0
 	$(BIN)/python manage.py demo
-	$(BIN)/python manage.py runserver $(PORT)
+	$(BIN)/python manage.py runserver $(LISTEN)
 
 test: .venv/dev  ## the suite, on SQLite or on what DATABASE_URL names
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -n $(JOBS) --dist loadfile $(PYTEST)
 
 races: .venv/dev  ## all rounds of the races, on the PostgreSQL that DATABASE_URL names, and a long walk beside the model
-	RACE_ROUNDS=200 MODEL_STEPS=10000 $(BIN)/pytest tests/races tests/test_model_machine.py
+	RACE_ROUNDS=200 MODEL_STEPS=10000 $(BIN)/pytest tests/races tests/test_model_machine.py tests/devices/contrib/ssf/test_push.py
 
 takeover: .venv/dev  ## play a stranger who tries every sequence of four verbs
 	TAKEOVER_DEPTH=4 $(BIN)/pytest tests/test_takeover.py
@@ -45,6 +47,10 @@ mutants: .venv/dev  ## take out one protection after the other; its tests have t
 kill-setup: .venv/dev  ## kill the first `make run` of a clean clone at ten moments; the next one has to serve
 	$(BIN)/python -m tests.setup_kills
 
+failover: export DJANGO_SETTINGS_MODULE = tests.settings
+failover: .venv/dev  ## kill the leader of PostgreSQL 40 times while people sign out; needs the server's programs, and half an hour
+	$(BIN)/python -W ignore -m tests.platforms.failover
+
 lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -56,13 +62,20 @@ check: lint  ## everything that has to hold before a change goes in
 	$(BIN)/python manage.py makemigrations --check --dry-run --settings tests.settings
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null --settings tests.settings
 	$(MAKE) docs
-	$(MAKE) test PYTEST="--cov --cov-report=term"
+	$(MAKE) test
+
+coverage: PYTEST = --cov --cov-report=term
+coverage: test  ## the suite, and which lines it does not reach
 
 test-simplejwt: .venv/dev  ## SimpleJWT's own tests, with SimpleJWT alone and with this app: what differs is listed
 	$(BIN)/python tools/simplejwt_suite.py
 
-docs: .venv/dev  ## the documents as a site, in docs/_site; a warning is an error
+test-integrations: .venv-integrations/ready  ## the packages that others bring along: Channels, Ninja, dj-rest-auth, djoser, django-otp, hijack
+	.venv-integrations/bin/python -m pytest tests/integrations tests/hosts tests/test_docs_site.py $(PYTEST)
+
+docs: .venv/dev  ## the documents as a site, in docs/_site; a warning is an error, and so is a search that misses its page
 	$(BIN)/sphinx-build --quiet --fail-on-warning --nitpicky --jobs auto docs docs/_site
+	@if command -v node > /dev/null; then node tests/docs_search.js docs/_site; else echo "NO NODE: the search is not tested"; fi
 
 messages: .venv/dev  ## gather what is to be translated (needs gettext's xgettext), and compile what is
 	for app in devices accounts project; do \
@@ -74,12 +87,13 @@ images: .venv/dev  ## the pictures that the documents show, into docs/images
 	mkdir -p docs/images
 	IMAGES=docs/images $(BIN)/pytest tests/browser/test_pages.py
 
-wheel: .venv/dev  ## the app devices alone, into dist/
+wheel: .venv/dev  ## the app devices alone, and the verifier for other services, into dist/
 	$(BIN)/python -m build --wheel
+	$(BIN)/python -m build --wheel --outdir dist verifier
 
 # Each can be run by itself: `make bench-load`. Ten million sessions take ten minutes and 10 GB to make;
 # BENCH=--reuse takes the databases of the last time (bench-scale).
-bench: bench-auth_overhead bench-touch bench-revocation bench-load bench-partitioned bench-scale bench-cleanup
+bench: bench-auth_overhead bench-touch bench-revocation bench-load bench-partitioned bench-scale bench-cleanup bench-dpop
 
 bench-%: .venv-bench/ready  ## what it costs, beside the neighbours and at scale; writes docs/performance.md
 	.venv-bench/bin/python -W ignore -m benchmarks.$* --write docs/performance.md $(if $(filter scale,$*),$(BENCH))
@@ -93,6 +107,13 @@ lock: .venv/dev  ## renew the locks; also after a change of a requirements.in
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	$(COMPILE) -c requirements.txt benchmarks/requirements.in -o benchmarks/requirements.txt
+	$(COMPILE) -c requirements-dev.txt tests/integrations/requirements.in -o tests/integrations/requirements.txt
+
+# What user agents and registries changed since: the tables of both are packages. What is not right then is an entry or
+# a rule in devices/core, with a string as it is really sent in the tests.
+renew: LOCK = --upgrade-package=ua-parser-builtins --upgrade-package=user-agents --upgrade-package=iptocc
+renew: lock .venv/dev  ## renew what ages: the tables of user agents, and the countries of addresses
+	$(BIN)/pytest -q tests/devices/core
 
 # The suite without the lock, each time in an environment that is made anew: `make test-newest` with what the ranges allow
 # today and the newest Django, `make test-lowest` with the oldest that they allow, `make test-3.13-6.1` with one Python and
@@ -140,6 +161,9 @@ clean:
 # The neighbours have an environment of their own: nothing but the benchmark needs them.
 .venv-bench/ready: benchmarks/requirements.txt
 	@$(PYTHON) tools/install.py .venv-bench $< $@
+
+.venv-integrations/ready: tests/integrations/requirements.txt
+	@$(PYTHON) tools/install.py .venv-integrations $< $@
 
 # The example with keys of its own. An existing .env is left as it is.
 .env: | .venv/run

@@ -1,4 +1,4 @@
-"""How allauth, which signs people in on pages and for apps, is told to do it our way."""
+"""Configures allauth, which signs users in on pages and in apps."""
 
 import logging
 from collections.abc import Callable
@@ -7,11 +7,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
-from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.forms import default_token_generator
 from allauth.account.internal.flows.signup import send_unknown_account_mail
 from allauth.account.models import EmailAddress
-from allauth.account.utils import user_pk_to_url_str
 from allauth.core import ratelimit
 from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
@@ -19,18 +16,18 @@ from allauth.socialaccount.helpers import render_authentication_error
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from devices.backends import is_text
-from devices.core import stepup
-from devices.exceptions import TooManyAttempts
-from devices.http import client_of, session_at_hand
+from devices.contrib.allauth import AccountAdapter as DevicesAccountAdapter
+from devices.exceptions import SessionRequired, SessionRevoked, TooManyAttempts
+from devices.shortcuts import missing_proof
 
-from . import addresses, first_proof
+from . import addresses, first_proof, limits, recovery
 from .models import User
 from .reauthentication import METHOD_OF_ID, method_of
 
@@ -47,7 +44,13 @@ TELLTALE = {
     "account/email/password_reset_key",
     "account/email/unknown_account",
 }
-TOLD_BY_DEVICES = ("account/email/password_", "account/email/email_changed")
+TOLD_BY_DEVICES = (
+    "account/email/password_",
+    "account/email/email_changed",
+    "mfa/email/totp_activated",
+    "mfa/email/webauthn_added",
+    "socialaccount/email/account_connected",
+)
 
 # Mails that anybody can have sent to an address that is not theirs.
 ASKED_BY_ANYBODY = TELLTALE | {
@@ -60,18 +63,13 @@ ASKED_BY_ANYBODY = TELLTALE | {
 ATTACHING = {"allauth.mfa", "allauth.socialaccount"}
 
 
-class AccountAdapter(DefaultAccountAdapter):
-    def get_client_ip(self, request: HttpRequest) -> str:
-        """The address as everywhere else: forwarding headers count from trusted proxies only."""
-        return client_of(request).ip_address or "unknown"
-
-    def get_http_user_agent(self, request: HttpRequest) -> str:
-        return client_of(request).user_agent
+class AccountAdapter(DevicesAccountAdapter):
+    """Make allauth's accounts keep this site's rules for addresses, passwords and e-mails."""
 
     def send_notification_mail(
         self, template_prefix: str, user: User, *args: Any, **kwargs: Any
     ) -> None:
-        # Of a new password and a new address devices tells, by whatever way they were changed.
+        # `devices` sends the e-mails about new passwords, addresses and sign-in methods, however they change.
         if not template_prefix.startswith(TOLD_BY_DEVICES):
             super().send_notification_mail(template_prefix, user, *args, **kwargs)
 
@@ -83,17 +81,21 @@ class AccountAdapter(DefaultAccountAdapter):
         try:
             addresses.limit_mailbox(self.request, email)
         except TooManyAttempts as error:
-            raise ImmediateHttpResponse(ratelimit.respond_429(self.request)) from error
+            raise ImmediateHttpResponse(limits.respond(self.request, error)) from error
         return super().validate_unique_email(email)  # type: ignore[no-any-return]
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
-        """Whoever gives the first proof of the account's own address, and did not make it, begins anew."""
+        """After the first verification by somebody who did not create the account, it starts anew."""
         user = email_address.user
         if email_address.email != user.email:
             first_proof.demand_owner(request, user)
         is_first = email_address.email == user.email and first_proof.is_first(user)
         is_theirs = not is_first or first_proof.knows_account(request, user)
         with transaction.atomic():
+            User.objects.select_for_update().filter(pk=user.pk).first()
+            if not EmailAddress.objects.filter(pk=email_address.pk).exists():
+                # The owner has taken the account back meanwhile.
+                return False
             confirmed: bool = super().confirm_email(request, email_address)
             if confirmed and not is_theirs:
                 first_proof.drop_what_came_before(user, password=True)
@@ -104,18 +106,25 @@ class AccountAdapter(DefaultAccountAdapter):
         user = email_address.user
         if user.has_usable_password() or SocialAccount.objects.filter(user=user).exists():
             return url
-        # Whoever came here by the mail may choose one, as by a link to a new password.
-        keys = {"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)}
-        return reverse("account_reset_password_from_key", kwargs=keys)
+        # Somebody who came by the link in the e-mail may choose one, as after a password reset.
+        return recovery.choose_password_url(user)
 
     def set_password(self, user: User, password: str) -> None:
-        if self.request.user.pk != user.pk:
-            # By a link in a mail.
-            first_proof.by_reset(user)
-        super().set_password(user, password)
+        """allauth saves the whole user, as it was when the request began. Raises PermissionDenied."""
+        begun = user.password
+        with transaction.atomic():
+            # The link, or the session, was good for this password of an active account.
+            current = User.objects.select_for_update().filter(pk=user.pk, is_active=True)
+            if begun not in current.values_list("password", flat=True):
+                raise PermissionDenied(SessionRevoked.message)
+            if self.request.user.pk != user.pk:
+                # By a link in a mail.
+                first_proof.by_reset(user)
+            user.set_password(password)
+            user.save(update_fields=["password"])
 
     def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
-        """Not to an address that somebody only claims: whoever reads it would get their account."""
+        """Not to an unverified address: its reader would get the account."""
         mine = EmailAddress.objects.filter(user_id=user.pk, email=email, verified=True)
         if email == user.email or mine.exists():
             super().send_password_reset_mail(user, email, context)
@@ -135,7 +144,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return None
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """A mail server that does not answer fails no page, and tells nobody who has an account."""
+        """An unreachable mail server fails no page, and does not reveal which accounts exist."""
         if template_prefix in TELLTALE:
             User().set_password(email)
         if template_prefix in ASKED_BY_ANYBODY:
@@ -147,7 +156,7 @@ class AccountAdapter(DefaultAccountAdapter):
         try:
             super().send_mail(template_prefix, email, self._of_this_site(context))
         except OSError as error:
-            logger.error("A mail could not be sent: %s", error)
+            logger.error("An e-mail could not be sent: %s", error)
 
     def _of_this_site(self, context: dict[str, Any]) -> dict[str, Any]:
         """The mail's links and names by SITE_URL: what a request calls the host is its sender's word."""
@@ -163,12 +172,9 @@ class AccountAdapter(DefaultAccountAdapter):
         named = SimpleNamespace(name=settings.SITE_NAME, domain=site.netloc)
         return context | links | {"current_site": named}
 
-    def login(self, request: HttpRequest, user: User) -> None:
-        request.is_allauth_login = True  # type: ignore[attr-defined]
-        super().login(request, user)
-
     def get_login_stages(self) -> list[str]:
-        stages: list[str] = super().get_login_stages()
+        ours = {"allauth.mfa.stages.TrustStage": "devices.contrib.allauth_mfa.TrustDevice"}
+        stages = [ours.get(stage, stage) for stage in super().get_login_stages()]
         return ["accounts.stages.PasswordAtStart", *stages, "accounts.stages.PasswordUnchanged"]
 
     def reauthenticate(self, user: User, password: str) -> bool:
@@ -182,8 +188,11 @@ class AccountAdapter(DefaultAccountAdapter):
         Raises ReauthenticationRequired. To answer would not do: allauth takes any login for a recent proof
         if the person has neither password nor factor.
         """
-        session = session_at_hand()
-        if session is None or stepup.missing_proof(session):
+        try:
+            owed = missing_proof(self.request)
+        except SessionRequired:
+            raise ReauthenticationRequired from None
+        if owed:
             raise ReauthenticationRequired
         if app in ATTACHING:
             first_proof.demand(self.request)
@@ -211,6 +220,8 @@ class ProviderAway(OAuth2Error, requests.RequestException):
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
+    """Make logins by identity providers refuse malformed tokens, and tell when a provider is down."""
+
     def get_app(self, request: HttpRequest, provider: str, client_id: str | None = None) -> Any:
         # An app's word for it, which the database may not take.
         if client_id is not None and not (client_id.isascii() and client_id.isprintable()):
@@ -231,8 +242,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
 
         def verify_token(request: HttpRequest, token: Any) -> SocialLogin:
             # To look at one means to ask the provider for its keys.
-            if not ratelimit.consume(request, action="provider_token"):
-                raise TooManyAttempts(retry_after=60)
+            limits.consume(request, "provider_token")
             try:
                 return verify(request, token)
             except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:

@@ -5,24 +5,27 @@ allauth keeps them, the account's own and others that people add on its pages.
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.email_verification import consume_email_verification_rate_limit
 from allauth.account.models import EmailAddress
-from allauth.core import context, ratelimit
+from allauth.core import context
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
-from devices.exceptions import EmailNotVerified, TooManyAttempts
+from devices.exceptions import EmailNotVerified
 
+from . import limits
 from .models import User
 
 logger = logging.getLogger("accounts")
 
 
 def demand_proof(request: HttpRequest, user: User) -> None:
-    """Let nobody in whose address is not proved, where REQUIRE_EMAIL_VERIFICATION says so.
+    """Refuse users whose address is not verified, if REQUIRE_EMAIL_VERIFICATION is set.
 
     They are sent another mail, at most every three minutes. Raises EmailNotVerified.
     """
@@ -32,6 +35,7 @@ def demand_proof(request: HttpRequest, user: User) -> None:
 
 
 def is_proved(user: User) -> bool:
+    """Return whether the user has verified the account's own address."""
     # UserManager has asked already, where somebody signs in.
     known: bool | None = getattr(user, "has_proved_email", None)
     if known is not None:
@@ -51,15 +55,13 @@ def create_account(request: HttpRequest, email: str, password: str) -> User:
 
 def limit_registration(request: HttpRequest, email: str) -> None:
     """Count a registration, for the network address and for the mailbox. Raises TooManyAttempts."""
-    if not ratelimit.consume(request, action="signup"):
-        raise TooManyAttempts(retry_after=60)
+    limits.consume(request, "signup")
     limit_mailbox(request, email)
 
 
 def limit_mailbox(request: HttpRequest, email: str) -> None:
     """Count an address that somebody claims, for the mailbox it belongs to. Raises TooManyAttempts."""
-    if not ratelimit.consume(request, action="mailbox", key=mailbox(email)):
-        raise TooManyAttempts(retry_after=3600)
+    limits.consume(request, "mailbox", key=mailbox(email))
 
 
 def mailbox(email: str) -> str:
@@ -69,15 +71,15 @@ def mailbox(email: str) -> str:
 
 
 def invite(request: HttpRequest, email: str, password: str) -> None:
-    """Create an account for whoever reads mail at this address; or tell them that they have one.
+    """Create an account for this address, or e-mail its owner that there is one.
 
-    Whoever asks here learns neither, nor by how long it takes.
+    The response and its duration do not reveal which.
     """
     if not User.objects.filter(email=email).exists():
         try:
             create_account(request, email, password)
         except IntegrityError:
-            logger.info("An address was registered twice at once.")
+            logger.info("Two requests registered the same address at once.")
         return
     if _may_mail(request, email):
         _send(request, lambda: get_adapter().send_account_already_exists_mail(email))
@@ -98,6 +100,25 @@ def address_of(user: User) -> EmailAddress:
         user=user, email=user.email, defaults=defaults
     )
     return address
+
+
+def restore_primary(user_id: Any) -> None:
+    """Have the address that the account signs in with be its primary one, and one of those it has.
+
+    For when a change was stopped half way: allauth makes it in several steps, each by itself.
+    """
+    # If another request makes one the primary one at this moment, there is one.
+    with suppress(IntegrityError), transaction.atomic():
+        user = User.objects.select_for_update().get(pk=user_id)
+        mine = EmailAddress.objects.filter(user=user)
+        own = (
+            mine.filter(email=user.email).first()
+            or mine.filter(verified=True).order_by("-primary").first()
+        )
+        if own is not None:
+            User.objects.filter(pk=user_id).update(email=own.email)
+            mine.exclude(pk=own.pk).update(primary=False)
+            mine.filter(pk=own.pk).update(primary=True)
 
 
 def _may_mail(request: HttpRequest, email: str) -> bool:

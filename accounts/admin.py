@@ -16,16 +16,19 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from devices.admin.users import UserSessionsMixin
-from devices.core.watch import notices
+from devices.core.notifications import outbox
 
+from . import recovery
 from .models import User
 
-# What opens accounts is nobody's to see or to make: tokens of other sites, and our keys there.
+# Nobody may see or create what gives access: providers' tokens, and our keys at providers.
 admin.site.unregister([providers.SocialToken, providers.SocialApp])
 
 
 @admin.register(User)
 class UserAdmin(UserSessionsMixin, DjangoUserAdmin):
+    """The admin of users, with their active sessions."""
+
     ordering = ("email",)
     list_display = ("email", "is_active", "is_staff", "date_joined", "last_login")
     search_fields = ("email",)
@@ -38,17 +41,24 @@ class UserAdmin(UserSessionsMixin, DjangoUserAdmin):
         ),
         (_("Important dates"), {"fields": ("last_login", "date_joined")}),
     )
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "email" in form.changed_data:
+            recovery.close(obj.pk)
+
     add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
 
 
 class WayInAdmin(admin.ModelAdmin):
-    """What staff change of somebody's ways in is told to them. On its own pages allauth tells."""
+    """Sends an e-mail when staff change a user's sign-in methods. On its own pages allauth does."""
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         with transaction.atomic():
             # Whose it was, too: it may be given to somebody else.
             _tell(self.model._default_manager.filter(pk=obj.pk), obj.user_id)
-            super().save_model(request, obj, form, change)
+            with recovery.by_staff():
+                super().save_model(request, obj, form, change)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         with transaction.atomic():
@@ -63,24 +73,27 @@ class WayInAdmin(admin.ModelAdmin):
 
 def _tell(rows: QuerySet[Any], *others: Any) -> None:
     for user_id in {*rows.values_list("user_id", flat=True), *others}:
-        notices.tell_staff_changed(user_id)
+        outbox.tell_staff_changed(user_id)
 
 
-# allauth's own tell nobody.
+# allauth's own admin pages send no e-mails.
 admin.site.unregister([Authenticator, EmailAddress, SocialAccount])
 
 
 @admin.register(EmailAddress)
 class AddressAdmin(WayInAdmin, EmailAddressAdmin):
+    """The admin of e-mail addresses. Changes notify the owner and end recovery links."""
+
     def make_verified(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         with transaction.atomic():
             _tell(queryset.filter(verified=False))
-            super().make_verified(request, queryset)
+            with recovery.by_staff():
+                super().make_verified(request, queryset)
 
 
 @admin.register(SocialAccount)
 class IdentityAdmin(WayInAdmin, providers.SocialAccountAdmin):
-    pass
+    """The admin of accounts at identity providers. Changes notify the owner."""
 
 
 @admin.register(Authenticator)

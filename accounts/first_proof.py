@@ -1,4 +1,4 @@
-"""The first proof that an account's own address is its owner's: whoever came before it keeps no way in.
+"""The first verification of an account's address: it removes the access of anybody who came before.
 
 Anybody can register somebody else's address and wait for its owner ("pre-hijacking": Sudhodanan and Paverd,
 USENIX Security 2022). So nothing is attached to an account before its address is proved, and what is there
@@ -30,12 +30,12 @@ from .models import User
 
 
 def is_first(user: User) -> bool:
-    """Whether nobody has proved an address of this account so far."""
+    """Whether no address of this account is verified."""
     return not EmailAddress.objects.filter(user_id=user.pk, verified=True).exists()
 
 
 def demand(request: HttpRequest) -> None:
-    """Let nothing be attached to an account before its address is proved; send the link that does.
+    """Refuse to add anything to an account before its address is verified, and send the link for that.
 
     Raises ImmediateHttpResponse: an error `email_not_verified` for apps, the page of addresses for browsers.
     """
@@ -66,7 +66,7 @@ def _refuse(request: HttpRequest, problem: ValidationError, page: HttpResponse) 
 
 
 def knows_account(request: HttpRequest, user: User) -> bool:
-    """Whether whoever follows the link is who made the account.
+    """Whether the link was followed by the user who created the account.
 
     They are if they are signed in, follow it where they registered, or give the password with the link, which
     counts as an attempt.
@@ -87,13 +87,13 @@ def knows_account(request: HttpRequest, user: User) -> bool:
 def drop_what_came_before(user: User, *, password: bool) -> None:
     """End and forget all that was made of an account before its address was proved.
 
-    With `password` the password, too: whoever proved the address did not set it.
+    With `password` also the password, because the person who verified the address did not set it.
     """
     with transaction.atomic():
         EmailAddress.objects.filter(user_id=user.pk).exclude(email=user.email).delete()
         SocialAccount.objects.filter(user_id=user.pk).delete()
         Authenticator.objects.filter(user_id=user.pk).delete()
-        sessions.disown_all(user)
+        sessions.revoke_all_as_unknown(user)
         if password:
             user.set_unusable_password()
             user.save(update_fields=["password"])

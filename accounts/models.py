@@ -1,5 +1,6 @@
 """Who you are: a user whose login is the email address."""
 
+import uuid
 from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
@@ -26,6 +27,8 @@ def with_second_factor(users: models.QuerySet[Any]) -> models.QuerySet[Any]:
 
 
 class UserManager(BaseUserManager["User"]):
+    """Creates users, whose addresses are stored in lower case, and reads them for a login."""
+
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create a user. Raises IntegrityError if the address is taken, in whichever case it is written."""
         user = self.model(email=email.lower(), **fields)
@@ -34,6 +37,7 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Create a superuser. Raises IntegrityError if the address is taken."""
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, email: str | None) -> "User":
@@ -56,6 +60,8 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
+    """A user who signs in with an e-mail address."""
+
     email = models.EmailField(_("email address"), unique=True)
     is_staff = models.BooleanField(
         _("staff status"), default=False, help_text=_("Whether this user may enter the admin.")
@@ -94,3 +100,33 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def clean(self) -> None:
         self.email = self.email.lower()
+
+
+class RecoveryPoint(models.Model):
+    """The address an account had when a sign-in method was added. Written by `accounts.recovery` alone."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="recovery_points"
+    )
+    email = models.EmailField()
+    # Keys of the second factors there were before the first of several changes.
+    factors = models.JSONField(default=list)
+    # Of the first and of the last change.
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField(db_index=True)
+    closed_at = models.DateTimeField(null=True)
+    # Whether the account was put back by a link to this point, or to one of the same address.
+    was_used = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "email"],
+                condition=Q(closed_at__isnull=True),
+                name="accounts_one_open_point",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} {self.created_at:%Y-%m-%d %H:%M}"

@@ -1,4 +1,4 @@
-"""By what people confirm who they are at allauth's doors: pages and endpoints for apps."""
+"""How users confirm who they are on allauth's pages and at its endpoints for apps."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from allauth.account.internal.flows import reauthentication
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-from devices.core.proof import second_factor
+from devices.core import second_factor
 
 
 def method_of(user: AbstractBaseUser | AnonymousUser) -> str | None:

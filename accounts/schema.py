@@ -1,10 +1,27 @@
-"""The OpenAPI description of the account's views, told apart from them."""
+"""The OpenAPI descriptions of the account's views."""
 
 from rest_framework.exceptions import Throttled
 
-from devices.api.openapi import BEARER, CREDENTIALS, DEVICE, Body, describe, operation
-from devices.api.schema import ACCESS, CONFIRMED, CREDENTIALS_EXAMPLE, REFRESH, SESSION_ID
-from devices.api.serializers import SessionStartSerializer
+from devices.api.openapi import (
+    BEARER,
+    CODE,
+    CREDENTIALS,
+    DEVICE,
+    PROOF,
+    TOKEN_REQUEST,
+    Body,
+    describe,
+    operation,
+)
+from devices.api.schema import (
+    ACCESS,
+    CODE_EXAMPLE,
+    CONFIRMED,
+    CREDENTIALS_EXAMPLE,
+    REFRESH,
+    SESSION_ID,
+)
+from devices.api.serializers import DeviceCodeSerializer, SessionStartSerializer
 
 from .serializers import (
     SENT,
@@ -30,16 +47,16 @@ describe(
     post=operation(
         "register",
         "Create an account",
-        "Creates an account and begins its first session, on the calling device. An address is the same in "
-        "whichever case it is written. Where addresses have to be proved first, a mail is sent, and nobody "
-        "is told whether there was an account before.",
+        "Creates an account and starts its first session, on this device. Addresses are not case-sensitive. "
+        "If addresses have to be verified first, the site sends an e-mail, and the response does not reveal "
+        "whether there was an account before.",
         takes=Body(RegisterSerializer, CREDENTIALS_EXAMPLE),
         gives=Body(TokensSerializer, TOKENS),
         status=201,
         gives_else=(202, Body(AcceptedSerializer, {"detail": str(SENT)})),
-        refuses=[EmailTaken(), Throttled(wait=60)],
+        refuses=[*TOKEN_REQUEST, EmailTaken(), Throttled(wait=60)],
         invalid={"password": ["This password is too common."]},
-        parameters=[DEVICE],
+        parameters=[DEVICE, PROOF],
     ),
 )
 
@@ -49,15 +66,33 @@ describe(
     post=operation(
         "login",
         "Sign in",
-        "Begins a session on the calling device, named after its user agent, in place of the one it had. "
-        "Beyond the limit of sessions the least recently active one ends. Whoever has a second factor sends "
-        "a code of it, or a recovery code, as `otp`; each is good once. With `remember: false` the session "
-        "ends after 12 hours.",
+        "Starts a session on this device, in place of the one that it had. "
+        "Beyond the limit of sessions, the least recently used one ends. If you have a second factor, send "
+        "a code or a recovery code as `otp`; each works once. With `trust_device: true` and a code, this "
+        "device needs no code for some time, where the site allows that (`/api/trusted-devices`). With "
+        "`remember: false` the session ends after 12 hours.",
         takes=Body(SessionStartSerializer, CREDENTIALS_EXAMPLE),
         gives=Body(TokensSerializer, TOKENS),
         refuses=CREDENTIALS,
         invalid={"email": ["This field is required."]},
-        parameters=[DEVICE],
+        parameters=[DEVICE, PROOF],
+    ),
+)
+
+describe(
+    "accounts.views.LoginCodeView",
+    "account",
+    post=operation(
+        "loginByCode",
+        "Go on with the code for a new device",
+        "Where the site asks for a code on new devices, `/api/login` refuses the first one with "
+        "`device_code_required` and a `challenge`, and a mail has the code. Send both from the same device, "
+        "which its cookie or `X-Device-ID` shows. The code is good once, for ten minutes.",
+        takes=Body(DeviceCodeSerializer, CODE_EXAMPLE),
+        gives=Body(TokensSerializer, TOKENS),
+        refuses=CODE,
+        invalid={"email_code": ["This field is required."]},
+        parameters=[DEVICE, PROOF],
     ),
 )
 
@@ -66,8 +101,8 @@ describe(
     "account",
     get=operation(
         "me",
-        "Who you are",
-        "The account, and which of its sessions asks.",
+        "Show who is signed in",
+        "The account, and the session that made the request.",
         gives=Body(
             MeSerializer,
             {
@@ -93,7 +128,7 @@ describe(
     post=operation(
         "changePassword",
         "Change your password",
-        "All your other sessions end, so it asks for a recent proof, as ending them does.",
+        "Ends all your other sessions, so it needs a recent proof of who you are.",
         takes=Body(
             PasswordChangeSerializer,
             {

@@ -5,6 +5,7 @@ allauth by itself remembers a used code in a cache for 30 seconds, and counts th
 """
 
 import base64
+import hashlib
 import logging
 import time
 from typing import Any
@@ -22,9 +23,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.crypto import salted_hmac
 
-from devices.core.proof import second_factor
 from devices.exceptions import OtpInvalid
-from devices.http import newcomer_of
+from devices.shortcuts import verify_second_factor
 
 from .models import FACTORS, with_second_factor
 
@@ -35,6 +35,7 @@ class Authenticators:
     """DEVICES["SECOND_FACTOR"]."""
 
     def has(self, user: AbstractBaseUser) -> bool:
+        """Return whether the user has an authenticator app or a security key."""
         # UserManager has asked already, where somebody signs in.
         known: bool | None = getattr(user, "has_second_factor", None)
         if known is not None:
@@ -43,17 +44,29 @@ class Authenticators:
         return bool(mine.exists())
 
     def annotate(self, users: QuerySet[Any]) -> QuerySet[Any]:
+        """Add `has_second_factor` to each user, so that `has` needs no query."""
         return with_second_factor(users)
+
+    def stamp(self, user: AbstractBaseUser) -> str:
+        """Return a digest that changes when a factor is added or removed."""
+        mine = Authenticator.objects.filter(user_id=user.pk).order_by("pk")
+        rows = [
+            f"{pk}:{kind}:{at}" for pk, kind, at in mine.values_list("pk", "type", "created_at")
+        ]
+        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
     @transaction.atomic
     def verify(self, user: AbstractBaseUser, code: str) -> str | None:
+        """Consume a code; return the type of its factor, such as "totp", or None if it is wrong."""
         # Locked, so that of two requests with one code the second finds it used up.
         mine = Authenticator.objects.select_for_update().filter(user_id=user.pk)
         for authenticator in mine.exclude(type=Authenticator.Type.WEBAUTHN).order_by("pk"):
             try:
                 is_used = _use_up(authenticator, code)
             except InvalidToken:
-                logger.error("A factor is under a key that is gone: see SECRET_KEY_FALLBACKS.")
+                logger.error(
+                    "Cannot decrypt a second factor: a key is missing in SECRET_KEY_FALLBACKS."
+                )
                 continue
             if is_used:
                 authenticator.record_usage()
@@ -82,7 +95,7 @@ def _move_on(authenticator: Authenticator, step: int) -> bool:
 
 
 def enrolled(authenticator: Authenticator) -> None:
-    """The code that was shown to enrol an app signs nobody in."""
+    """A code that enrolled an app cannot be used to sign in."""
     if authenticator.type == Authenticator.Type.TOTP:
         _move_on(authenticator, int(time.time()) // app_settings.TOTP_PERIOD)
 
@@ -94,7 +107,7 @@ def clean_code(form: Any) -> str:
     """
     code: str = form.cleaned_data["code"]
     try:
-        factor = second_factor.prove(form.user, code, newcomer_of(context.request))
+        factor = verify_second_factor(context.request, form.user, code)
     except OtpInvalid as error:
         raise get_adapter().validation_error("incorrect_code") from error
     form.authenticator = Authenticator.objects.get(user_id=form.user.pk, type=factor)

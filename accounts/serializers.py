@@ -10,11 +10,9 @@ from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, Throttled
 
 from devices.api import serializers as api
-from devices.api.fields import TextField, no_controls
-from devices.core.life import tokens
-from devices.core.proof import attempts
+from devices.api.serializers import TextField, no_controls
 from devices.exceptions import TooManyAttempts
-from devices.http import client_of
+from devices.shortcuts import Tokens, check_password
 
 from . import addresses
 from .models import User
@@ -24,6 +22,8 @@ SENT = _("We have sent a mail to this address. Follow the link in it, then sign 
 
 
 class EmailTaken(APIException):
+    """409: the address belongs to another account."""
+
     status_code = status.HTTP_409_CONFLICT
     default_detail = _("There is an account with this email address.")
     default_code = "email_taken"
@@ -50,6 +50,8 @@ class PasswordField(TextField):
 
 
 class RegisterSerializer(serializers.Serializer[User]):
+    """The address and the password of a new account."""
+
     email = EmailField(max_length=254, validators=[no_controls])
     password = PasswordField()
 
@@ -65,6 +67,8 @@ class RegisterSerializer(serializers.Serializer[User]):
 
 
 class LoginSerializer(api.SessionStartSerializer):
+    """The credentials of a login. A site that requires verified addresses refuses others."""
+
     def admit(self, user: User) -> None:
         addresses.demand_proof(self.context["request"]._request, user)
 
@@ -74,26 +78,29 @@ class TokenObtainPairSerializer(LoginSerializer, api.TokenObtainPairSerializer):
 
 
 class AcceptedSerializer(serializers.Serializer[Any]):
+    """What the user has to do next."""
+
     detail = serializers.CharField()
 
 
 class PasswordChangeSerializer(serializers.Serializer[User]):
+    """The current and the new password."""
+
     current_password = PasswordField()
     new_password = PasswordField()
 
     def validate_current_password(self, password: str) -> str:
+        """Check the current password. Raises Throttled after too many wrong ones."""
         request = self.context["request"]
-        # Whoever found a device unlocked may try no more passwords than a stranger at the login.
+        # Somebody at an unlocked device gets no more attempts than at the login.
         try:
-            attempt = attempts.begin(request.user.get_username(), client_of(request))
+            is_right = check_password(request, request.user, password)
         except TooManyAttempts as error:
             raise Throttled(wait=error.retry_after) from error
-        if not request.user.check_password(password):
-            attempt.failed()
+        if not is_right:
             raise serializers.ValidationError(
                 _("This is not your current password."), code="password_wrong"
             )
-        attempt.succeeded()
         return password
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -106,29 +113,33 @@ class TokensSerializer(serializers.Serializer[Any]):
 
     access_token = serializers.CharField()
     refresh_token = serializers.CharField()
-    token_type = serializers.ChoiceField(choices=["bearer"])
+    token_type = serializers.ChoiceField(choices=["bearer", "DPoP"])
     expires_in = serializers.IntegerField(help_text="Seconds until the access token expires.")
     session_id = serializers.UUIDField()
 
 
-def tokens_of(session: Any) -> dict[str, Any]:
-    pair = tokens.issue(session)
+def body_of(tokens: Tokens) -> dict[str, Any]:
+    """Return the response of a login as RFC 6749 §5.1 names its members."""
     answer = {
-        "access_token": pair.access,
-        "refresh_token": pair.refresh,
-        "token_type": "bearer",
-        "expires_in": pair.expires_in,
-        "session_id": session.pk,
+        "access_token": tokens.access,
+        "refresh_token": tokens.refresh,
+        "token_type": tokens.token_type,
+        "expires_in": tokens.expires_in,
+        "session_id": tokens.session.pk,
     }
     return TokensSerializer(answer).data
 
 
 class CurrentSessionSerializer(serializers.Serializer[Any]):
+    """The session that made the request."""
+
     id = serializers.UUIDField()
     device = serializers.CharField()
 
 
 class MeSerializer(serializers.Serializer[Any]):
+    """The signed-in user."""
+
     id = serializers.IntegerField()
     email = serializers.EmailField()
     active_sessions = serializers.IntegerField()

@@ -1,4 +1,4 @@
-"""Steps of a login at allauth's doors, beside allauth's own: see AccountAdapter.get_login_stages."""
+"""Our steps of a login with allauth, in addition to its own: see AccountAdapter.get_login_stages."""
 
 from allauth.account.stages import LoginStage
 from allauth.core.internal.httpkit import headed_redirect_response
@@ -21,7 +21,7 @@ class PasswordAtStart(LoginStage):
 
 
 class PasswordUnchanged(LoginStage):
-    """The last step: a login that began under another password is over, whatever was shown since."""
+    """The last step: a login that began with another password fails, whatever was verified since."""
 
     key = "password_unchanged"
 

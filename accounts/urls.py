@@ -2,11 +2,12 @@
 
 from devices.api.routing import endpoint
 
-from .views import LoginView, LogoutView, MeView, PasswordView, RegisterView
+from .views import LoginCodeView, LoginView, LogoutView, MeView, PasswordView, RegisterView
 
 urlpatterns = [
     endpoint("register", RegisterView.as_view(), "api-register"),
     endpoint("login", LoginView.as_view(), "api-login"),
+    endpoint("login/code", LoginCodeView.as_view(), "api-login-code"),
     endpoint("logout", LogoutView.as_view(), "api-logout"),
     endpoint("me", MeView.as_view(), "api-me"),
     endpoint("me/password", PasswordView.as_view(), "api-me-password"),

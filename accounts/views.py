@@ -10,11 +10,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from devices.api.authentication import SignedInRequest
-from devices.api.errors import SessionDenied
-from devices.api.permissions import RecentlyConfirmed
-from devices.core import sessions
-from devices.exceptions import SessionError, TooManyAttempts
-from devices.http import newcomer_of
+from devices.api.serializers import DeviceCodeSerializer
+from devices.core.binding import dpop
+from devices.exceptions import TooManyAttempts
+from devices.permissions import RecentlyConfirmed
+from devices.shortcuts import change_password, end_session, get_client, list_sessions, start_session
 
 from . import addresses
 from .serializers import (
@@ -24,7 +24,7 @@ from .serializers import (
     MeSerializer,
     PasswordChangeSerializer,
     RegisterSerializer,
-    tokens_of,
+    body_of,
 )
 
 
@@ -40,7 +40,10 @@ class Entrance(APIView):
 
 
 class RegisterView(Entrance):
+    """Create an account, and sign in unless the address has to be verified first."""
+
     def post(self, request: Request) -> Response:
+        dpop.check_login(get_client(request).presentation)
         serializer = RegisterSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
         try:
@@ -52,45 +55,57 @@ class RegisterView(Entrance):
             accepted = AcceptedSerializer({"detail": SENT}).data
             return Response(accepted, status=status.HTTP_202_ACCEPTED)
         with transaction.atomic():
-            session = sessions.start(serializer.save(), newcomer_of(request))
-        return Response(tokens_of(session), status=status.HTTP_201_CREATED)
+            tokens = start_session(request, serializer.save(), is_device_proved=True)
+        return Response(body_of(tokens), status=status.HTTP_201_CREATED)
 
 
 class LoginView(Entrance):
+    """Sign in with e-mail address and password."""
+
     def post(self, request: Request) -> Response:
         serializer = LoginSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
-        return Response(tokens_of(serializer.session))
+        return Response(body_of(serializer.tokens))
+
+
+class LoginCodeView(Entrance):
+    """Finish a login that waits for a code by e-mail."""
+
+    def post(self, request: Request) -> Response:
+        serializer = DeviceCodeSerializer(data=request.data, context={"request": request})
+        serializer.is_valid(raise_exception=True)
+        return Response(body_of(serializer.tokens))
 
 
 class MeView(APIView):
+    """Show who is signed in."""
+
     def get(self, request: SignedInRequest) -> Response:
         me = {
             "id": request.user.pk,
             "email": request.user.get_username(),
-            "active_sessions": sessions.count_active(request.user),
+            "active_sessions": list_sessions(request.user).count(),
             "current_session": request.auth,
         }
         return Response(MeSerializer(me).data)
 
 
 class LogoutView(APIView):
+    """End the session of the request."""
+
     def post(self, request: SignedInRequest) -> Response:
-        sessions.logout(request.auth)
+        end_session(request.auth)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class PasswordView(APIView):
+    """Change the password, and end all other sessions."""
+
     # All other sessions end, so it asks for the proof that ending them asks for (ASVS 7.5.1, 7.5.3).
     permission_classes = (IsAuthenticated, RecentlyConfirmed)
 
     def post(self, request: SignedInRequest) -> Response:
         serializer = PasswordChangeSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
-        try:
-            sessions.change_password(
-                request.user, serializer.validated_data["new_password"], keep=request.auth
-            )
-        except SessionError as error:
-            raise SessionDenied(error) from error
+        change_password(request, serializer.validated_data["new_password"])
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -49,16 +49,19 @@ class Contestant:
         self.name, self.revokes, self.queries = name, revokes, queries
         self.asks = {False: untouched, True: touched}
         self.times: dict[bool, list[float]] = {False: [], True: []}
-        # The mode is a setting, read live.
+        # The mode is a setting.
         self.devices = settings.DEVICES
         # Done before each request, where something would be remembered that shall not be.
         self.forget: Callable[[], None] | None = None
 
     def run(self, touched: bool, requests: int) -> None:
+        from devices.conf import conf
+
         ask = self.asks[touched]
         if ask is None:
             return
         settings.DEVICES = self.devices
+        conf.reload()
         forget = self.forget
         begin = time.perf_counter()
         for _ in range(requests):
@@ -99,10 +102,10 @@ def contestants(user: Any) -> Iterator[Contestant]:
     from trusted_devices.models import TrustedDevice
 
     from devices.api.authentication import DeviceSessionAuthentication
-    from devices.core import sessions
-    from devices.core.caller.client import Client
-    from devices.core.life import bus, tokens
-    from devices.core.life.memory import memory
+    from devices.core import sessions, tokens
+    from devices.core.clients.client import Client
+    from devices.core.liveness import invalidation
+    from devices.core.liveness.cache import session_cache
 
     factory = RequestFactory()
 
@@ -168,8 +171,11 @@ def contestants(user: Any) -> Iterator[Contestant]:
     bus_url = "postgres" if connection.vendor == "postgresql" else os.environ.get("REDIS_URL")
     if bus_url:
         settings.DEVICES = settings.DEVICES | {"LIVENESS": "cached", "BUS": bus_url}
-        bus.listen()
-        while not memory.is_trusted:
+        from devices.conf import conf
+
+        conf.reload()
+        invalidation.listen()
+        while not session_cache.is_trusted:
             time.sleep(0.01)
         yield contestant(CACHED, authentication, access, revokes=True)
 
@@ -180,7 +186,7 @@ def measure(rounds: int, requests: int) -> str:
     from django.db import connection
     from django.test.utils import setup_databases, teardown_databases
 
-    from devices.core.life import bus
+    from devices.core.liveness import invalidation
 
     logging.disable()
     made = setup_databases(verbosity=0, interactive=False)
@@ -197,7 +203,7 @@ def measure(rounds: int, requests: int) -> str:
                     one.times = {False: [], True: []}
         return table(f"{connection.display_name} {server_version(connection)}", all_of_them)
     finally:
-        bus.stop()
+        invalidation.stop()
         teardown_databases(made, verbosity=0)
 
 

@@ -27,7 +27,7 @@ from .scale import SIZES, Worker, environment
 
 def purge() -> None:
     """Clean up as the command does, and tell of each batch: how many rows, in how many milliseconds."""
-    from devices.core.forget import cleanup
+    from devices.core.retention import cleanup
 
     for _ in cleanup.unhurried(told(cleanup.purge())):
         pass
@@ -76,7 +76,7 @@ class Purge:
 
 def count() -> tuple[int, int]:
     """Due sessions, and all."""
-    from devices.core.forget import cleanup
+    from devices.core.retention import cleanup
     from devices.models import DeviceSession
 
     return cleanup.count(), DeviceSession.objects.count()

@@ -47,10 +47,10 @@ def main() -> None:
 
 def logins() -> dict[str, list[float]]:
     from accounts.models import User
-    from devices.core.proof import attempts
+    from devices.core import throttling
     from tests.client import PASSWORD, Device
 
-    attempts.MAX_CONSECUTIVE = 10**6
+    throttling.MAX_CONSECUTIVE = 10**6
     User.objects.create_user("wrong@example.org", PASSWORD)
     User.objects.create_user("inactive@example.org", PASSWORD, is_active=False)
     User.objects.create_user("unusable@example.org", None)

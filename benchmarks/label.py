@@ -51,12 +51,12 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
     before, start = _resident(), time.process_time()
-    from devices.core.caller.agents.hints import HINT_HEADERS
-    from devices.core.caller.client import Client, clean_user_agent, label
+    from devices.core.clients.client import Client, clean_user_agent, describe_device
+    from devices.core.clients.user_agents.hints import HINT_HEADERS
 
     imported = time.process_time() - start
     start = time.process_time()
-    label(Client(user_agent=ENGINE.format(SYSTEMS[0]) + PROGRAMS[0].format(124)))
+    describe_device(Client(user_agent=ENGINE.format(SYSTEMS[0]) + PROGRAMS[0].format(124)))
     first = time.process_time() - start
 
     agents = [
@@ -70,7 +70,7 @@ def main() -> None:
     ]
     start = time.process_time()
     for client in clients:
-        label(client)
+        describe_device(client)
     seconds = time.process_time() - start
     memory = _resident() - before
 
@@ -78,9 +78,9 @@ def main() -> None:
     for text in hostile_strings(LENGTH):
         hints = dict.fromkeys(HINT_HEADERS, text)
         start = time.process_time()
-        label(Client(user_agent=clean_user_agent(text)))
+        describe_device(Client(user_agent=clean_user_agent(text)))
         middle = time.process_time()
-        label(Client(hints=hints))
+        describe_device(Client(hints=hints))
         end = time.process_time()
         slowest = max(slowest, (middle - start, text[:30]), (end - middle, f"hint {text[:30]}"))
 

@@ -90,7 +90,7 @@ _COLUMNS = {
     "created_at": "began",
     "authenticated_at": "began",
     "rotated_at": "began",
-    "precise_since": "began",
+    "pii_since": "began",
     "last_active": "used",
     "expires_at": "least(used + interval '30 days', began + interval '90 days')",
     "absolute_expires_at": "began + interval '90 days'",
@@ -118,7 +118,7 @@ def fill(sessions: int) -> None:
     from django.db import connection
 
     from devices.core import sessions as verbs
-    from devices.core.caller.client import Client
+    from devices.core.clients.client import Client
     from devices.models import Activity, DeviceSession
 
     call_command("migrate", verbosity=0)

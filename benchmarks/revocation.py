@@ -25,17 +25,17 @@ from .scale import SERVER
 def worker() -> None:
     """Ask for one token after another, each until it is refused; tell when that was."""
     from devices.core import sessions
-    from devices.core.caller.client import Client
-    from devices.core.life import bus
-    from devices.core.life.memory import memory
+    from devices.core.clients.client import Client
+    from devices.core.liveness import invalidation
+    from devices.core.liveness.cache import session_cache
     from devices.exceptions import SessionRevoked
 
-    bus.listen()
+    invalidation.listen()
     for line in sys.stdin:
         token = line.strip().encode()
-        while not memory.is_trusted:
+        while not session_cache.is_trusted:
             time.sleep(0.01)
-        while memory.get(token) is None:
+        while session_cache.get(token) is None:
             sessions.authenticate(token, Client)
         print("remembered", flush=True)
         try:
@@ -51,9 +51,8 @@ def measure(times: int, bus_url: str) -> str:
     from django.db import connection
     from django.test.utils import setup_databases, teardown_databases
 
-    from devices.core import sessions
-    from devices.core.caller.client import Client
-    from devices.core.life import tokens
+    from devices.core import sessions, tokens
+    from devices.core.clients.client import Client
     from devices.models import RevokeReason
 
     made = setup_databases(verbosity=0, interactive=False)
@@ -112,6 +111,9 @@ def main() -> None:
     django.setup()
     logging.disable()
     settings.DEVICES = settings.DEVICES | {"LIVENESS": "cached", "BUS": options.bus}
+    from devices.conf import conf
+
+    conf.reload()
     if options.worker:
         worker()
     else:

@@ -24,11 +24,11 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
 
-from devices.core.caller.client import Client, Label, label  # noqa: E402
-from devices.core.caller.device_key import likeness, proven_key  # noqa: E402
-from devices.core.caller.geo import Location  # noqa: E402
-from devices.core.watch.past import learned  # noqa: E402
-from devices.core.watch.risk import Assessment, Login, Past, assess  # noqa: E402
+from devices.core.clients.client import Client, Label, describe_device  # noqa: E402
+from devices.core.clients.device_key import fingerprint, proven_key  # noqa: E402
+from devices.core.clients.geolocation import Location  # noqa: E402
+from devices.core.risk.login_history import learned  # noqa: E402
+from devices.core.risk.rules import Assessment, Login, Past, assess  # noqa: E402
 from devices.models import RiskLevel  # noqa: E402
 
 # The behaviour. Shares are of people, days or logins, as the name says.
@@ -50,6 +50,9 @@ PEOPLE = {
     "people with a VPN": 0.15,
     "days on which they use it": 0.15,
     "countries the VPN lets them choose": 6,
+    "people whose browser is behind a relay or satellite": 0.10,
+    "networks of the relay": 6,
+    "countries where these are registered": 2,
     "people who travel abroad in a month": 0.08,
     "people at a border, whose phone roams": 0.03,
     "their logins over the neighbour's network": 0.20,
@@ -59,6 +62,7 @@ PEOPLE = {
     "takeovers": 50,
     "takeovers from the victim's own country": 0.20,
     "takeovers after guessing": 0.30,
+    "takeovers from hosting": 0.50,
 }
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -160,6 +164,7 @@ class Person:
     rate: float
     clears: bool
     vpn: list[City]
+    is_relayed: bool
     at_border: bool
     trip: tuple[datetime, datetime, City] | None
     away: tuple[datetime, datetime] | None
@@ -206,6 +211,7 @@ def people(random: random.Random, n: int, end: datetime) -> Iterator[Person]:
             vpn=random.sample(exits, PEOPLE["countries the VPN lets them choose"])
             if chance("people with a VPN")
             else [],
+            is_relayed=chance("people whose browser is behind a relay or satellite"),
             at_border=chance("people at a border, whose phone roams"),
             trip=trip,
             away=away,
@@ -233,6 +239,8 @@ def logins(random: random.Random, person: Person, end: datetime, cities: bool) -
             continue
         gear = random.choice([gear for gear in person.gear if gear.bought <= at])
         where, network = _whereabouts(random, person, gear, at)
+        if person.is_relayed and gear.by != "app":
+            network = f"relay-{random.randrange(PEOPLE['networks of the relay'])}"
         # A flight takes its time; nobody signs in on it.
         is_fresh = gear.by == "cookie" and (
             person.clears
@@ -291,7 +299,8 @@ def takeovers(
         gear = _gear(random, START, is_phone=random.random() < 0.3, unknown=random.random() < 0.3)
         guessed = random.random() < PEOPLE["takeovers after guessing"]
         failures = random.randint(5, 60) if guessed else 0
-        network = f"hoster-{random.randrange(10_000)}"
+        is_hosted = random.random() < PEOPLE["takeovers from hosting"]
+        network = f"{'hoster' if is_hosted else 'there'}-{random.randrange(10_000)}"
         client = gear.client(at)
         yield Event(
             at, person, _login(person.id, client, at, city, network, failures, cities), "takeover"
@@ -302,17 +311,26 @@ def _login(
     user: int, client: Client, at: datetime, city: City, network: str, failures: int, cities: bool
 ) -> Login:
     named = _label(client.user_agent)
-    like = likeness(user, named)[:16]
+    like = fingerprint(user, named)[:16]
     key = proven_key(user, client)[:16]
-    place = Location(city.country)
+    place = _by_registry(city, network)
     if cities and city.name:
         place = Location(city.country, city.name, city.latitude, city.longitude)
     return Login(at, key or like, like, bool(key), named.device, place, network, failures)
 
 
+def _by_registry(city: City, network: str) -> Location:
+    """What the registries say: of a relay where it is registered, of a VPN's exit where that is."""
+    kind, _, number = network.partition("-")
+    if kind == "relay":
+        registered = ELSEWHERE[int(number) % PEOPLE["countries where these are registered"]]
+        return Location(registered.country, is_uncertain=True)
+    return Location(city.country, is_uncertain=kind in ("vpn", "hoster"))
+
+
 @cache
 def _label(agent: str) -> Label:
-    return label(Client(user_agent=agent))
+    return describe_device(Client(user_agent=agent))
 
 
 class Result(NamedTuple):

@@ -60,9 +60,8 @@ class Site:
     def sign_in_staff(self) -> None:
         from django.contrib.auth import get_user_model
 
-        from devices.core import sessions
-        from devices.core.caller.client import Client
-        from devices.core.life import tokens
+        from devices.core import sessions, tokens
+        from devices.core.clients.client import Client
 
         model: Any = get_user_model()
         staff = model.objects.filter(email="staff@example.org").first()
@@ -128,7 +127,7 @@ class Site:
 
         from django.utils import timezone
 
-        from devices.core.life import tokens
+        from devices.core import tokens
         from devices.models import DeviceSession
 
         now = timezone.now()
@@ -144,10 +143,10 @@ class Site:
 
     def _expect(self, user: int) -> None:
         """Somebody who has tried to sign in before: an ordinary login."""
-        from devices.core.caller.client import Client
-        from devices.core.proof import attempts
+        from devices.core import throttling
+        from devices.core.clients.client import Client
 
-        attempts.begin(population.email(user), Client("10.255.0.1")).succeeded()
+        throttling.begin(population.email(user), Client("10.255.0.1")).succeeded()
 
     def _post(self, path: str, body: dict[str, str], **headers: str) -> Any:
         return self._client.post(path, body, content_type="application/json", **headers)

@@ -22,7 +22,7 @@ FROM generate_series(1, greatest({n} / 5, 2)) i;
 INSERT INTO devices_devicesession (
   id, user_id, name, device, device_type, browser, os, user_agent, device_key, ip_address, last_ip,
   country, city, login_method, authenticated_at, risk_score, risk_level, created_at, last_active,
-  expires_at, absolute_expires_at, revoked_at, revoke_reason, auth_stamp, generation, generation_used,
+  expires_at, absolute_expires_at, revoked_at, revoke_reason, password_stamp, generation, generation_used,
   rotated_at)
 SELECT gen_random_uuid(), u.id, '', b || ' on ' || o, t, b, o, repeat('Mozilla/5.0 ', 10), md5(i::text),
   a, a, c, '', m, at, CASE WHEN i % 500 = 0 THEN 70 ELSE 0 END,
@@ -72,10 +72,9 @@ def measure(number: int) -> None:
     from django.test import Client as Browser
     from django.test.utils import CaptureQueriesContext, setup_databases, teardown_databases
 
-    from devices.core import sessions
-    from devices.core.caller.client import Client
-    from devices.core.life import tokens
-    from devices.core.oversight import figures, staff
+    from devices.core import sessions, tokens
+    from devices.core.clients.client import Client
+    from devices.core.staff import bulk_revocation, statistics
     from devices.models import DeviceSession
 
     made = setup_databases(verbosity=0, interactive=False)
@@ -87,7 +86,7 @@ def measure(number: int) -> None:
         browser = Browser()
         browser.force_login(root)
         access = tokens.issue(sessions.start(root, Client("192.0.2.1", "x"))).access
-        counted = figures.count()
+        counted = statistics.count()
         print(f"{number:,} sessions, {counted.data['live']['sessions']:,} of them living")
         print(f"counting the figures: {counted.took:.1f} s\n")
         print("| page | queries | ms |\n| --- | --: | --: |")
@@ -102,10 +101,10 @@ def measure(number: int) -> None:
             print(f"| {name} | {len(queries)} | {1000 * min(times):.0f} |")
         chosen = DeviceSession.objects.filter(os="Linux")
         begun = time.perf_counter()
-        done = staff.revoke(chosen, by=root, note="x")
+        done = bulk_revocation.revoke(chosen, by=root, note="x")
         took = time.perf_counter() - begun
         print(
-            f"\nending sessions, in batches of {staff.BATCH}: {done.sessions / took:,.0f} a second"
+            f"\nending sessions, in batches of {bulk_revocation.BATCH}: {done.sessions / took:,.0f} a second"
         )
     finally:
         teardown_databases(made, verbosity=0)

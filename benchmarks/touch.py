@@ -64,9 +64,8 @@ def measure(size: int, rounds: int) -> str:
     from django.test import Client as Browser
     from django.test.utils import setup_databases, teardown_databases
 
-    from devices.core import sessions
-    from devices.core.caller.client import Client
-    from devices.core.life import tokens
+    from devices.core import sessions, tokens
+    from devices.core.clients.client import Client
     from devices.models import DeviceSession
 
     made = setup_databases(verbosity=0, interactive=False)
@@ -89,7 +88,7 @@ def measure(size: int, rounds: int) -> str:
         for number in range(1, rounds + 1):
             for row in rows:
                 now = session.created_at + timedelta(minutes=2 * number)
-                sessions.using._touch(row, 0, client, now)
+                sessions.authentication._touch(row, 0, client, now)
         ended = touched(connection)
         count, heap_only = ended[0] - begun[0], ended[1] - begun[1]
         return page.table(

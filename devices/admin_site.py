@@ -1,11 +1,11 @@
-"""The border of the admin: nobody reaches above themselves, and nothing is written without a recent proof.
+"""Guards the admin: staff cannot act on users above them, and writing needs a recent confirmation.
 
-Whoever may change users can otherwise set the superuser's password; whoever may change addresses gives the
-superuser one of their own, and resets it there. So the rule that holds for ending sessions is asked of every
-model that leads to an account, whoever registers it, and when.
+Otherwise staff who may change users could set the superuser's password, and staff who may change e-mail
+addresses could give the superuser one of their own and reset the password there. So every model that gives
+access to an account has the same rule as ending sessions, whichever app registers it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial, wraps
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
@@ -20,9 +20,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from devices.core import stepup
-from devices.core.oversight import staff
-from devices.models import DeviceSession
+from devices.http import get_session
+
+from .core import step_up
+from .core.staff import bulk_revocation
 
 # As many foreign keys away from an account is still a way to it: a token of an account elsewhere, say.
 FAR: Final = 3
@@ -44,6 +45,8 @@ class AccountGuard(admin.ModelAdmin):
     people: ClassVar[tuple[str, ...]]
     # Actions that ask by themselves whom the asker reaches.
     guarded_actions: ClassVar[tuple[str, ...]]
+    # How it sends somebody to the proof, if it keeps what they were about to do; `to_confirm` otherwise.
+    ask_for_proof: ClassVar[Callable[..., HttpResponse]]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and not self._is_for_superusers(request)
@@ -68,14 +71,16 @@ class AccountGuard(admin.ModelAdmin):
         if db_field.name in self._people() and _is_person(target) and not _is_superuser(request):
             among = kwargs.get("queryset")
             among = target._default_manager.all() if among is None else among
-            kwargs["queryset"] = staff.within_reach(among, _asker(request), "")
+            kwargs["queryset"] = bulk_revocation.within_reach(among, _asker(request), "")
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet, *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
         if not self._may_act(request, queryset):
-            text = _("Some of these are of people with rights that you have not. Nothing was done.")
+            text = _(
+                "Some of these belong to users with permissions that you do not have. Nothing was done."
+            )
             self.message_user(request, text, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
         return super().response_action(request, queryset, *args, **kwargs)
@@ -125,7 +130,8 @@ class AccountGuard(admin.ModelAdmin):
             queryset = queryset.filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME))
         rows = self.model._base_manager.filter(pk__in=queryset.order_by().values("pk"))
         return not any(
-            staff.out_of_reach(rows, _asker(request), person).exists() for person in self._people()
+            bulk_revocation.out_of_reach(rows, _asker(request), person).exists()
+            for person in self._people()
         )
 
 
@@ -147,20 +153,20 @@ class GuardedAdminSite(admin.AdminSite):
         def proved(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             writes = request.method not in SAFE and model_admin.leads_to_people(request)
             if writes and not is_confirmed(request):
-                return to_confirm(request)
+                return getattr(model_admin, "ask_for_proof", to_confirm)(request)
             return view(request, *args, **kwargs)
 
         return super().admin_view(proved, cacheable)
 
 
 def is_confirmed(request: HttpRequest) -> bool:
-    """Whether whoever asks proved lately who they are; nobody has, where browsers have no sessions."""
-    session: DeviceSession | None = getattr(request, "device_session", None)
-    return session is not None and stepup.missing_proof(session) is None
+    """Whether the user has confirmed recently who they are. False without DeviceMiddleware."""
+    session = get_session(request)
+    return session is not None and step_up.missing_proof(session) is None
 
 
 def to_confirm(request: HttpRequest) -> HttpResponse:
-    """To the page for it, and back. What was in the form or selected is gone, and is sent anew."""
+    """Redirect to the confirmation, and back. The form and the selection are lost, and sent again."""
     query = urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})
     try:
         page = reverse("devices:confirm")
@@ -190,7 +196,7 @@ def _is_person(model: Any) -> bool:
 
 
 def _gives_rights(model: type[Model]) -> bool:
-    """Whether its rows are what rights are made of: groups, permissions, and who has which."""
+    """Whether its rows grant rights: groups, permissions, and who has them."""
     people: Any = get_user_model()
     given: set[Any] = {Group, Permission, Group.permissions.through}
     if issubclass(people, PermissionsMixin):
@@ -216,7 +222,7 @@ def _is_in_reach(request: HttpRequest, obj: Model, ways: Iterable[str]) -> bool:
     known: dict[Any, bool] = request.__dict__.setdefault("_devices_in_reach", {})
     for key in keys - known.keys():
         rows = get_user_model()._base_manager.filter(pk=key)
-        known[key] = not staff.out_of_reach(rows, _asker(request), "").exists()
+        known[key] = not bulk_revocation.out_of_reach(rows, _asker(request), "").exists()
     return all(known[key] for key in keys)
 
 

@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class DevicesConfig(AppConfig):
+    """Register checks and receivers."""
+
     name = "devices"
     verbose_name = _("Devices")
     default_auto_field = "django.db.models.BigAutoField"
@@ -17,14 +19,17 @@ class DevicesConfig(AppConfig):
         import_module("devices.receivers")
         import_module("devices.web.receivers")
         import_module("devices.passwords").adopt()
+        import_module("devices.api.authentication").adopt()
         import_module("devices.api.blacklist").adopt()
+        import_module("devices.core.keys.backend").adopt()
         if apps.is_installed("drf_spectacular"):
             import_module("devices.api.schema")
             import_module("devices.api.staff_schema")
+            import_module("devices.contrib.cookies.schema")
 
 
 class GuardedAdminConfig(admin_apps.AdminConfig):
-    """Django's admin, in which nobody reaches above themselves: in place of `django.contrib.admin`."""
+    """Replaces `django.contrib.admin`: staff cannot act on users above them."""
 
     # What "devices" alone in INSTALLED_APPS stands for is the one above.
     default = False

@@ -1,4 +1,4 @@
-"""Door for `django.contrib.auth.authenticate`: passwords, tried as often as one may."""
+"""Checks passwords for `django.contrib.auth.authenticate`, with login throttling."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
 from devices.exceptions import TooManyAttempts
-from devices.http import newcomer_of
+from devices.http import get_login_client
 
-from .core.caller.client import Client
-from .core.log import audit
-from .core.log.audit import Event
-from .core.proof import attempts
+from .core import throttling
+from .core.clients.client import Client
+from .core.log import security_log
+from .core.log.security_log import Event
 
 
 def is_text(value: str) -> bool:
@@ -26,7 +26,7 @@ def is_text(value: str) -> bool:
 
 
 class LimitedModelBackend(ModelBackend):
-    """Django's ModelBackend for every way in (API, admin, pages), within the limits of `core.proof`."""
+    """Django's ModelBackend with login throttling (`core.throttling`), for API, admin and pages."""
 
     def authenticate(
         self,
@@ -43,12 +43,12 @@ class LimitedModelBackend(ModelBackend):
         if not (is_text(username) and is_text(password)):
             # Nobody's, and nothing that could be hashed.
             return None
-        client = newcomer_of(request) if request is not None else Client()
+        client = get_login_client(request) if request is not None else Client()
         user = self._find(username)
         try:
-            attempt = attempts.begin(username, client)
+            attempt = throttling.begin(username, client)
         except TooManyAttempts:
-            audit.log(Event.LOGIN_BLOCKED, user_id=user and user.pk, client=client)
+            security_log.log(Event.LOGIN_BLOCKED, user_id=user and user.pk, client=client)
             raise
         if user is None:
             # As dear as checking, so that time does not tell whether there is such a user.
@@ -58,10 +58,10 @@ class LimitedModelBackend(ModelBackend):
             if request is not None:
                 # For who asks whether a login is one on somebody's behalf (`devices.web.impersonation`).
                 request.proved_user_id = user.pk  # type: ignore[attr-defined]
-            audit.log(Event.LOGIN_SUCCEEDED, user_id=user.pk, client=client)
+            security_log.log(Event.LOGIN_SUCCEEDED, user_id=user.pk, client=client)
             return user
-        attempt.failed()
-        audit.log(Event.LOGIN_FAILED, user_id=user and user.pk, client=client)
+        attempt.failed(is_unknown=user is None)
+        security_log.log(Event.LOGIN_FAILED, user_id=user and user.pk, client=client)
         return None
 
     async def aauthenticate(self, *args: Any, **kwargs: Any) -> Any:
@@ -70,7 +70,7 @@ class LimitedModelBackend(ModelBackend):
 
     @staticmethod
     def _is_right(user: Any, password: str) -> bool:
-        with attempts.counted():
+        with throttling.counted():
             return bool(user.check_password(password))
 
     def _find(self, username: str) -> Any:

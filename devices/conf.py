@@ -1,10 +1,13 @@
-"""Settings of `devices`: one typed property each, read live from `settings.DEVICES`."""
+"""Settings of `devices`: one typed attribute each, read from `settings.DEVICES` once.
+
+Django's signal `setting_changed`, which tests send, has them read again (`devices.receivers`).
+"""
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cache
+from functools import cache, cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -16,209 +19,357 @@ def _networks(cidrs: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(cidr) for cidr in cidrs)
 
 
+SECOND: Final = timedelta(seconds=1)
+# What a number means, where it is not seconds.
+UNITS: Final = {
+    "SESSION_MAX_AGE": timedelta(days=1),
+    "SHORT_SESSION_MAX_AGE": timedelta(hours=1),
+    "INACTIVE_DAYS": timedelta(days=1),
+    "RETENTION_DAYS": timedelta(days=1),
+    "IP_RETENTION_DAYS": timedelta(days=1),
+    "ACTIVITY_RETENTION_DAYS": timedelta(days=1),
+    "TRUSTED_DEVICE_MAX_AGE": timedelta(days=1),
+    "RISK_MEMORY_DAYS": timedelta(days=1),
+    "RISK_DORMANT_DAYS": timedelta(days=1),
+}
+
+
 class Conf:
+    """The settings of DEVICES, one property each. docs/settings.md has a table of them."""
+
+    def reload(self) -> None:
+        """Read each setting again when it is next asked for."""
+        vars(self).clear()
+
     def _get(self, key: str, default: Any) -> Any:
         return getattr(settings, "DEVICES", {}).get(key, default)
 
-    @property
+    def _duration(self, key: str, default: timedelta) -> timedelta:
+        """A timedelta, or a number in the unit of this setting."""
+        value = self._get(key, default)
+        return value if isinstance(value, timedelta) else value * UNITS.get(key, SECOND)
+
+    def _optional_duration(self, key: str, default: timedelta | None) -> timedelta | None:
+        value = self._get(key, default)
+        return None if value is None else self._duration(key, value)
+
+    @cached_property
     def LIVENESS(self) -> str:
-        """Whether a session lives is asked of the "database", or "cached" for up to 30 seconds."""
+        """Where requests look up their session: "database", or "cached" in memory for at most 30 seconds."""
         return str(self._get("LIVENESS", "database"))
 
-    @property
+    @cached_property
     def BUS(self) -> str | None:
-        """How processes tell each other that a session ended: "postgres", or a URL of PostgreSQL or Redis."""
+        """How processes tell each other that a session ended: "postgres", or a PostgreSQL or Redis URL."""
         return self._get("BUS", None) or None
 
-    @property
+    @cached_property
+    def REVOCATION_COMMIT(self) -> str | None:
+        """How PostgreSQL commits what ends sessions: "on" or "remote_apply". None: `synchronous_commit`."""
+        return self._get("REVOCATION_COMMIT", None) or None
+
+    @cached_property
+    def SIGNING_KEYS(self) -> Any:
+        """ "database", a list of keys, or an import path. None: the one key in SIMPLE_JWT."""
+        return self._get("SIGNING_KEYS", None) or None
+
+    @cached_property
+    def KEY_ENCRYPTION_KEYS(self) -> tuple[str, ...]:
+        """Secrets that encrypt signing keys in the database, the newest first. Empty: SECRET_KEY."""
+        return tuple(self._get("KEY_ENCRYPTION_KEYS", ()))
+
+    @cached_property
+    def ACCESS_TOKEN_FORMAT(self) -> str:
+        """Claims of access tokens: "simplejwt", or those of RFC 9068, too: "rfc9068"."""
+        return str(self._get("ACCESS_TOKEN_FORMAT", "simplejwt"))
+
+    @cached_property
+    def CLIENT_ID(self) -> str:
+        """The OAuth client that tokens are issued to, in `client_id`."""
+        return str(self._get("CLIENT_ID", "first-party"))
+
+    @cached_property
+    def SERVICE_CLIENTS(self) -> dict[str, Any]:
+        """Services that may introspect or revoke tokens, by name: digests of their secrets, and rights."""
+        return dict(self._get("SERVICE_CLIENTS", {}))
+
+    @cached_property
+    def PROVIDERS(self) -> dict[str, Any]:
+        """Identity providers that may end sessions, by the sign-in method: issuer, audience, jwks_url."""
+        return dict(self._get("PROVIDERS", {}))
+
+    @cached_property
+    def PROVIDER_PEOPLE(self) -> Callable[..., Any] | None:
+        """Import path of the function that returns whom a provider means. None: nobody."""
+        path = self._get("PROVIDER_PEOPLE", None)
+        return import_string(path) if path else None
+
+    @cached_property
+    def FEED(self) -> bool:
+        """Whether services are told which sessions have ended."""
+        return bool(self._get("FEED", False))
+
+    @cached_property
+    def FEED_WAIT(self) -> timedelta:
+        """How long a request of a service may wait, which takes a thread; in seconds."""
+        return self._duration("FEED_WAIT", timedelta(seconds=3))
+
+    @cached_property
+    def FEED_WAITERS(self) -> int:
+        """How many services may wait at once in each process; others are answered at once."""
+        return int(self._get("FEED_WAITERS", 1))
+
+    @cached_property
     def TOUCH_INTERVAL(self) -> timedelta:
-        """Seconds between two writes of a session's last activity."""
-        return timedelta(seconds=self._get("TOUCH_INTERVAL", 60))
+        """How often the last activity of a session is stored at most; in seconds."""
+        return self._duration("TOUCH_INTERVAL", timedelta(seconds=60))
 
-    @property
+    @cached_property
     def REFRESH_GRACE(self) -> timedelta:
-        """Seconds for which a rotated refresh token still gets its successor."""
-        return timedelta(seconds=self._get("REFRESH_GRACE", 20))
+        """How long a refresh can be repeated with the old refresh token; in seconds."""
+        return self._duration("REFRESH_GRACE", timedelta(seconds=20))
 
-    @property
+    @cached_property
     def SESSION_MAX_AGE(self) -> timedelta:
-        """Days after which a session ends, however often it is refreshed."""
-        return timedelta(days=self._get("SESSION_MAX_AGE", 90))
+        """When a session ends even if it is used; in days."""
+        return self._duration("SESSION_MAX_AGE", timedelta(days=90))
 
-    @property
+    @cached_property
     def MAX_SESSIONS(self) -> int | None:
-        """Sessions a user can have at once; one more ends the least recently active. None: no limit."""
+        """Active sessions per user. One more ends the least recently used one. None: no limit."""
         limit: int | None = self._get("MAX_SESSIONS", 20)
         return limit
 
-    @property
+    @cached_property
     def STEP_UP_MAX_AGE(self) -> timedelta | None:
-        """Seconds for which a proof of who one is lasts for sensitive steps. None: for ever."""
-        seconds = self._get("STEP_UP_MAX_AGE", 900)
-        return None if seconds is None else timedelta(seconds=seconds)
+        """How long a confirmation lasts for sensitive actions; in seconds. None: forever."""
+        return self._optional_duration("STEP_UP_MAX_AGE", timedelta(minutes=15))
 
-    @property
+    @cached_property
     def SHORT_SESSION_MAX_AGE(self) -> timedelta:
-        """Hours after which a session ends that began with `remember: false`."""
-        return timedelta(hours=self._get("SHORT_SESSION_MAX_AGE", 12))
+        """When a session ends that began with `remember: false`; in hours."""
+        return self._duration("SHORT_SESSION_MAX_AGE", timedelta(hours=12))
 
-    @property
+    @cached_property
     def IMPERSONATION_MAX_AGE(self) -> timedelta:
-        """Seconds after which a session ends that staff began on somebody's behalf."""
-        return timedelta(seconds=self._get("IMPERSONATION_MAX_AGE", 3600))
+        """When a session ends in which staff act for a user; in seconds."""
+        return self._duration("IMPERSONATION_MAX_AGE", timedelta(hours=1))
 
-    @property
+    @cached_property
     def IMPERSONATION_KEYS(self) -> tuple[str, ...]:
-        """Keys by which other packages mark a cookie session as one on somebody's behalf."""
-        return tuple(self._get("IMPERSONATION_KEYS", ("hijack_history", "loginas_from_user")))
+        """Keys that other packages store in a cookie session to mark an impersonation."""
+        known = ("hijack_history", "loginas_from_user", "exit_users_pk")
+        return tuple(self._get("IMPERSONATION_KEYS", known))
 
-    @property
+    @cached_property
     def SECOND_FACTOR(self) -> str | None:
-        """Dotted path of what knows people's second factors. None: nobody has one."""
+        """Import path of the class that verifies second factors. None: there are none."""
         return self._get("SECOND_FACTOR", None) or None
 
-    @property
+    @cached_property
+    def TRUSTED_DEVICE_MAX_AGE(self) -> timedelta | None:
+        """How long a trusted device signs in without a second factor; in days. None: no device is trusted."""
+        return self._optional_duration("TRUSTED_DEVICE_MAX_AGE", None)
+
+    @cached_property
+    def DEVICE_CODE_METHODS(self) -> tuple[str, ...]:
+        """Sign-in methods that need a code by e-mail on a new device, such as "password". Empty: none."""
+        return tuple(self._get("DEVICE_CODE_METHODS", ()))
+
+    @cached_property
     def REAUTHENTICATION_URL(self) -> str | None:
-        """Name of the URL where people confirm by other means than password and code. None: nowhere."""
+        """URL name of the page that confirms users without password and code. None: no page."""
         return self._get("REAUTHENTICATION_URL", None) or None
 
-    @property
+    @cached_property
     def LOGIN_PROOF(self) -> Callable[..., Any] | None:
-        """Dotted path of what tells how somebody signed in to the pages. None: by which backend."""
+        """Import path of the function that returns how a user signed in. None: by the backend."""
         path = self._get("LOGIN_PROOF", None)
         return import_string(path) if path else None
 
-    @property
+    @cached_property
+    def ACCESS_COOKIE(self) -> bool:
+        """Whether `devices.contrib.cookies` puts the access token in a cookie, too, instead of the answer."""
+        return bool(self._get("ACCESS_COOKIE", False))
+
+    @cached_property
+    def SESSION_POLICY(self) -> Callable[..., Any] | None:
+        """Import path of the function that returns a login's lifetimes and limit. None: these settings."""
+        path = self._get("SESSION_POLICY", None)
+        return import_string(path) if path else None
+
+    @cached_property
+    def CLAIMS(self) -> Callable[..., Any] | None:
+        """Import path of the function that returns your own claims for access tokens. None: no claims."""
+        path = self._get("CLAIMS", None)
+        return import_string(path) if path else None
+
+    @cached_property
+    def ACCOUNT_RECOVERY_URL(self) -> Callable[[Any, str], str] | None:
+        """Import path of the function that returns the link to restore a former address. None: no link."""
+        path = self._get("ACCOUNT_RECOVERY_URL", None)
+        return import_string(path) if path else None
+
+    @cached_property
     def LOGIN_FAILURES_PER_ACCOUNT(self) -> int:
-        """Wrong passwords, or codes, for one account in a minute; then it waits, twice as long each time."""
+        """Wrong passwords or codes per account and minute. More make the account wait, longer each time."""
         return int(self._get("LOGIN_FAILURES_PER_ACCOUNT", 10))
 
-    @property
+    @cached_property
     def LOGIN_ATTEMPTS_PER_ADDRESS(self) -> int:
-        """Passwords, right or wrong, that one address (IPv6: one /64) may try within a minute."""
+        """Passwords that one IP address (IPv6: one /64) may try per minute."""
         return int(self._get("LOGIN_ATTEMPTS_PER_ADDRESS", 100))
 
-    @property
+    @cached_property
     def INACTIVE_DAYS(self) -> timedelta:
-        """Days without activity after which a session is cleaned up."""
-        return timedelta(days=self._get("INACTIVE_DAYS", 30))
+        """When the clean-up deletes a session that is not used; in days."""
+        return self._duration("INACTIVE_DAYS", timedelta(days=30))
 
-    @property
+    @cached_property
     def RETENTION_DAYS(self) -> timedelta:
-        """Days for which an ended session is kept."""
-        return timedelta(days=self._get("RETENTION_DAYS", 30))
+        """When the clean-up deletes an ended session; in days."""
+        return self._duration("RETENTION_DAYS", timedelta(days=30))
 
-    @property
+    @cached_property
     def IP_RETENTION_DAYS(self) -> timedelta | None:
-        """Days after which addresses are shortened and user agents dropped. None: never."""
-        days = self._get("IP_RETENTION_DAYS", 90)
-        return None if days is None else timedelta(days=days)
+        """When IP addresses are shortened and user agents removed; in days. None: never."""
+        return self._optional_duration("IP_RETENTION_DAYS", timedelta(days=90))
 
-    @property
+    @cached_property
     def ACTIVITY_RETENTION_DAYS(self) -> timedelta | None:
-        """Days for which the activity log is kept. None: as long as the account."""
-        days = self._get("ACTIVITY_RETENTION_DAYS", 365)
-        return None if days is None else timedelta(days=days)
+        """When entries of the activity log are deleted; in days. None: with the account."""
+        return self._optional_duration("ACTIVITY_RETENTION_DAYS", timedelta(days=365))
 
-    @property
+    @cached_property
     def TRUSTED_PROXIES(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        """CIDRs of the proxies whose TRUSTED_PROXY_HEADER is believed."""
+        """Networks (CIDR) of the proxies whose TRUSTED_PROXY_HEADER is trusted."""
         return _networks(tuple(self._get("TRUSTED_PROXIES", ())))
 
-    @property
+    @cached_property
     def TRUSTED_PROXY_HEADER(self) -> str:
-        """The header in which these proxies state the client's address. No other one is read."""
+        """The only header that is read for the client's IP address."""
         return str(self._get("TRUSTED_PROXY_HEADER", "X-Forwarded-For"))
 
-    @property
+    @cached_property
     def CLEAR_SITE_DATA(self) -> tuple[str, ...]:
-        """What browsers delete when somebody signs out of the pages: "cache", "storage". Empty: nothing."""
+        """What browsers delete at sign-out from a page: "cache", "storage". Empty: nothing."""
         return tuple(self._get("CLEAR_SITE_DATA", ()))
 
-    @property
-    def GEO_BACKEND(self) -> str:
-        """Dotted path of what finds the place of an address."""
-        return str(self._get("GEO_BACKEND", "devices.core.caller.geo.Iptocc"))
+    @cached_property
+    def DBSC(self) -> bool:
+        """Whether to bind sessions in cookies to a key of the browser, where it can (see dbsc.md)."""
+        return bool(self._get("DBSC", False))
 
-    @property
+    @cached_property
+    def DBSC_COOKIE_AGE(self) -> timedelta:
+        """How often such a browser proves its key, and how long a copied cookie works; in seconds."""
+        return self._duration("DBSC_COOKIE_AGE", timedelta(minutes=10))
+
+    @cached_property
+    def GEO_BACKEND(self) -> str:
+        """Import path of the class that looks up the place of an IP address."""
+        return str(self._get("GEO_BACKEND", "devices.core.clients.geolocation.Iptocc"))
+
+    @cached_property
     def RISK_LEVELS(self) -> dict[str, int | None]:
-        """From which score on a login has a level, where it is not as in risk.md; None: never."""
+        """Scores at which the risk levels start, where they differ from risk.md. None: never."""
         return dict(self._get("RISK_LEVELS", {}))
 
-    @property
+    @cached_property
     def RISK_POINTS(self) -> dict[str, int]:
-        """What a reason for suspicion counts, where it is not as in risk.md; 0: nothing."""
+        """Points of the risk reasons, where they differ from risk.md. 0: ignore the reason."""
         return dict(self._get("RISK_POINTS", {}))
 
-    @property
+    @cached_property
     def RISK_RULES(self) -> tuple[Any, ...]:
-        """The host project's own rules on logins, beside ours; given by dotted paths."""
+        """Import paths of your own risk rules, added to the built-in ones."""
         return tuple(import_string(path) for path in self._get("RISK_RULES", ()))
 
-    @property
+    @cached_property
     def RISK_MEMORY_DAYS(self) -> timedelta:
-        """Days for which a user's devices, countries and networks are remembered, to know a strange login."""
-        return timedelta(days=self._get("RISK_MEMORY_DAYS", 180))
+        """How long a user's devices, countries and networks count as known; in days."""
+        return self._duration("RISK_MEMORY_DAYS", timedelta(days=180))
 
-    @property
+    @cached_property
     def RISK_DORMANT_DAYS(self) -> timedelta:
-        """Days without a login after which an account counts as dormant."""
-        return timedelta(days=self._get("RISK_DORMANT_DAYS", 120))
+        """When an account without a sign-in counts as dormant; in days."""
+        return self._duration("RISK_DORMANT_DAYS", timedelta(days=120))
 
-    @property
+    @cached_property
     def SITE_NAME(self) -> str:
-        """What mails call the site. Empty: the host name of SITE_URL."""
+        """The name of the site in e-mails. Empty: the host name of SITE_URL."""
         return str(self._get("SITE_NAME", ""))
 
-    @property
+    @cached_property
     def SITE_URL(self) -> str:
-        """Where the site is: "https://example.org", with its path if any. Empty: no links in mails."""
+        """Where the site is, such as "https://example.org" with its path. Empty: e-mails have no links."""
         return str(self._get("SITE_URL", "")).rstrip("/")
 
-    @property
+    @cached_property
     def PASSWORD_RESET_URL(self) -> str | None:
-        """URL, path or URL name for who must change a password. None: allauth's or Django's, if there."""
+        """URL, path or URL name of the password reset. None: allauth's or Django's, if there."""
         url: str | None = self._get("PASSWORD_RESET_URL", None)
         return url
 
-    @property
+    @cached_property
     def NOTIFY_NEW_DEVICE(self) -> bool:
-        """Whether a mail tells of a sign-in on a device that was not seen before."""
+        """Whether to send an e-mail about a sign-in on a new device."""
         return bool(self._get("NOTIFY_NEW_DEVICE", True))
 
-    @property
+    @cached_property
     def NOTICE_QUEUE(self) -> str:
-        """Who sends mails: a thread of each process ("embedded"), `devices_worker` ("worker", redis URL)."""
+        """Who sends e-mails: a thread in each process ("embedded"), or workers ("worker", Redis URL)."""
         return str(self._get("NOTICE_QUEUE", "embedded"))
 
-    @property
+    @cached_property
     def NOTICE_LEASE(self) -> timedelta:
-        """Seconds after which a mail that a worker took and did not finish is taken by another."""
-        return timedelta(seconds=self._get("NOTICE_LEASE", 300))
+        """When an e-mail that a worker took but did not send is taken by another one; in seconds."""
+        return self._duration("NOTICE_LEASE", timedelta(minutes=5))
 
-    @property
+    @cached_property
     def LABEL_RULES(self) -> tuple[Any, ...]:
-        """The host project's own rules for naming devices, tried in this order; given by dotted paths."""
+        """Import paths of your own rules that name devices, tried in this order."""
         return tuple(import_string(path) for path in self._get("LABEL_RULES", ()))
 
-    @property
+    @cached_property
+    def DPOP(self) -> str | Callable[[Any, Any], bool]:
+        """Who has to use DPoP: "off", "optional", "required", or an import path of a function."""
+        given: str = self._get("DPOP", "optional") or "off"
+        return given if given in ("off", "optional", "required") else import_string(given)
+
+    @cached_property
+    def DPOP_MAX_AGE(self) -> timedelta:
+        """How far the time in a DPoP proof may be off, before or after; in seconds."""
+        return self._duration("DPOP_MAX_AGE", timedelta(seconds=60))
+
+    @cached_property
+    def DPOP_NONCE(self) -> bool:
+        """Whether DPoP proofs need a nonce of the server, which then counts instead of their time."""
+        return bool(self._get("DPOP_NONCE", False))
+
+    @cached_property
+    def DPOP_STORE(self) -> str:
+        """Where used DPoP proofs are stored: "database", or a Redis URL."""
+        return str(self._get("DPOP_STORE", "database"))
+
+    @cached_property
     def IDLE_LIMIT(self) -> timedelta:
         """How long a session lives without a refresh: SimpleJWT's REFRESH_TOKEN_LIFETIME."""
         lifetime: timedelta = jwt.api_settings.REFRESH_TOKEN_LIFETIME
         return lifetime
 
-    @property
+    @cached_property
     def ROTATES(self) -> bool:
         """Whether a refresh gives a new refresh token: SimpleJWT's ROTATE_REFRESH_TOKENS."""
         return bool(jwt.api_settings.ROTATE_REFRESH_TOKENS)
 
-    @property
+    @cached_property
     def AUTHENTICATION_RULE(self) -> Callable[[Any], bool]:
         """Who may be signed in: SimpleJWT's USER_AUTHENTICATION_RULE."""
         rule: Callable[[Any], bool] = jwt.api_settings.USER_AUTHENTICATION_RULE
         return rule
 
-    @property
+    @cached_property
     def ACCESS_LIFETIME(self) -> timedelta:
         """How long an access token lives: SimpleJWT's ACCESS_TOKEN_LIFETIME."""
         lifetime: timedelta = jwt.api_settings.ACCESS_TOKEN_LIFETIME

@@ -4,30 +4,37 @@ And the keeper of the cookie by which a browser is known again, and of files tha
 """
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import DisallowedHost
 from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.encoding import escape_uri_path
 from django.utils.http import url_has_allowed_host_and_scheme
 from rest_framework.request import Request
+from rest_framework_simplejwt import settings as jwt
 
 from .conf import conf
-from .core.caller import address
-from .core.caller.agents.hints import HINT_HEADERS
-from .core.caller.client import Client, clean_user_agent
-from .core.caller.device_key import PAGES
+from .core.binding import dpop
+from .core.binding.dpop import Presentation
+from .core.clients import ip_address
+from .core.clients.client import Client, clean_user_agent
+from .core.clients.device_key import PAGES
+from .core.clients.user_agents.hints import HINT_HEADERS
 from .core.log import activity
-from .models import DeviceSession
+from .exceptions import ConfirmationRequired, DPoPError, DPoPNonceRequired, TokenNotValid
+from .models import Binding, DeviceSession
 
 APP_ID_LENGTH: Final = 128
 ORIGIN_LENGTH: Final = 256
@@ -35,17 +42,51 @@ COOKIE_LENGTH: Final = 128  # characters; ours have 66
 # The most that browsers grant (RFC 6265bis, 5.5). It begins anew with each sign-in.
 COOKIE_AGE: Final = timedelta(days=400)
 
-# In META, which a request of DRF shares with Django's: the id in the cookie that the answer shall set.
+# In META, which a request of DRF shares with Django's: what is to be done with the answer.
+_ON_ANSWER: Final = "devices.on_answer"
+# Also there: the id in the cookie that the answer shall set, and what `presentation_of` made of the request.
 _GIVEN: Final = "devices.browser_id"
+_PRESENTATION: Final = "devices.presentation"
+
+OnAnswer = Callable[[HttpRequest, HttpResponse], None]
 
 _answering: ContextVar[HttpRequest | None] = ContextVar("devices.answering", default=None)
 
 
-def client_of(request: HttpRequest | Request) -> Client:
+class BoundSessionHeaders(NamedTuple):
+    """What a browser says of a session that it keeps a key for (DBSC)."""
+
+    # By which name it calls the session; "" if it does not ask to renew it.
+    identifier: str
+    # The signed answer to a challenge, or "".
+    proof: str
+    # Why it has not renewed the cookie, and for which session: a list.
+    skipped: str
+
+
+def bound_session_headers(request: HttpRequest) -> BoundSessionHeaders:
+    """The headers of Device Bound Session Credentials."""
+    return BoundSessionHeaders(
+        identifier=_text_of(request.META.get("HTTP_SEC_SECURE_SESSION_ID", "")),
+        proof=_text_of(request.META.get("HTTP_SECURE_SESSION_RESPONSE", "")),
+        skipped=request.META.get("HTTP_SECURE_SESSION_SKIPPED", ""),
+    )
+
+
+def _text_of(header: str) -> str:
+    """The string in a header, whatever its parameters are; neither string has a semicolon.
+
+    The draft has it in quotes (RFC 9651); Chromium 156 sends it without.
+    """
+    return header.partition(";")[0].strip().strip('"')
+
+
+def get_client(request: HttpRequest | Request) -> Client:
+    """Return the IP address, user agent and hints of a request. It reads no cookie."""
     meta = request.META
     header = conf.TRUSTED_PROXY_HEADER
     return Client(
-        ip_address=address.resolve(
+        ip_address=ip_address.resolve(
             meta.get("REMOTE_ADDR"),
             meta.get(_meta_key(header), ""),
             conf.TRUSTED_PROXIES,
@@ -53,22 +94,141 @@ def client_of(request: HttpRequest | Request) -> Client:
         ),
         user_agent=clean_user_agent(meta.get("HTTP_USER_AGENT", "")),
         hints={name: meta[key] for name, key in _HINT_KEYS if key in meta},
+        presentation=presentation_of(request),
     )
 
 
-def newcomer_of(request: HttpRequest | Request) -> Client:
-    """The client of a request that signs in: with what tells on which device, by an app's header or a cookie.
+def presentation_of(request: HttpRequest | Request) -> Presentation:
+    """What came with a request to show that its sender holds a key (DPoP); the same at each call."""
+    meta = request.META
+    if _PRESENTATION not in meta:
+        proof = meta.get("HTTP_DPOP", "").strip()
+        urls = _urls_of(request) if proof else ()
+        meta[_PRESENTATION] = Presentation(scheme_of(request), proof, str(request.method), urls)
+    presentation: Presentation = meta[_PRESENTATION]
+    return presentation
+
+
+def scheme_of(request: HttpRequest | Request) -> str:
+    """The scheme of the Authorization header, in lower case; empty if there is none."""
+    header = request.META.get(jwt.api_settings.AUTH_HEADER_NAME, "")
+    # By any blank, as in `bearer_token`.
+    return (str(header).split() or [""])[0].lower()
+
+
+def client_showing(request: HttpRequest, proof: str = "") -> Client:
+    """The client of a request that showed its token, and a proof of its key, not in headers."""
+    client = get_client(request)
+    given = Presentation("", proof, str(request.method), _urls_of(request) if proof else ())
+    return replace(client, presentation=given)
+
+
+def _hand_out_nonce(request: HttpRequest, response: HttpResponse) -> None:
+    """Give a client that proves its key the nonce for its next proof (RFC 9449 §8)."""
+    if "DPoP-Nonce" not in response and dpop.is_due(presentation_of(request)):
+        response["DPoP-Nonce"] = dpop.make_nonce()
+
+
+def _urls_of(request: HttpRequest | Request) -> tuple[str, ...]:
+    """The addresses by which a client may know what it asks for: as the site sees it, and below SITE_URL."""
+    urls = []
+    # Django has unescaped them. What was %3F in the URL is no query.
+    path, below = escape_uri_path(request.path), escape_uri_path(request.path_info)
+    with suppress(DisallowedHost):
+        urls.append(f"{request.scheme}://{request.get_host()}{path}")
+    if conf.SITE_URL:
+        site = urlsplit(conf.SITE_URL)
+        urls.append(f"{site.scheme}://{site.netloc}{path}")
+        urls.append(f"{conf.SITE_URL}{below}")
+    return tuple(urls)
+
+
+def get_login_client(request: HttpRequest | Request) -> Client:
+    """The client of a login request, with what identifies its device: an app's header or a cookie.
 
     Where DeviceMiddleware is there to hand it out, a browser without a cookie has its new id already
     now: the session that begins is that of the cookie it comes back with.
     """
     app_id = _app_id(request.META.get("HTTP_X_DEVICE_ID", ""))
     return replace(
-        client_of(request),
+        get_client(request),
         app_id=app_id,
         browser_id="" if app_id else _browser_id(request),
         origin=request.META.get("HTTP_ORIGIN", "")[:ORIGIN_LENGTH],
     )
+
+
+def authorization(request: HttpRequest) -> str:
+    """The Authorization header, by which services identify themselves; empty if there is none."""
+    return str(request.META.get("HTTP_AUTHORIZATION", ""))
+
+
+def last_event_id(request: HttpRequest) -> str:
+    """What a reader of server-sent events read last; empty if it has read none."""
+    return str(request.META.get("HTTP_LAST_EVENT_ID", ""))
+
+
+def bearer_token(request: HttpRequest | Request) -> bytes | None:
+    """The token in the Authorization header, by DPoP or a scheme of AUTH_HEADER_TYPES (RFC 9110, 11.1).
+
+    Raises TokenNotValid if there is such a scheme, and not one token behind it.
+    """
+    header = request.META.get(jwt.api_settings.AUTH_HEADER_NAME, "")
+    raw = header if isinstance(header, bytes) else header.encode("latin-1", errors="replace")
+    scheme, *rest = raw.split() or [b""]
+    types = (*jwt.api_settings.AUTH_HEADER_TYPES, dpop.SCHEME)
+    if scheme.lower() not in {each.lower().encode() for each in types}:
+        return None
+    if len(rest) != 1:
+        raise TokenNotValid
+    token: bytes = rest[0]
+    return token
+
+
+def check_scheme(scheme: str, session: DeviceSession) -> None:
+    """Refuse a token that came by DPoP and is not bound: its client believes that it is (RFC 9449 §7.1).
+
+    Raises TokenNotValid.
+    """
+    if session.binding != Binding.DPOP and scheme == dpop.SCHEME:
+        raise TokenNotValid
+
+
+def challenge(error: ConfirmationRequired | DPoPError | None = None) -> str:
+    """The WWW-Authenticate header of RFC 9470, section 3, or RFC 9449, section 7.1. None: by DPoP at all."""
+    if isinstance(error, ConfirmationRequired):
+        header = f'Bearer error="{error.code}"'
+        if error.max_age is not None:
+            header += f', max_age="{int(error.max_age.total_seconds())}"'
+        return header
+    parameters = {"algs": " ".join(dpop.ALGORITHMS)}
+    if error is not None:
+        said = ": ".join(filter(None, (error.reason, error.description)))
+        given = {"error": error.error, "error_description": _quotable(said)}
+        parameters = {name: value for name, value in given.items() if value} | parameters
+    return "DPoP " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
+
+
+def error_headers(error: Exception) -> dict[str, str]:
+    """What the answer to an error says of the proof that is missing (RFC 9449 §7.1 and §8, RFC 9470 §3)."""
+    headers = {}
+    if isinstance(error, ConfirmationRequired | DPoPError):
+        headers["WWW-Authenticate"] = challenge(error)
+    if isinstance(error, DPoPNonceRequired):
+        headers["DPoP-Nonce"] = dpop.make_nonce()
+    return headers
+
+
+def _quotable(text: str) -> str:
+    """What RFC 6750 §3 allows in an `error_description`."""
+    return "".join(c for c in text[:200] if c.isascii() and c.isprintable() and c not in '"\\')
+
+
+def wants_page(request: HttpRequest) -> bool:
+    """Whether a person waits for a page: browsers name HTML when they open one, scripts and apps do not."""
+    meta = request.META
+    is_bearer = jwt.api_settings.AUTH_HEADER_NAME in meta
+    return not is_bearer and "text/html" in meta.get("HTTP_ACCEPT", "")
 
 
 def same_site_referrer(request: HttpRequest) -> str:
@@ -83,9 +243,15 @@ def same_site_referrer(request: HttpRequest) -> str:
     return path
 
 
-def browser_of(request: HttpRequest | Request) -> Client:
-    """The client of a request that signs in to a cookie session, of which a browser has one for all pages."""
-    return replace(newcomer_of(request), app_id="", browser_id=_browser_id(request), origin=PAGES)
+def get_browser_client(request: HttpRequest | Request) -> Client:
+    """The client of a login with cookies. A browser has one cookie session for all pages."""
+    return replace(
+        get_login_client(request),
+        app_id="",
+        browser_id=_browser_id(request),
+        origin=PAGES,
+        presentation=None,
+    )
 
 
 @contextmanager
@@ -98,31 +264,50 @@ def answering(request: HttpRequest) -> Iterator[None]:
         _answering.reset(token)
 
 
+def current_request() -> HttpRequest | None:
+    """The request that is being answered, as far as DeviceMiddleware knows, where none is passed along."""
+    return _answering.get()
+
+
 def is_answering() -> bool:
     """Whether a request is being answered, as far as DeviceMiddleware knows."""
     return _answering.get() is not None
 
 
-def client_at_hand() -> Client:
-    """The client of the request that is being answered; one of which nothing is known, if there is none."""
+def current_client() -> Client:
+    """The client of the current request; without a request, a client without data."""
     request = _answering.get()
-    return Client() if request is None else client_of(request)
+    return Client() if request is None else get_client(request)
 
 
-def newcomer_at_hand() -> Client:
-    """As `client_at_hand`, of a request that signs in."""
+def current_login_client() -> Client:
+    """As `current_client`, of a request that signs in."""
     request = _answering.get()
-    return Client() if request is None else newcomer_of(request)
+    return Client() if request is None else get_login_client(request)
 
 
 def note_session(session: DeviceSession) -> None:
-    """Note whose token came with the request that is being answered, for `session_at_hand`."""
+    """Note whose token came with the request that is being answered, for `current_session`."""
     request = _answering.get()
     if request is not None:
         request.token_session = session  # type: ignore[attr-defined]
 
 
-def session_at_hand(user: AbstractBaseUser | None = None) -> DeviceSession | None:
+def forbid_caching() -> None:
+    """Have DeviceMiddleware forbid caches to store the answer to this request (RFC 6749, section 5.1)."""
+    request = _answering.get()
+    if request is not None:
+        on_answer(request, lambda _, answer: answer.headers.setdefault("Cache-Control", "no-store"))
+
+
+def clear_site_data(request: HttpRequest | Request) -> None:
+    """Have the browser of somebody who leaves delete what CLEAR_SITE_DATA names."""
+    if conf.CLEAR_SITE_DATA:
+        wiped = ", ".join(f'"{kind}"' for kind in conf.CLEAR_SITE_DATA)
+        on_answer(request, lambda _, answer: answer.headers.setdefault("Clear-Site-Data", wiped))
+
+
+def current_session(user: AbstractBaseUser | None = None) -> DeviceSession | None:
     """The session, of this user, whose token or cookie came with the request that is being answered."""
     request = _answering.get()
     found = (getattr(request, name, None) for name in ("token_session", "device_session"))
@@ -130,14 +315,14 @@ def session_at_hand(user: AbstractBaseUser | None = None) -> DeviceSession | Non
     return next(mine, None)
 
 
-def session_of(request: HttpRequest | Request) -> DeviceSession | None:
+def get_session(request: HttpRequest | Request) -> DeviceSession | None:
     """The session a request is made in: that of its token, or that of its cookie; None if it has none."""
     token = getattr(request, "auth", None)
     for session in (token, getattr(token, "session", None)):
         if isinstance(session, DeviceSession):
             return session
     session = None if token is not None else getattr(request, "device_session", None)
-    # Whoever was let in by another way may have somebody else's cookie with them.
+    # A request that was authenticated otherwise may carry another user's cookie.
     is_mine = session is not None and session.user_id == request.user.pk
     return session if is_mine else None
 
@@ -149,28 +334,36 @@ def record_activity(
 
     False, and nothing is written, if the request is made in none. For views of host projects.
     """
-    session = session_of(request)
+    session = get_session(request)
     if session is not None:
-        activity.record(session, kind, data, ip_address=client_of(request).ip_address)
+        activity.record(session, kind, data, ip_address=get_client(request).ip_address)
     return session is not None
 
 
-def expect_newcomer(request: HttpRequest) -> None:
-    """Promise that `hand_out_cookie` will be called with the answer to this request."""
-    request.META[_GIVEN] = ""
+def expect_answer(request: HttpRequest) -> list[OnAnswer]:
+    """Promise to do, with the answer to this request, what is in the list that is returned by then."""
+    promised: list[OnAnswer] = []
+    request.META[_ON_ANSWER] = promised
+    if conf.DPOP_NONCE and request.META.get("HTTP_DPOP"):
+        promised.append(_hand_out_nonce)
+    return promised
 
 
-def hand_out_cookie(request: HttpRequest, response: HttpResponse) -> None:
+def on_answer(request: HttpRequest | Request, do: OnAnswer) -> None:
+    """Register what DeviceMiddleware does with the response to this request; without it, nothing."""
+    request.META.get(_ON_ANSWER, []).append(do)
+
+
+def _hand_out_cookie(browser_id: str, request: HttpRequest, response: HttpResponse) -> None:
     """Give a browser that signed in, or tried to, the cookie by which it is known again."""
-    if browser_id := request.META.get(_GIVEN):
-        response.set_cookie(
-            _cookie_name(request),
-            _signer().sign(browser_id),
-            max_age=COOKIE_AGE,
-            secure=_is_secure(request),
-            httponly=True,
-            samesite="Lax",
-        )
+    response.set_cookie(
+        _cookie_name(request),
+        _signer().sign(browser_id),
+        max_age=COOKIE_AGE,
+        secure=is_secure(request),
+        httponly=True,
+        samesite="Lax",
+    )
 
 
 def csv_download(lines: Iterator[str], name: str) -> HttpResponseBase:
@@ -200,8 +393,10 @@ def _app_id(raw: str) -> str:
 def _browser_id(request: HttpRequest | Request) -> str:
     meta = request.META
     browser_id: str = meta.get(_GIVEN) or _from_cookie(request)
-    if _GIVEN in meta:
+    if _ON_ANSWER in meta and _GIVEN not in meta:
         meta[_GIVEN] = browser_id = browser_id or secrets.token_urlsafe(16)
+        # With the id: the request that it was asked of may be a copy, whose META nobody else sees.
+        on_answer(request, partial(_hand_out_cookie, browser_id))
     return browser_id
 
 
@@ -221,10 +416,11 @@ def _signer() -> Signer:
 
 def _cookie_name(request: HttpRequest | Request) -> str:
     # The prefix makes browsers refuse one that another host of the domain, or plain HTTP, has set.
-    return "__Host-device" if _is_secure(request) else "device"
+    return "__Host-device" if is_secure(request) else "device"
 
 
-def _is_secure(request: HttpRequest | Request) -> bool:
+def is_secure(request: HttpRequest | Request) -> bool:
+    """Whether browsers reach the site by HTTPS, so that its cookies can be `Secure`."""
     return settings.SESSION_COOKIE_SECURE or request.is_secure()
 
 

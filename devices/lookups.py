@@ -10,6 +10,14 @@ from django.db.models.sql.compiler import SQLCompiler
 # Bits of an address that are kept when it has aged: the networks that customers are given begin about there.
 IPV4_KEPT = 24
 IPV6_KEPT = 48
+# Of an IPv6 address, what one customer has at least.
+IPV6_CUSTOMER = 64
+
+
+def customer_block(address: str) -> str:
+    """What counts as one address: an IPv6 customer has a whole /64 to choose from."""
+    ip = ip_address(address)
+    return str(ip if ip.version == 4 else ip_network((ip, IPV6_CUSTOMER), strict=False))
 
 
 class Within(Lookup):
@@ -22,6 +30,7 @@ class Within(Lookup):
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
     ) -> tuple[str, list[Any]]:
+        """Compare with PostgreSQL's operator, which an index serves."""
         lhs, params = self.process_lhs(compiler, connection)
         # An index on the address serves it, as a range.
         return f"{lhs} <<= %s::inet", [*params, str(self.rhs)]
@@ -29,6 +38,7 @@ class Within(Lookup):
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
     ) -> tuple[str, list[Any]]:
+        """Compare with a function in Python."""
         connection.ensure_connection()
         connection.connection.create_function("devices_within", 2, _within, deterministic=True)
         lhs, params = self.process_lhs(compiler, connection)
@@ -48,6 +58,7 @@ class Shortened(Func):
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
     ) -> Any:
+        """Keep the network part of the address."""
         template = (
             "host(network(set_masklen(%(expressions)s, "
             f"CASE family(%(expressions)s) WHEN 4 THEN {IPV4_KEPT} ELSE {IPV6_KEPT} END)))::inet"
@@ -58,6 +69,7 @@ class Shortened(Func):
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
     ) -> Any:
+        """Keep the network part of the address, with a function in Python."""
         connection.ensure_connection()
         connection.connection.create_function("devices_shortened", 1, shortened, deterministic=True)
         return self.as_sql(compiler, connection, function="devices_shortened", **context)

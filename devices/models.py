@@ -19,6 +19,8 @@ from .lookups import Within
 
 
 class DeviceType(models.TextChoices):
+    """The types of devices."""
+
     DESKTOP = "desktop", _("Desktop")
     MOBILE = "mobile", _("Mobile")
     TABLET = "tablet", _("Tablet")
@@ -30,7 +32,17 @@ class DeviceType(models.TextChoices):
     UNKNOWN = "unknown", _("Unknown")
 
 
+class Binding(models.TextChoices):
+    """By which protocol a session is bound to a key that never leaves its device."""
+
+    NONE = "none", _("Not bound")
+    DPOP = "dpop", _("DPoP")
+    DBSC = "dbsc", _("DBSC")
+
+
 class RevokeReason(models.TextChoices):
+    """Why a session was ended."""
+
     LOGOUT = "logout", _("Signed out")
     USER = "user", _("Signed out from another device")
     USER_ALL = "user_all", _("Signed out everywhere")
@@ -42,17 +54,20 @@ class RevokeReason(models.TextChoices):
     REUSE = "reuse", _("Refresh token used twice")
     NOT_ME = "not_me", _("Reported as not me")
     IMPERSONATION = "impersonation", _("Staff acted on your behalf, and left")
-    RISK = "risk", _("Too strange to be let in")
+    RISK = "risk", _("Refused as too unusual")
+    PROVIDER = "provider", _("Signed out by the site you signed in with")
 
 
 class Status(models.TextChoices):
+    """Whether a session is active, revoked or expired."""
+
     ACTIVE = "active", _("Active")
     REVOKED = "revoked", _("Revoked")
     EXPIRED = "expired", _("Expired")
 
 
 class RiskLevel(models.TextChoices):
-    """How strange a login was, judged by `core.watch.risk`. From MEDIUM on it is suspicious."""
+    """How unusual a login was, judged by `core.risk.rules`. From MEDIUM on it is suspicious."""
 
     NONE = "none", _("None")
     LOW = "low", _("Low")
@@ -73,7 +88,7 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 DEACTIVATED = ""
 
 
-def auth_stamp(password: str) -> str:
+def password_stamp(password: str) -> str:
     """A mark of the user's password column, 32 hex digits; it changes when the password does.
 
     It is compared on this server only and never leaves it, in no token and no answer.
@@ -87,7 +102,7 @@ _Model = TypeVar("_Model", bound=models.Model)
 class PrimaryQuerySet(models.QuerySet[_Model]):
     """Reads where it writes: a replica may not know yet what has begun or ended."""
 
-    # Django's own, of which its stubs do not know.
+    # Django's own, missing in its stubs.
     _db: str | None
     _hints: dict[str, Any]
 
@@ -97,13 +112,18 @@ class PrimaryQuerySet(models.QuerySet[_Model]):
 
 
 class DeviceSessionQuerySet(PrimaryQuerySet["DeviceSession"]):
+    """Sessions, selected by state, user or risk."""
+
     def active(self, now: datetime | None = None) -> Self:
+        """Select sessions that are neither revoked nor expired."""
         return self.filter(revoked_at__isnull=True, expires_at__gt=now or timezone.now())
 
     def revoked(self) -> Self:
+        """Select sessions that were ended."""
         return self.filter(revoked_at__isnull=False)
 
     def expired(self, now: datetime | None = None) -> Self:
+        """Select sessions that reached a limit without being ended."""
         return self.filter(revoked_at__isnull=True, expires_at__lte=now or timezone.now())
 
     def ended_lately(self, now: datetime | None = None) -> Self:
@@ -113,20 +133,20 @@ class DeviceSessionQuerySet(PrimaryQuerySet["DeviceSession"]):
         return ended.filter(ended__gt=now - timedelta(days=30), ended__lte=now).order_by("-ended")
 
     def suspicious(self) -> Self:
-        """Those whose login was strange, whether or not the owner has said since that it was theirs."""
+        """Those whose login was unusual, whether or not the owner has said since that it was theirs."""
         return self.filter(risk_level__in=SUSPICIOUS)
 
-    def waiting(self) -> Self:
-        """Suspicious and active ones of which the owner has said neither yes nor no."""
+    def pending_review(self) -> Self:
+        """Select suspicious active sessions whose owner has not answered yet."""
         return self.suspicious().active().filter(reviewed_at__isnull=True)
 
     def within(self, network: IPv4Network | IPv6Network) -> Self:
         """Those that began at an address of this network."""
         return self.filter(Within(F("ip_address"), network))
 
-    def of(self, user: AbstractBaseUser) -> Self:
+    def for_user(self, user: AbstractBaseUser) -> Self:
         """The user's sessions that began under the password the user has now."""
-        return self.filter(user_id=user.pk, auth_stamp=auth_stamp(user.password))
+        return self.filter(user_id=user.pk, password_stamp=password_stamp(user.password))
 
 
 class DeviceSession(models.Model):
@@ -155,12 +175,26 @@ class DeviceSession(models.Model):
     city = models.CharField(max_length=128, blank=True)
     latitude = models.FloatField(null=True, blank=True)
     longitude = models.FloatField(null=True, blank=True)
+    # The network carries the traffic of people elsewhere: the country is the network's, not theirs.
+    is_place_uncertain = models.BooleanField(default=False)
 
     login_method = models.CharField(max_length=32, default="password")
     authenticated_at = models.DateTimeField()
     mfa_at = models.DateTimeField(null=True, blank=True)
 
-    # How strange the login was: 0-100, and its level. The reasons are in the log, as `login.suspicious`.
+    # The key that the device proves to hold: its thumbprint (RFC 7638), and the public key itself where the
+    # protocol does not send it along with each proof (DBSC). Neither is a secret.
+    binding = models.CharField(max_length=8, choices=Binding, default=Binding.NONE)
+    binding_key = models.CharField(max_length=64, blank=True)
+    binding_jwk = models.JSONField(null=True, blank=True)
+    # When its owner was last told of a request with a wrong proof, or with none.
+    binding_failed_at = models.DateTimeField(null=True, blank=True)
+    # How often its browser has proved the key again (DBSC), and when it last did, if it ever had one. Apart
+    # from `generation`: a session may have a bound cookie and a refresh token, each renewed at its own pace.
+    binding_proofs = models.PositiveIntegerField(default=0)
+    binding_proved_at = models.DateTimeField(null=True, blank=True)
+
+    # How unusual the login was: 0-100, and its level. The reasons are in the log, as `login.suspicious`.
     risk_score = models.PositiveSmallIntegerField(default=0)
     risk_level = models.CharField(max_length=8, choices=RiskLevel, default=RiskLevel.NONE)
     # When the owner said whether it was them.
@@ -168,7 +202,7 @@ class DeviceSession(models.Model):
     # What was found unusual about who uses it, and told: countries and kinds of device, a line for each.
     unusual_uses = models.CharField(max_length=255, blank=True)
     # Since when it takes another proof before sensitive steps, however fresh the last one is.
-    doubted_at = models.DateTimeField(null=True, blank=True)
+    reauth_required_since = models.DateTimeField(null=True, blank=True)
 
     created_at = models.DateTimeField()
     last_active = models.DateTimeField()
@@ -187,7 +221,7 @@ class DeviceSession(models.Model):
     )
 
     # Who signed in on the user's behalf, if somebody did, and in which session of their own: this one ends
-    # with that. It proves nothing of the user (`core.stepup`), and nothing is learned from it.
+    # with that. It never counts as a confirmation (`core.step_up`), nor for the login history.
     impersonator = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
@@ -198,11 +232,11 @@ class DeviceSession(models.Model):
     )
     impersonator_session_id = models.UUIDField(null=True, blank=True, editable=False)
 
-    # Addresses seen before this are shortened, and what came with them is dropped (`core.forget`); None: all
+    # Addresses seen before this are shortened, and what came with them is dropped (core.retention); None: all
     # of them. One seen at `created_at` or `last_active` is whole if that is not before it.
-    precise_since = models.DateTimeField(null=True, blank=True, default=EVER)
+    pii_since = models.DateTimeField(null=True, blank=True, default=EVER)
 
-    auth_stamp = models.CharField(max_length=32, blank=True)
+    password_stamp = models.CharField(max_length=32, blank=True)
     generation = models.PositiveIntegerField(default=0)
     generation_used = models.PositiveIntegerField(default=0)
     rotated_at = models.DateTimeField()
@@ -214,7 +248,7 @@ class DeviceSession(models.Model):
         verbose_name = _("device session")
         verbose_name_plural = _("device sessions")
         permissions = [("revoke_devicesession", _("Can revoke device sessions"))]
-        # `last_active` and `last_ip` are in none of them: a touch is a heap-only update in PostgreSQL.
+        # `last_active` is in none: a touch at the same address is a heap-only update in PostgreSQL.
         indexes = [
             models.Index("user", F("created_at").desc(), F("id").desc(), name="devices_history"),
             models.Index("user", condition=Q(revoked_at__isnull=True), name="devices_unrevoked"),
@@ -234,9 +268,8 @@ class DeviceSession(models.Model):
             ),
             models.Index(F("created_at").desc(), F("id").desc(), name="devices_newest"),
             models.Index("ip_address", name="devices_address"),
-            models.Index(
-                "precise_since", condition=Q(precise_since__isnull=False), name="devices_precise"
-            ),
+            models.Index("last_ip", name="devices_last_address"),
+            models.Index("pii_since", condition=Q(pii_since__isnull=False), name="devices_pii"),
             # What staff filter by. A frequent value is soon found among the newest, a rare one only by these.
             models.Index("device_type", name="devices_type"),
             models.Index("os", name="devices_os"),
@@ -245,6 +278,7 @@ class DeviceSession(models.Model):
             models.Index(
                 "login_method", condition=~Q(login_method="password"), name="devices_method"
             ),
+            models.Index("binding", condition=~Q(binding="none"), name="devices_binding"),
             models.Index(
                 F("created_at").desc(),
                 F("id").desc(),
@@ -255,6 +289,11 @@ class DeviceSession(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="devices_device_type", condition=Q(device_type__in=DeviceType.values)
+            ),
+            models.CheckConstraint(
+                name="devices_bound_to_a_key",
+                condition=Q(binding=Binding.NONE, binding_key="")
+                | (Q(binding__in=(Binding.DPOP, Binding.DBSC)) & ~Q(binding_key="")),
             ),
             models.CheckConstraint(
                 name="devices_revoked_with_reason",
@@ -275,6 +314,7 @@ class DeviceSession(models.Model):
 
     @property
     def status(self) -> Status:
+        """Whether the session is active, revoked or expired, now."""
         if self.revoked_at is not None:
             return Status.REVOKED
         return Status.ACTIVE if self.expires_at > timezone.now() else Status.EXPIRED
@@ -292,6 +332,11 @@ class DeviceSession(models.Model):
         return self.impersonator_session_id is not None
 
     @property
+    def is_bound(self) -> bool:
+        """Whether its tokens or cookie are of no use without the key of its device."""
+        return self.binding != Binding.NONE
+
+    @property
     def is_mobile(self) -> bool:
         """Whether this is a phone. A tablet is none: people look for the one or for the other."""
         return self.device_type == DeviceType.MOBILE
@@ -300,7 +345,7 @@ class DeviceSession(models.Model):
         # A whole-row save of a copy read earlier would write its old `revoked_at` back.
         if not self._state.adding and update_fields is None:
             raise TypeError(
-                "A DeviceSession is changed through devices.core.sessions; "
+                "Change a DeviceSession with devices.shortcuts; "
                 "save() of an existing one needs update_fields."
             )
         super().save(*args, update_fields=update_fields, **kwargs)
@@ -309,7 +354,7 @@ class DeviceSession(models.Model):
 class Activity(models.Model):
     """Something that happened in a session. Written by `core.log.activity` alone, never changed."""
 
-    # Without a constraint: the log is kept when the session goes, with the id it had.
+    # Without a constraint: the log stays when the session is deleted, with its ID.
     session = models.ForeignKey(
         DeviceSession,
         on_delete=models.DO_NOTHING,
@@ -333,7 +378,7 @@ class Activity(models.Model):
         related_name="+",
         db_index=False,
     )
-    # Whether an address or the like stands in it that has to be shortened one day.
+    # Whether it has an address or other details that have to be shortened one day.
     is_precise = models.BooleanField(default=True, editable=False)
 
     objects = PrimaryQuerySet["Activity"].as_manager()
@@ -348,16 +393,17 @@ class Activity(models.Model):
             models.Index("actor", condition=Q(actor__isnull=False), name="devices_act_actor"),
             models.Index(F("at").desc(), F("id").desc(), name="devices_act_newest"),
             models.Index("at", condition=Q(is_precise=True), name="devices_act_precise"),
+            models.Index("ip_address", name="devices_act_address"),
         ]
 
     def __str__(self) -> str:
         return self.kind
 
 
-class LoginLimit(models.Model):
+class LoginThrottle(models.Model):
     """How often a password was tried of late, for one account or from one address.
 
-    Written by `core.proof.attempts` alone. `key` is a digest: what people type into a login form is not kept.
+    Written by `core.throttling` alone. `key` is a digest: what people type into a login form is not kept.
     """
 
     key = models.CharField(primary_key=True, max_length=64)
@@ -368,43 +414,103 @@ class LoginLimit(models.Model):
     # Failures since the last success, over all windows; and those before it.
     consecutive = models.PositiveIntegerField(default=0)
     before_success = models.PositiveIntegerField(default=0)
+    # Of a name that no account had at the last failure.
+    is_unknown = models.BooleanField(default=False)
 
-    objects = PrimaryQuerySet["LoginLimit"].as_manager()
+    objects = PrimaryQuerySet["LoginThrottle"].as_manager()
 
     class Meta:
         base_manager_name = "objects"
-        verbose_name = _("login limit")
-        verbose_name_plural = _("login limits")
+        verbose_name = _("login throttle")
+        verbose_name_plural = _("login throttles")
+        indexes = [
+            models.Index(
+                "window_ends", condition=Q(is_unknown=True), name="devices_limits_unknown"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.key
 
 
-class Tally(models.Model):
-    """How many things of a kind happened in an hour. Written by `core.log.tally` alone."""
+class FailureKind(models.TextChoices):
+    """How a sign-in failed: the events of the security log."""
 
-    hour = models.DateTimeField()
-    kind = models.CharField(max_length=32)
-    # Of the rows that one hour and kind have; they are added up.
-    shard = models.PositiveSmallIntegerField()
+    PASSWORD = "login.failed", _("Wrong password or unknown account")
+    PASSWORD_BLOCKED = "login.blocked", _("Blocked after too many attempts")
+    FACTOR = "otp.failed", _("Wrong second factor")
+    FACTOR_BLOCKED = "otp.blocked", _("Second factor or code blocked after too many attempts")
+    CODE = "device_code.failed", _("Wrong code by mail")
+
+
+class FailedLogin(models.Model):
+    """Sign-ins that failed alike, for one account from one address, within a quarter of an hour.
+
+    Written by `core.log.failures` alone. Nothing that was typed is in it: no password, and no name, which may
+    be a password in the wrong field.
+    """
+
+    # Derived from the content of the row, so that two concurrent inserts make one row.
+    id = models.UUIDField(primary_key=True, editable=False)
+    kind = models.CharField(max_length=32, choices=FailureKind)
+    # None: no account has the name. Without a constraint, by which the deletion of an account that is being
+    # tried just then would answer the attempt with an error.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    # Of IPv6 the first of the /64, which is what a customer has.
+    ip_address = models.GenericIPAddressField(null=True)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
     count = models.PositiveIntegerField(default=0)
 
-    objects = PrimaryQuerySet["Tally"].as_manager()
+    objects = PrimaryQuerySet["FailedLogin"].as_manager()
 
     class Meta:
         base_manager_name = "objects"
-        verbose_name = _("tally")
-        verbose_name_plural = _("tallies")
-        constraints = [
-            models.UniqueConstraint("hour", "kind", "shard", name="devices_tally_of_hour"),
+        verbose_name = _("failed sign-in")
+        verbose_name_plural = _("failed sign-ins")
+        indexes = [
+            models.Index(F("first_at").desc(), F("id").desc(), name="devices_failed_newest"),
+            models.Index("user", condition=Q(user__isnull=False), name="devices_failed_user"),
+            models.Index("ip_address", name="devices_failed_address"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.hour:%Y-%m-%d %H}:00"
+        return self.kind
 
 
-class Figures(models.Model):
-    """What staff see of all sessions at a glance. One row, written by `core.oversight.figures` alone."""
+class EventCounter(models.Model):
+    """How many things of a kind happened in a quarter of an hour. Written by `core.log.counters` alone."""
+
+    # Of the quarter, in UTC. Every zone there is differs from UTC by quarters of an hour.
+    start = models.DateTimeField()
+    kind = models.CharField(max_length=32)
+    # Of the rows that one quarter and kind have; they are added up.
+    shard = models.PositiveSmallIntegerField()
+    count = models.PositiveIntegerField(default=0)
+
+    objects = PrimaryQuerySet["EventCounter"].as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("event counter")
+        verbose_name_plural = _("event counters")
+        constraints = [
+            models.UniqueConstraint("start", "kind", "shard", name="devices_counter_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.start:%Y-%m-%d %H:%M}"
+
+
+class StatsSnapshot(models.Model):
+    """What staff see of all sessions at a glance. One row, written by `core.staff.statistics` alone."""
 
     data = models.JSONField(default=dict)
     counted_at = models.DateTimeField(null=True, blank=True)
@@ -412,42 +518,131 @@ class Figures(models.Model):
     begun_at = models.DateTimeField(null=True, blank=True)
     took = models.FloatField(default=0)
 
-    objects = PrimaryQuerySet["Figures"].as_manager()
+    objects = PrimaryQuerySet["StatsSnapshot"].as_manager()
 
     class Meta:
         base_manager_name = "objects"
-        verbose_name = _("figures")
-        verbose_name_plural = _("figures")
+        verbose_name = _("statistics snapshot")
+        verbose_name_plural = _("statistics snapshots")
 
     def __str__(self) -> str:
         return f"{self.counted_at}"
 
 
-class LoginPast(models.Model):
-    """What is remembered of a user's logins, to tell a strange one. Written by `core.watch.past` alone.
+class LoginHistory(models.Model):
+    """What is remembered of logins, to tell an unusual one. Written by `core.risk.login_history` alone.
 
     One compact row, so that a login reads it at one go; it outlives the sessions and holds no address.
     """
 
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="devices_past"
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="devices_login_history"
     )
     data = models.JSONField(default=dict)
     # The last login that was learned from.
     seen_at = models.DateTimeField(db_index=True)
 
-    objects = PrimaryQuerySet["LoginPast"].as_manager()
+    objects = PrimaryQuerySet["LoginHistory"].as_manager()
 
     class Meta:
         base_manager_name = "objects"
-        verbose_name = _("past of logins")
-        verbose_name_plural = _("pasts of logins")
+        verbose_name = _("login history")
+        verbose_name_plural = _("login histories")
 
     def __str__(self) -> str:
         return str(self.user_id)
 
 
-class NoticeKind(models.TextChoices):
+class TrustedDeviceQuerySet(PrimaryQuerySet["TrustedDevice"]):
+    """Queries for trusted devices, on the primary."""
+
+    def for_user(self, user: AbstractBaseUser) -> Self:
+        """Those that were trusted under the password the user has now."""
+        return self.filter(user_id=user.pk, password_stamp=password_stamp(user.password))
+
+
+class TrustedDevice(models.Model):
+    """A device that signs in without a second factor for a while. Written by `core.trusted_devices` alone."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Its index is that of the constraint.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    # The digest that sessions have too: neither the cookie nor the app's id is kept.
+    device_key = models.CharField(max_length=64)
+    device = models.CharField(max_length=64)
+    device_type = models.CharField(max_length=16, choices=DeviceType, default=DeviceType.UNKNOWN)
+    # It was given under this password and these factors, and ends with either.
+    password_stamp = models.CharField(max_length=32)
+    factor_stamp = models.CharField(max_length=64, blank=True)
+    trusted_at = models.DateTimeField(db_index=True)
+
+    objects = TrustedDeviceQuerySet.as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("trusted device")
+        verbose_name_plural = _("trusted devices")
+        constraints = [
+            models.UniqueConstraint("user", "device_key", name="devices_trusted_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.device
+
+
+class DeviceCode(models.Model):
+    """A login on a new device that waits for a code by mail. Written by `core.device_codes` alone.
+
+    The code is not kept: it is derived from the id by a key of the server.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    # Who began the revocation. Only they may continue it.
+    device_key = models.CharField(max_length=64)
+    password_stamp = models.CharField(max_length=32)
+    login_method = models.CharField(max_length=32)
+    remember = models.BooleanField()
+    created_at = models.DateTimeField(db_index=True)
+    sent_at = models.DateTimeField()
+    mails = models.PositiveSmallIntegerField(default=1)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    redeemed_at = models.DateTimeField(null=True)
+
+    objects = PrimaryQuerySet["DeviceCode"].as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("code for a new device")
+        verbose_name_plural = _("codes for new devices")
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class UsedProof(models.Model):
+    """A proof of a key that was shown, and is not good again. Written by `core.binding.replay` alone."""
+
+    # A digest of the key's thumbprint and the proof's `jti`.
+    key = models.CharField(primary_key=True, max_length=43)
+    expires_at = models.DateTimeField(db_index=True)
+
+    objects = PrimaryQuerySet["UsedProof"].as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("used proof")
+        verbose_name_plural = _("used proofs")
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class NotificationKind(models.TextChoices):
+    """What an e-mail is about."""
+
     NEW_DEVICE = "new_device", _("Sign-in on a new device")
     SUSPICIOUS_LOGIN = "suspicious_login", _("Suspicious sign-in")
     REFRESH_REUSED = "refresh_reused", _("Copied session")
@@ -455,18 +650,25 @@ class NoticeKind(models.TextChoices):
     SESSION_APPROVED = "session_approved", _("Sign-in approved")
     ADDRESS_CHANGED = "address_changed", _("Email address changed")
     NOTICES_OFF = "notices_off", _("Mails switched off")
-    STAFF_CHANGED = "staff_changed", _("Way to sign in changed by staff")
+    STAFF_CHANGED = "staff_changed", _("Sign-in method changed by staff")
+    BINDING_FAILED = "binding_failed", _("Copied session was refused")
+    BINDING_LOST = "binding_lost", _("Session is no longer bound to its device")
+    METHOD_ADDED = "method_added", _("Sign-in method added")
+    ACCOUNT_RECOVERED = "account_recovered", _("Account restored")
+    DEVICE_CODE = "device_code", _("Code for a new device")
 
 
-class NoticeOutcome(models.TextChoices):
+class NotificationOutcome(models.TextChoices):
+    """What became of an e-mail."""
+
     SENT = "sent", _("Sent")
     UNWANTED = "unwanted", _("Not wanted")
     NO_ADDRESS = "no_address", _("No address")
     GIVEN_UP = "given_up", _("Given up")
 
 
-class Notice(models.Model):
-    """A mail that has to be sent. Written by `core.watch` alone, in the transaction of what it tells of."""
+class Notification(models.Model):
+    """A mail that has to be sent. Written by `core.notifications` alone, in the transaction of its cause."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
@@ -474,29 +676,31 @@ class Notice(models.Model):
     )
     # Of a session that may be deleted before.
     session_id = models.UUIDField(null=True)
-    kind = models.CharField(max_length=32, choices=NoticeKind)
+    kind = models.CharField(max_length=32, choices=NotificationKind)
     # The account's when this was written. Who changes it afterwards does not get the mail.
     address = models.TextField(blank=True)
     data = models.JSONField(default=dict)
     language = models.CharField(max_length=16, blank=True)
     created_at = models.DateTimeField()
-    # From when on a worker may take it. Whoever does moves it on: the time until which it is theirs.
+    # From when on a worker may take it. That worker moves it to the time until which it is reserved.
     due_at = models.DateTimeField()
     taken_at = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
     done_at = models.DateTimeField(null=True)
-    outcome = models.CharField(max_length=16, choices=NoticeOutcome, blank=True)
+    outcome = models.CharField(max_length=16, choices=NotificationOutcome, blank=True)
 
-    objects = PrimaryQuerySet["Notice"].as_manager()
+    objects = PrimaryQuerySet["Notification"].as_manager()
 
     class Meta:
         base_manager_name = "objects"
-        verbose_name = _("notice")
-        verbose_name_plural = _("notices")
+        verbose_name = _("notification")
+        verbose_name_plural = _("notifications")
         indexes = [
-            models.Index("due_at", condition=Q(done_at__isnull=True), name="devices_notices_due"),
             models.Index(
-                "done_at", condition=Q(done_at__isnull=False), name="devices_notices_done"
+                "due_at", condition=Q(done_at__isnull=True), name="devices_notifications_due"
+            ),
+            models.Index(
+                "done_at", condition=Q(done_at__isnull=False), name="devices_notifications_done"
             ),
         ]
 
@@ -504,21 +708,106 @@ class Notice(models.Model):
         return self.kind
 
 
-class NoticePreferences(models.Model):
-    """Which mails a user does without. What is critical cannot be switched off. Written by `core.watch`."""
+class NotificationPreferences(models.Model):
+    """What a user prefers of mails. What is critical is always sent. Written by `core.notifications`."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
     )
     new_device = models.BooleanField(_("a new device"), default=True)
-    suspicious_login = models.BooleanField(_("a sign-in that is somewhat strange"), default=True)
+    suspicious_login = models.BooleanField(_("a sign-in that is somewhat unusual"), default=True)
+    # By which mails tell times, by its name (IANA). Empty: the site's.
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
 
-    objects = PrimaryQuerySet["NoticePreferences"].as_manager()
+    objects = PrimaryQuerySet["NotificationPreferences"].as_manager()
 
     class Meta:
         base_manager_name = "objects"
-        verbose_name = _("preferences of notices")
-        verbose_name_plural = _("preferences of notices")
+        verbose_name = _("notification preferences")
+        verbose_name_plural = _("notification preferences")
 
     def __str__(self) -> str:
         return str(self.user_id)
+
+
+class KeyState(models.TextChoices):
+    """What a signing key is for; docs/keys.md has the table."""
+
+    NEXT = "next", _("Next")
+    SIGNING = "signing", _("Signing")
+    RETIRED = "retired", _("Retired")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class SigningKey(models.Model):
+    """A key that signs tokens, or that was withdrawn. Written by `core.keys.rotation` alone."""
+
+    kid = models.CharField(primary_key=True, max_length=128)
+    algorithm = models.CharField(max_length=16, blank=True)
+    state = models.CharField(max_length=16, choices=KeyState)
+    # The key as a JWK, encrypted; of a retired one its public half. Empty: kept elsewhere, or withdrawn.
+    material = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    signing_since = models.DateTimeField(null=True, blank=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
+    # When the last token under a retired key has expired.
+    accepted_until = models.DateTimeField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PrimaryQuerySet["SigningKey"].as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("signing key")
+        verbose_name_plural = _("signing keys")
+        constraints = [
+            models.UniqueConstraint(
+                "state", condition=Q(state__in=("next", "signing")), name="devices_one_signing_key"
+            ),
+            models.CheckConstraint(
+                name="devices_key_state", condition=Q(state__in=KeyState.values)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.kid
+
+
+class DatabaseHistory(models.Model):
+    """A history of the database, and how far it is known to go. Written by `core.failover` alone."""
+
+    # System identifier and timeline of PostgreSQL: `core.database.history`.
+    history = models.CharField(max_length=64, unique=True)
+    first_seen = models.DateTimeField()
+    last_seen = models.DateTimeField()
+
+    objects = PrimaryQuerySet["DatabaseHistory"].as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("database history")
+        verbose_name_plural = _("database histories")
+
+    def __str__(self) -> str:
+        return self.history
+
+
+class RevocationEvent(models.Model):
+    """A session that ended or a key that was withdrawn, for services. Written by `core.ended` alone."""
+
+    session_id = models.UUIDField(null=True)
+    kid = models.CharField(max_length=128, blank=True)
+    # The transaction that wrote it (PostgreSQL's xid8), by which readers tell what they have not seen yet.
+    xid = models.BigIntegerField(db_index=True)
+    # Until when a token of it could be in time.
+    until = models.DateTimeField(db_index=True)
+
+    objects = PrimaryQuerySet["RevocationEvent"].as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("revocation event")
+        verbose_name_plural = _("revocation events")
+
+    def __str__(self) -> str:
+        return str(self.session_id or self.kid)

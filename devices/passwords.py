@@ -1,4 +1,4 @@
-"""Door for `user.check_password()`, where the user model has no such method of its own."""
+"""Replaces `user.check_password()`, unless the user model overrides it."""
 
 from typing import Any
 
@@ -6,9 +6,8 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 
-from .core import sessions
-from .core.proof import attempts
-from .http import client_at_hand, is_answering
+from .core import sessions, throttling
+from .http import current_client, is_answering
 
 
 def adopt() -> None:
@@ -28,9 +27,9 @@ def check_password(user: AbstractBaseUser, raw_password: str | None) -> bool:
 
     So does any view that asks for the current password. Raises TooManyAttempts, a ValidationError.
     """
-    if attempts.is_counted() or not is_answering() or user.pk is None:
+    if throttling.is_counted() or not is_answering() or user.pk is None:
         return sessions.check_password(user, raw_password)
-    attempt = attempts.begin(user.get_username(), client_at_hand())
+    attempt = throttling.begin(user.get_username(), current_client())
     is_right = sessions.check_password(user, raw_password)
     if is_right:
         attempt.succeeded()
@@ -40,4 +39,5 @@ def check_password(user: AbstractBaseUser, raw_password: str | None) -> bool:
 
 
 async def acheck_password(user: AbstractBaseUser, raw_password: str | None) -> bool:
+    """Do the same as `check_password`, in async code."""
     return await sync_to_async(check_password)(user, raw_password)

@@ -1,14 +1,17 @@
-"""Door for Django's own signals: what happens to an account happens to its sessions."""
+"""Receivers of Django's signals: changes of an account end its sessions."""
 
+import os
 from collections.abc import Callable
 from typing import Any, Final
 
 from django.apps import AppConfig, apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.signals import request_started
+from django.core.signals import request_started, setting_changed
+from django.db.models import Model
 from django.db.models.signals import (
     ModelSignal,
+    class_prepared,
     post_migrate,
     post_save,
     pre_delete,
@@ -18,19 +21,24 @@ from django.db.models.signals import (
 from django.dispatch import receiver
 from django.utils import timezone
 
-from .core import erasure, sessions, upkeep
-from .core.life import triggers
-from .core.proof import attempts
-from .core.watch import background, notices
-from .http import session_at_hand
-from .models import NoticeKind
+from .conf import conf
+from .core import erasure, failover, maintenance, sessions, throttling
+from .core.liveness import db_triggers
+from .core.notifications import outbox, worker
+from .http import current_session
+from .models import NotificationKind
 
-# Named here, so that every process that may do it knows the task.
-HOURLY: Final = upkeep.hourly
+# Named here, so that every process that may do them knows the tasks.
+HOURLY: Final = maintenance.hourly
+EACH_MINUTE: Final = failover.watch
 # Among the attributes of a user that is being saved.
 _ADDRESS_BEFORE: Final = "_devices_address_before"
 
+FIRST_REQUEST: Final = "devices.first_request"
+
 _Receiver = Callable[..., None]
+
+_of_each_person: list[tuple[ModelSignal, _Receiver]] = []
 
 
 def _of_people(signal: ModelSignal) -> Callable[[_Receiver], _Receiver]:
@@ -39,40 +47,58 @@ def _of_people(signal: ModelSignal) -> Callable[[_Receiver], _Receiver]:
     A proxy is its own sender. Each is named, since a receiver of all models would have Django load every row
     of any table before it deletes it.
     """
-    people = [model for model in apps.get_models() if issubclass(model, get_user_model())]
 
     def connect(receive: _Receiver) -> _Receiver:
-        for model in people:
-            signal.connect(receive, sender=model, dispatch_uid=f"devices.{receive.__name__}")
+        _of_each_person.append((signal, receive))
+        for model in apps.get_models():
+            _connect(model, signal, receive)
         return receive
 
     return connect
 
 
+def _connect(model: type[Model], signal: ModelSignal, receive: _Receiver) -> None:
+    if issubclass(model, get_user_model()):
+        signal.connect(receive, sender=model, dispatch_uid=f"devices.{receive.__name__}")
+
+
+@receiver(class_prepared, dispatch_uid="devices.model_prepared")
+def model_prepared(sender: type[Model], **kwargs: Any) -> None:
+    """Receive the signals of a proxy that is made later: in an `admin.py`, or where a view is imported."""
+    for signal, receive in _of_each_person:
+        _connect(sender, signal, receive)
+
+
 @_of_people(pre_save)
 def account_about_to_be_saved(
-    instance: AbstractBaseUser, raw: bool, update_fields: frozenset[str] | None, **kwargs: Any
+    instance: AbstractBaseUser,
+    raw: bool,
+    using: str,
+    update_fields: frozenset[str] | None,
+    **kwargs: Any,
 ) -> None:
     """Look up the address that a save may change. Only the database still knows it."""
-    field = notices.address_field()
+    field = outbox.address_field()
     is_spared = update_fields is not None and field not in update_fields
     if field and not (raw or is_spared or instance._state.adding):
-        accounts = get_user_model()._base_manager.filter(pk=instance.pk)
+        # Where it is about to be saved: a replica may not know the last one yet.
+        accounts = get_user_model()._base_manager.using(using).filter(pk=instance.pk)
         vars(instance)[_ADDRESS_BEFORE] = accounts.values_list(field, flat=True).first()
 
 
 @_of_people(post_save)
 def address_saved(instance: AbstractBaseUser, **kwargs: Any) -> None:
+    """Write e-mails to the old and the new address."""
     before: str | None = vars(instance).pop(_ADDRESS_BEFORE, None)
     if not before:
         return
-    now: str = getattr(instance, notices.address_field()) or ""
+    now: str = getattr(instance, outbox.address_field()) or ""
     if before.casefold() == now.casefold():
         return
-    session = session_at_hand()
+    session = current_session()
     is_mine = session is not None and session.user_id == instance.pk
     where = session.pk if session is not None and is_mine else None
-    notices.tell_address_changed(instance.pk, before, now, where)
+    outbox.tell_address_changed(instance.pk, before, now, where)
 
 
 @_of_people(post_save)
@@ -83,37 +109,58 @@ def account_saved(
     update_fields: frozenset[str] | None,
     **kwargs: Any,
 ) -> None:
+    """End sessions after a new password or a deactivation, and write the e-mail about it."""
     if created or raw or (update_fields and not update_fields & {"password", "is_active"}):
         return
     if getattr(instance, "_password", None) is not None:
         # Set by set_password() and not yet forgotten by save(): a new password, with a clean slate.
-        attempts.pardon(instance.get_username())
-        notices.write(instance.pk, NoticeKind.PASSWORD_CHANGED, {"at": timezone.now().isoformat()})
+        throttling.reset(instance.get_username())
+        outbox.write(
+            instance.pk, NotificationKind.PASSWORD_CHANGED, {"at": timezone.now().isoformat()}
+        )
     # A person who changes their password on a page stays signed in there, as Django's own views have it.
-    sessions.account_changed(instance, keep=session_at_hand(instance))
+    sessions.account_changed(instance, keep=current_session(instance))
 
 
-@receiver(request_started, dispatch_uid="devices.request_started")
-def request_started_here(**kwargs: Any) -> None:
+@receiver(setting_changed, dispatch_uid="devices.setting_changed")
+def settings_changed(**kwargs: Any) -> None:
+    """Read the settings again when a test overrides them."""
+    conf.reload()
+
+
+def first_request_started(**kwargs: Any) -> None:
+    """Start the worker that sends e-mails, if this process is to run it."""
     # Not when the app is loaded: that may be before a fork. What another process left undone is found, too.
-    background.ensure_running()
+    worker.ensure_running()
+    request_started.disconnect(dispatch_uid=FIRST_REQUEST)
+
+
+def _await_first_request() -> None:
+    request_started.connect(first_request_started, dispatch_uid=FIRST_REQUEST)
+
+
+_await_first_request()
+os.register_at_fork(after_in_child=_await_first_request)
 
 
 @_of_people(pre_delete)
 def account_deleted(instance: AbstractBaseUser, origin: Any = None, **kwargs: Any) -> None:
+    """End the user's sessions, and clear what no foreign key reaches."""
     sessions.account_leaves(instance)
     erasure.account_leaves(instance, origin)
 
 
 @receiver(pre_migrate, dispatch_uid="devices.about_to_migrate")
 def about_to_migrate(sender: AppConfig, using: str, plan: Any, **kwargs: Any) -> None:
+    """Drop the triggers that a migration would fail on."""
     if sender.label == "devices":
-        triggers.make_way(using, plan)
+        db_triggers.make_way(using, plan)
 
 
 @receiver(post_migrate, dispatch_uid="devices.migrated")
 def migrated(sender: AppConfig, using: str, **kwargs: Any) -> None:
+    """Create the triggers."""
     # Each time, since a migration of the user's table can drop its triggers (SQLite remakes tables). It is
     # sent once all apps are migrated.
     if sender.label == "devices":
-        triggers.install(using)
+        db_triggers.install(using)

@@ -12,7 +12,9 @@ version = release = tomllib.loads((HERE.parent / "pyproject.toml").read_text())[
     "version"
 ]
 
-extensions = ["myst_parser", "endpoints"]
+extensions = ["myst_parser", "sphinx_copybutton", "endpoints"]
+# What is copied is the command, without its prompt and what it prints.
+copybutton_prompt_text = "$ "
 exclude_patterns = ["_site"]
 # `page.md#a-heading`, as elsewhere where Markdown is read.
 myst_heading_anchors = 4
@@ -22,6 +24,7 @@ pygments_dark_style = "github-dark"
 html_theme = "furo"
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
+html_search_scorer = str(HERE / "search.js")
 html_title = "devices"
 html_copy_source = False
 html_show_sphinx = False

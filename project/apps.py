@@ -4,6 +4,8 @@ from django.apps import AppConfig
 
 
 class ProjectConfig(AppConfig):
+    """Register checks and receivers."""
+
     name = "project"
 
     def ready(self) -> None:

@@ -40,7 +40,7 @@ def _endless(databases: Sequence[str]) -> Iterator[CheckMessage]:
                 cursor.execute("SELECT current_setting(%s)", [limit])
                 if cursor.fetchone() == ("0",):
                     yield checks.Warning(
-                        f"The role of the database has no {limit}: a statement may take for ever.",
+                        f"The database role has no {limit}: a statement may run for ever.",
                         hint=f"ALTER ROLE … SET {limit} = '5s', and RECONNECT in PgBouncer's console.",
                         id="project.W002",
                     )

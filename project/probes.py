@@ -1,4 +1,4 @@
-"""What an orchestrator asks: does the process live, and may it be sent requests?"""
+"""Health checks for an orchestrator: liveness and readiness."""
 
 import logging
 from collections.abc import Callable
@@ -8,35 +8,16 @@ from typing import Final
 from django.core.cache import caches
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 
-from devices.core.life import liveness
+from devices.core.liveness import validation
 
 logger = logging.getLogger("project")
 
 
-class Probes:
-    """Answers `/healthz` and `/readyz` before the rest of the site is asked.
-
-    A probe calls the pod by its IP address, which is not in ALLOWED_HOSTS, and over plain HTTP.
-    Nothing in the answers depends on the host.
-    """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        probe = PROBES.get(request.path_info)
-        if probe is None:
-            return self.get_response(request)
-        response = probe()
-        response.headers["Cache-Control"] = "no-store"
-        return response
-
-
 def healthz() -> HttpResponse:
-    """The process lives. It asks nobody else, so that a slow database does not restart the site."""
-    return JsonResponse({"status": "ok", "liveness": liveness.status()})
+    """The process runs. It uses no other service, so a slow database does not restart the site."""
+    return JsonResponse({"status": "ok", "liveness": validation.status()})
 
 
 def readyz() -> HttpResponse:
@@ -47,7 +28,9 @@ def readyz() -> HttpResponse:
     found = {name: _outcome(name, check) for name, check in CHECKS.items()}
     is_ready = set(found.values()) == {"ok"}
     status = {"status": "ok" if is_ready else "unavailable", **found}
-    return JsonResponse({**status, "liveness": liveness.status()}, status=200 if is_ready else 503)
+    return JsonResponse(
+        {**status, "liveness": validation.status()}, status=200 if is_ready else 503
+    )
 
 
 def _outcome(name: str, check: Callable[[], None]) -> str:

@@ -10,6 +10,7 @@ from django.dispatch import receiver
 
 @receiver(post_migrate, dispatch_uid="project.migrated")
 def migrated(sender: AppConfig, using: str, **kwargs: Any) -> None:
+    """Create the table of Django's database cache."""
     # Of apps with models alone is anything said, and `project` has none.
     if sender.label == "accounts":
         call_command("createcachetable", database=using, verbosity=0)

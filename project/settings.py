@@ -4,10 +4,11 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
+from whitenoise.compress import Compressor
 
 from .environment import BASE_DIR, env, mail_settings
-from .ways_in import *  # noqa: F403
-from .ways_in import PROVIDER_ORIGINS, SITE_NAME
+from .identity_providers import *  # noqa: F403
+from .identity_providers import PROVIDER_ORIGINS, SITE_NAME
 
 # What it runs as
 
@@ -15,7 +16,7 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY")
 # Earlier ones, which still open what they signed and what they encrypted, but sign nothing any more.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-# A key of its own: changing SECRET_KEY signs nobody out of the API, and neither key opens both doors.
+# A separate key: changing SECRET_KEY signs nobody out of the API, and one stolen key does not give both.
 JWT_SECRET_KEY = env.str("JWT_SECRET_KEY")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 
@@ -23,7 +24,7 @@ INSTALLED_APPS = [
     "project",
     "accounts",
     "devices",
-    # In which nobody reaches above themselves.
+    # In which staff cannot act on users above them.
     "devices.apps.GuardedAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -46,7 +47,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "project.probes.Probes",
+    "project.middleware.Probes",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -67,7 +68,7 @@ MIDDLEWARE = [
 FILE_UPLOAD_HANDLERS = ["project.uploads.NoFiles"]
 
 ROOT_URLCONF = "project.urls"
-SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000" if DEBUG else "")
+SITE_URL = env.str("SITE_URL", default="http://localhost:8000" if DEBUG else "")
 # Of a site below a path, which its proxy takes off: links lead there with it.
 FORCE_SCRIPT_NAME = urlsplit(SITE_URL).path.rstrip("/") or None
 WSGI_APPLICATION = "project.wsgi.application"
@@ -86,7 +87,7 @@ TEMPLATES = [
     },
 ]
 
-# The longest thing anybody sends us is a token; whoever sends more is told so before it is read.
+# The longest input is a token; larger requests are refused before they are read.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 
 # What it keeps
@@ -130,6 +131,17 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Whole: Django adds the path to a relative one only once it is known, and WhiteNoise asks before that.
 STATIC_URL = f"{FORCE_SCRIPT_NAME or ''}/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # A developer's server takes the files from the apps, as they are just now.
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "project.static_files.HashedFiles"
+    },
+}
+# Maps are for who reads the scripts of others: to compress them takes longer than all the rest.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 
 # Who may come in
 
@@ -163,10 +175,12 @@ REST_FRAMEWORK = {
 # A session ends this long after its last refresh; in a browser, after its last use.
 IDLE_LIMIT = timedelta(days=30)
 SESSION_COOKIE_AGE = int(IDLE_LIMIT.total_seconds())
+# Nobody is signed in by a cookie session, wherever it is read, once its DeviceSession has ended.
+SESSION_ENGINE = "devices.web.session_engines.db"
 
 SIMPLE_JWT = {
     "SIGNING_KEY": JWT_SECRET_KEY,
-    "ISSUER": "devices",
+    "ISSUER": env.str("JWT_ISSUER", default="devices"),
     "AUDIENCE": "devices-api",
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
     "REFRESH_TOKEN_LIFETIME": IDLE_LIMIT,
@@ -179,22 +193,40 @@ SIMPLE_JWT = {
     "TOKEN_BLACKLIST_SERIALIZER": "devices.api.serializers.TokenBlacklistSerializer",
 }
 
+# A second factor that a thief of the password cannot get around is worth more than a step saved: 0, off.
+TRUSTED_DEVICE_DAYS = env.int("DEVICES_TRUSTED_DEVICE_DAYS", default=0)
+# allauth's page that offers it, if that is on, and the time it names: see `devices.contrib.allauth_mfa`.
+MFA_TRUST_ENABLED = True
+MFA_TRUST_COOKIE_AGE = timedelta(days=TRUSTED_DEVICE_DAYS)
+
 DEVICES = {
     "SECOND_FACTOR": "accounts.second_factor.Authenticators",
     "REAUTHENTICATION_URL": "account_reauthenticate",
+    "DBSC": env.bool("DEVICES_DBSC", default=not DEBUG),
     "LIVENESS": env.str("DEVICES_LIVENESS", default="database"),
     "BUS": env.str("DEVICES_BUS", default="") or None,
+    "REVOCATION_COMMIT": env.str("DEVICES_REVOCATION_COMMIT", default="") or None,
+    "ACCESS_TOKEN_FORMAT": env.str("DEVICES_ACCESS_TOKEN_FORMAT", default="simplejwt"),
+    "SERVICE_CLIENTS": env.json("DEVICES_SERVICE_CLIENTS", default={}),
+    "FEED": env.bool("DEVICES_FEED", default=False),
+    "SIGNING_KEYS": env.str("DEVICES_SIGNING_KEYS", default="") or None,
+    "DPOP": env.str("DEVICES_DPOP", default="optional"),
+    "DPOP_NONCE": env.bool("DEVICES_DPOP_NONCE", default=False),
+    "DPOP_STORE": env.str("DEVICES_DPOP_STORE", default="database"),
+    "DEVICE_CODE_METHODS": ("password",) if env.bool("DEVICES_DEVICE_CODE", default=False) else (),
+    "TRUSTED_DEVICE_MAX_AGE": TRUSTED_DEVICE_DAYS or None,
     "MAX_SESSIONS": env.int("DEVICES_MAX_SESSIONS", default=20) or None,
     "TRUSTED_PROXIES": env.tuple("TRUSTED_PROXIES", default=()),
     "TRUSTED_PROXY_HEADER": env.str("TRUSTED_PROXY_HEADER", default="X-Forwarded-For"),
     "SITE_NAME": SITE_NAME,
     "SITE_URL": SITE_URL,
     "NOTICE_QUEUE": env.str("DEVICES_NOTICE_QUEUE", default="embedded"),
-    "LOGIN_PROOF": "accounts.proof.proof_of",
+    "LOGIN_PROOF": "devices.contrib.allauth.proof_of",
+    "ACCOUNT_RECOVERY_URL": "accounts.recovery.url_for",
 }
 # A city database of MaxMind or DB-IP; without one the country is known, from data the package brings along.
 if GEOIP_PATH := env.str("GEOIP_PATH", default=""):
-    DEVICES["GEO_BACKEND"] = "devices.core.caller.geo.GeoIP2"
+    DEVICES["GEO_BACKEND"] = "devices.core.clients.geolocation.GeoIP2"
 
 # Parsed user agents are not worth a cache that anybody can fill and so empty for everybody else.
 USER_AGENTS_CACHE = None
@@ -209,7 +241,10 @@ to a session, and are refused from the next request on when it ends.
 Every error is `{"detail": "…", "code": "…"}`; what is wrong with the fields of a request is
 `{"field": ["…"]}`. Each endpoint names its codes; any of them may also answer 405 `method_not_allowed`,
 406 `not_acceptable`, and 503 `unavailable` while the database does not answer. Times are ISO 8601 in UTC.
-Paths answer with a trailing slash too.""",
+Paths answer with a trailing slash too.
+
+Apps that sign in step by step use allauth's endpoints, under `/_allauth/app/v1/`, which have a description of
+their own. Beside its codes they answer 403 `email_not_verified` and `sign_in_first`.""",
     "TAGS": [
         {"name": "account", "description": "Who you are"},
         {"name": "tokens", "description": "SimpleJWT's endpoints, over sessions"},
@@ -237,6 +272,8 @@ LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_SECURE = not DEBUG
+# One name for one thing, in the pages of allauth, too: before the words that it brings along.
+LOCALE_PATHS = [BASE_DIR / "project" / "words"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True

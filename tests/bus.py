@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from tests.ports import free_port
+
 
 def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     deadline = time.perf_counter() + seconds
@@ -93,8 +95,22 @@ class Redis:
         self.start()
 
     def start(self) -> None:
+        self._launch()
+        try:
+            # A machine with much else to do takes its time.
+            wait_for(self._is_there, seconds=30)
+        except AssertionError:
+            self.kill()
+            raise
+
+    def _launch(self) -> None:
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        wait_for(lambda: _answers(self.port))
+
+    def _is_there(self) -> bool:
+        if self._process.poll() is not None:
+            # Somebody else's connection has the port just now.
+            self._launch()
+        return _answers(self.port)
 
     def freeze(self) -> None:
         self._process.send_signal(signal.SIGSTOP)
@@ -111,10 +127,8 @@ class Redis:
 def redis_server() -> Iterator[Redis]:
     if shutil.which("redis-server") is None:
         pytest.skip("needs redis-server")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        server = Redis(port, folder)
+        server = Redis(free_port(), folder)
         try:
             yield server
         finally:

@@ -1,21 +1,27 @@
 """What every test has at hand: people, a clock, devices that sign in."""
 
+import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
+from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.core.management import call_command
+from django.test.signals import setting_changed
 
 from accounts.models import User
 from devices.core import sessions
-from devices.core.caller.client import Client
+from devices.core.clients.client import Client
 from devices.models import DeviceSession
 from tests import oidc
 from tests.client import CHROME, PASSWORD, Device
 from tests.factor import Codes
+from tests.hosts.project import build_wheel, install
+from tests.security_log import Lines
 
 SignIn = Callable[..., Device]
 
@@ -24,6 +30,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Translations are compiled before the workers start, since what is compiled is not in git."""
     if not hasattr(config, "workerinput"):
         call_command("compile_translations")
+        # Words may have been asked for before these were there.
+        setting_changed.send(
+            sender=None, setting="LOCALE_PATHS", value=django_settings.LOCALE_PATHS, enter=True
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +45,18 @@ def an_empty_cache(request: pytest.FixtureRequest, django_db_blocker: Any) -> It
     if commits or {"transactional_db", "live_server"} & set(request.fixturenames):
         with django_db_blocker.unblock():
             cache.clear()
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The app alone, built from a copy."""
+    return build_wheel(tmp_path_factory.mktemp("source"))
+
+
+@pytest.fixture(scope="session")
+def wheel_site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where it is installed, for the path of any number of host projects."""
+    return install(wheel, tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture
@@ -87,6 +109,15 @@ def codes(settings: Any, monkeypatch: pytest.MonkeyPatch) -> type[Codes]:
     monkeypatch.setattr(Codes, "codes", {})
     monkeypatch.setattr(Codes, "looked_at", 0)
     return Codes
+
+
+@pytest.fixture
+def security_lines() -> Iterator[Lines]:
+    """What is written to the security log. caplog does not see it: the site's logger hands nothing on."""
+    handler, logger = Lines(), logging.getLogger("devices.security")
+    logger.addHandler(handler)
+    yield handler
+    logger.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

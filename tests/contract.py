@@ -5,12 +5,13 @@ PASSWORDS = {
     "new_password": "another horse 9 battery",
 }
 
-# What needs a living session: method, path, a body that would be accepted.
+# What needs an active session: method, path, a body that would be accepted.
 PROTECTED = [
     ("get", "/api/me", None),
     ("post", "/api/me/password", PASSWORDS),
     ("get", "/api/me/notifications", None),
     ("patch", "/api/me/notifications", {"new_device": False}),
+    ("get", "/api/trusted-devices", None),
     ("get", "/api/sessions", None),
     ("get", "/api/sessions/history", None),
     ("get", "/api/sessions/current", None),
@@ -33,7 +34,9 @@ STAFF = [
 OPEN = [
     ("post", "/api/register"),
     ("post", "/api/login"),
+    ("post", "/api/login/code"),
     ("post", "/api/token"),
+    ("post", "/api/token/code"),
     ("post", "/api/token/refresh"),
     ("post", "/api/token/verify"),
     ("post", "/api/token/blacklist"),

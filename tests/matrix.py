@@ -13,11 +13,11 @@ from allauth.socialaccount.models import SocialAccount
 from django.test import Client as Browser
 from django.utils import timezone
 
-from accounts.models import User
-from devices.core import sessions
-from devices.core.caller.client import Client
-from devices.core.life import tokens
-from devices.models import DeviceSession, NoticePreferences, RevokeReason
+from accounts import recovery
+from accounts.models import RecoveryPoint, User
+from devices.core import sessions, tokens
+from devices.core.clients.client import Client
+from devices.models import DeviceSession, NotificationPreferences, RevokeReason
 from devices.web import cookie
 from tests import authenticator
 from tests.client import FIREFOX, PASSWORD, Device
@@ -31,11 +31,11 @@ SECOND = "second@example.org"
 STATES: dict[str, tuple[bool, dict[str, int | None] | None]] = {
     "fresh": (False, {}),
     "stale": (False, {"authenticated_at": 16}),
-    "doubted": (False, {"doubted_at": 0}),
+    "doubted": (False, {"reauth_required_since": 0}),
     "fresh, 2FA": (True, {"mfa_at": 0}),
     "password only, 2FA": (True, {"mfa_at": None}),
     "stale, 2FA": (True, {"authenticated_at": 16, "mfa_at": 16}),
-    "doubted, 2FA": (True, {"mfa_at": 0, "doubted_at": 0}),
+    "doubted, 2FA": (True, {"mfa_at": 0, "reauth_required_since": 0}),
     "impersonated": (False, None),
     "impersonated, 2FA": (True, None),
 }
@@ -65,10 +65,14 @@ class Site:
         in_app = self._begin(alice)
         self.codes = authenticator.enrol(alice) if has_factor else None
         if proved is None:
-            in_page, in_app = self._on_behalf(in_page), self._on_behalf(in_app)
+            own = (in_page, in_app)
+            in_page, in_app = self._on_behalf(), self._on_behalf()
+            # While hers is active: Django's session would be gone with it.
             browser = self.page.session
             browser[cookie.ID] = str(in_page.pk)
             browser.save()
+            for each in own:
+                sessions.revoke(each, reason=RevokeReason.ADMIN)
         self.api = Device()
         self.api.hold({**tokens.issue(in_app)._asdict(), "session_id": str(in_app.pk)})
         now = timezone.now()
@@ -79,9 +83,8 @@ class Site:
         if times:
             DeviceSession.objects.filter(pk__in=(in_page.pk, in_app.pk)).update(**times)
 
-    def _on_behalf(self, own: DeviceSession) -> DeviceSession:
-        """One begun by staff, where Alice's own was."""
-        sessions.revoke(own, reason=RevokeReason.ADMIN)
+    def _on_behalf(self) -> DeviceSession:
+        """One begun by staff."""
         client = Client("203.0.113.9", FIREFOX)
         return sessions.start_impersonated(self.user, client, by=self.others, note="A ticket")
 
@@ -99,7 +102,7 @@ class Site:
             list(SocialAccount.objects.order_by("pk").values_list("uid")),
             [(each.pk, each.data.get("seed") or each.data.get("secret")) for each in factors],
             set(DeviceSession.objects.active().values_list("pk")),
-            list(NoticePreferences.objects.values_list("user_id", "new_device")),
+            list(NotificationPreferences.objects.values_list("user_id", "new_device")),
         )
 
 
@@ -118,6 +121,9 @@ PROOF = ("yes", "asks", "asks", "yes", "asks", "asks", "asks", "asks", "asks")
 ADD = ("yes", "asks", "asks", "no", "no", "no", "no", "asks", "no")
 WITHOUT = ("yes", "asks", "asks", "–", "–", "–", "–", "asks", "–")
 WITH = ("–", "–", "–", "yes", "asks", "asks", "asks", "–", "asks")
+
+# The link proves the mailbox, whatever session it is followed in; the page asks for a factor from before.
+BY_MAIL = ("yes", "yes", "yes", "asks", "asks", "asks", "asks", "yes", "asks")
 
 
 def _enrol_on_page(site: Site) -> Any:
@@ -152,6 +158,14 @@ def _password(site: Site) -> dict[str, str]:
 
 def _admin(site: Site, *more: str) -> str:
     return f"/admin/accounts/user/{site.bob.pk}/{'/'.join(more)}"
+
+
+def _take_back(site: Site) -> Any:
+    """By the link in the mail about a way in that was added after all that there is."""
+    RecoveryPoint.objects.all().delete()
+    recovery.note_added(site.user.pk, site.account)
+    link = recovery.url_for(site.user.pk, site.user.email)
+    return site.page.post(link.partition("devices.test")[2])
 
 
 FIRST_PASSWORD = "set a first password"
@@ -283,6 +297,7 @@ MATRIX = [
         lambda s: s.api.post(f"{APP}/account/authenticators/recovery-codes"),
         WITH,
     ),
+    Row("take the account back", "mail", _take_back, BY_MAIL),
     Row(
         "switch off a mail",
         "API",

@@ -6,7 +6,6 @@ takes, over which the moments are spread. Exits 1 if one run does not serve.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,14 +14,11 @@ from tempfile import TemporaryDirectory
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parent.parent
 MOMENTS = 10
 PATIENCE = 900.0  # seconds, on a machine that does other things, too
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 class Run:

@@ -2,8 +2,12 @@
 
 `STARTS` times `with a second factor or without`; `play` walks breadth first, over HTTP, each state once. Two
 sequences are one state if the database is the same for all that counts and the stranger holds the same.
+
+Whatever the stranger has reached, the owner has one move: the link in the mails to their old address. It is
+lost on the owner only where the stranger reads that mailbox, and so deletes the mails.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -14,24 +18,39 @@ from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.models import Permission
+from django.core import mail
 from django.core.cache import cache
 from django.db import transaction
 from django.test import Client as Browser
 
-from accounts.models import User
-from devices.core.watch import review
-from devices.models import DeviceSession, LoginLimit, NoticePreferences
+from accounts import recovery
+from accounts.models import RecoveryPoint, User
+from devices.core.notifications import outbox, review_links
+from devices.models import DeviceSession, LoginThrottle, Notification, NotificationPreferences
 from tests import authenticator
 from tests.client import CHROME, IPHONE, PASSWORD, Device
 
 APP = "/_allauth/app/v1"
 OWN = "stranger@example.org"
+# Where the owner is: a place that is known for certain.
+HOME = "141.20.1.1"
 # Elsewhere: another country, and another kind of device.
 FROM = "196.25.1.1"
+# Or in a content network, whose country says nothing of who comes out of it, as with a relay or VPN.
+HIDDEN = "2.16.0.1"
+# Or nearby, on a device as the owner has it: nothing is unusual about it.
+NEAR = "141.20.1.9"
 NEW = "a password of strangers 7"
 
 # What a stranger can reach, from nothing to everything.
-REACHES = ("a session", "others ended", "another password", "a way in of their own", "for good")
+REACHES = (
+    "a session",
+    "others ended",
+    "another password",
+    "a sign-in method of their own",
+    "for good",
+)
+FOR_GOOD = REACHES[-1]
 
 
 class Held(NamedTuple):
@@ -41,34 +60,63 @@ class Held(NamedTuple):
     cookie: str = ""
     password: str = ""
     mailbox: bool = False
+    agent: str = IPHONE
+    address: str = FROM
 
 
 class World:
     """Alice, who signed in on a laptop an hour ago; and a stranger."""
 
     def __init__(self, clock: Any, *, factor: bool) -> None:
+        self.clock = clock
         self.alice = User.objects.create_superuser("alice@example.org", PASSWORD)
         EmailAddress.objects.create(
             user=self.alice, email=self.alice.email, verified=True, primary=True
         )
-        self.laptop = Device(CHROME, "2.16.0.1").sign_in(self.alice.email)
-        self.browser = Browser(HTTP_USER_AGENT=CHROME, REMOTE_ADDR="2.16.0.1")
+        self.laptop = Device(CHROME, HOME).sign_in(self.alice.email)
+        self.browser = Browser(HTTP_USER_AGENT=CHROME, REMOTE_ADDR=HOME)
         form = {"login": self.alice.email, "password": PASSWORD}
         self.browser.post("/accounts/login/", form)
         if factor:
             authenticator.enrol(self.alice)
+            # More than a week ago: what the owner enrolled lately, their mailbox can remove.
+            RecoveryPoint.objects.all().delete()
+            Notification.objects.all().delete()
         self.factors = set(Authenticator.objects.values_list("pk", flat=True))
         self.mine = set(DeviceSession.objects.values_list("pk", flat=True))
         clock.shift(3600)
 
-    def reached(self) -> frozenset[str]:
+    def reached(self, held: Held) -> frozenset[str]:
+        reached = self._facts()
+        if FOR_GOOD in reached and not held.mailbox and self._comes_back():
+            return reached - {FOR_GOOD}
+        return reached
+
+    def _comes_back(self) -> bool:
+        """Whether the owner takes the account back by a link in a mail to their old address."""
+        with undone():
+            mail.outbox.clear()
+            outbox.send_due()
+            mine = [message.body for message in mail.outbox if message.to == [self.alice.email]]
+            links = re.findall(r"https://devices\.test(/accounts/recover/\S+)", "\n".join(mine))
+            for link in links[-1:]:
+                Browser(REMOTE_ADDR=HOME).post(link)
+            alice = User.objects.get(pk=self.alice.pk)
+            addresses = EmailAddress.objects.filter(user=alice)
+            return (
+                self._facts().isdisjoint({"a session", "a sign-in method of their own", FOR_GOOD})
+                and [each.email for each in addresses] == [self.alice.email]
+                and not alice.has_usable_password()
+            )
+
+    def _facts(self) -> frozenset[str]:
         alice = User.objects.get(pk=self.alice.pk)
-        active = set(DeviceSession.objects.of(alice).active().values_list("pk", flat=True))
+        active = set(DeviceSession.objects.for_user(alice).active().values_list("pk", flat=True))
         factors = set(Authenticator.objects.filter(user=alice).values_list("pk", flat=True))
         addresses = EmailAddress.objects.filter(user=alice, verified=True)
         old = alice.email == self.alice.email and addresses.filter(email=alice.email).exists()
         foreign = bool(factors - self.factors) or addresses.exclude(email=self.alice.email).exists()
-        # Alice comes back by a link in a mail to her old address, and by nothing she has not.
+        # By a new password alone, mailed to her old address, Alice does not come back from the last.
         facts = (
             bool(active - self.mine),
             not self.mine <= active,
@@ -80,15 +128,19 @@ class World:
 
     def state(self, held: Held) -> Any:
         sessions = DeviceSession.objects.order_by("pk").values_list(
-            "pk", "revoked_at", "doubted_at", "authenticated_at", "mfa_at"
+            "pk", "revoked_at", "reauth_required_since", "authenticated_at", "mfa_at"
         )
         return (
-            self.reached(),
+            self.reached(held),
             held._replace(access=held.access and "one"),
             EmailAddress.objects.filter(user=self.alice).count(),
             sum(1 for each in sessions if each[1] is None),
             sum(1 for each in sessions if each[1] is None and each[2] is not None),
-            NoticePreferences.objects.exists(),
+            NotificationPreferences.objects.exists(),
+            frozenset(
+                (each.email, each.closed_at is None, each.was_used)
+                for each in RecoveryPoint.objects.all()
+            ),
         )
 
 
@@ -96,21 +148,21 @@ Verb = Callable[[World, Held], Held | None]
 
 
 def _device(held: Held) -> Device:
-    device = Device(IPHONE, FROM)
+    device = Device(held.agent, held.address)
     if held.access:
         device.hold({"access": held.access, "refresh": "x"})
     return device
 
 
 def _browser(held: Held) -> Browser:
-    browser = Browser(HTTP_USER_AGENT=IPHONE, REMOTE_ADDR=FROM)
+    browser = Browser(HTTP_USER_AGENT=held.agent, REMOTE_ADDR=held.address)
     if held.cookie:
         browser.cookies[settings.SESSION_COOKIE_NAME] = held.cookie
     return browser
 
 
 def sign_in(world: World, held: Held) -> Held | None:
-    answer = _device(Held()).post(
+    answer = _device(held._replace(access="")).post(
         "/api/login", {"email": world.alice.email, "password": held.password}
     )
     if answer.status_code != 200:
@@ -190,7 +242,7 @@ def approve(world: World, held: Held) -> Held:
     for pk in theirs.values_list("pk", flat=True):
         _browser(held).post(f"/devices/{pk}/review/", {"answer": "yes"})
         if held.mailbox:
-            link = f"/devices/review/?token={review.token_of(pk)}"
+            link = f"/devices/review/?token={review_links.token_of(pk)}"
             Browser().post(link, {"answer": "yes"})
     return held
 
@@ -221,6 +273,15 @@ def reset(world: World, held: Held) -> Held | None:
         browser.post(where, {"password1": NEW, "password2": NEW})
         return held._replace(password=NEW)
     return None
+
+
+def take_back(world: World, held: Held) -> Held:
+    """By a link in a mail to the stranger's own address, or to the owner's where the mailbox is at hand."""
+    for email in (OWN, *([world.alice.email] if held.mailbox else [])):
+        if link := recovery.url_for(world.alice.pk, email):
+            where = link.partition("devices.test")[2]
+            Browser(REMOTE_ADDR=FROM).post(where, {"code": "000000"})
+    return held
 
 
 def staff_password(world: World, held: Held) -> Held:
@@ -274,6 +335,7 @@ VERBS: list[Verb] = [
     disown,
     switch_mails_off,
     reset,
+    take_back,
 ]
 STAFF_VERBS: list[Verb] = [sign_in, staff_password, staff_email, staff_factor, staff_revoke]
 
@@ -288,6 +350,14 @@ PERMISSIONS = (
 
 def with_password(world: World) -> Held:
     return Held(password=PASSWORD)
+
+
+def with_password_nearby(world: World) -> Held:
+    return Held(password=PASSWORD, agent=CHROME, address=NEAR)
+
+
+def with_password_hidden(world: World) -> Held:
+    return Held(password=PASSWORD, address=HIDDEN)
 
 
 def with_refresh_token(world: World) -> Held:
@@ -326,6 +396,8 @@ class Start(NamedTuple):
 
 STARTS = [
     Start("the password", with_password, VERBS),
+    Start("the password, and is near the owner", with_password_nearby, VERBS),
+    Start("the password, and comes through a relay", with_password_hidden, VERBS),
     Start("a refresh token", with_refresh_token, VERBS),
     Start("a cookie", with_cookie, VERBS),
     Start("the mailbox", with_mailbox, VERBS),
@@ -336,11 +408,11 @@ STARTS = [
 @contextmanager
 def undone() -> Iterator[None]:
     """What happens within is undone."""
-    point = transaction.savepoint()
-    try:
-        yield
-    finally:
-        transaction.savepoint_rollback(point)
+    with transaction.atomic():
+        try:
+            yield
+        finally:
+            transaction.set_rollback(True)
 
 
 def play(world: World, start: Start, depth: int) -> tuple[frozenset[str], list[list[str]]]:
@@ -351,7 +423,7 @@ def play(world: World, start: Start, depth: int) -> tuple[frozenset[str], list[l
 
     def step(held: Held, path: list[str]) -> None:
         nonlocal reached
-        new = world.reached() - reached
+        new = world.reached(held) - reached
         if new:
             reached |= new
             ways.append([*path, "→ " + ", ".join(sorted(new))])
@@ -361,9 +433,11 @@ def play(world: World, start: Start, depth: int) -> tuple[frozenset[str], list[l
         seen.add(state)
         for verb in start.verbs:
             with undone():
-                # Limits are another game: tests/test_guessing.py.
-                LoginLimit.objects.all().delete()
+                # Limits are another game: tests/test_login_throttling.py.
+                LoginThrottle.objects.all().delete()
                 cache.clear()
+                # Of two changes one is the earlier.
+                world.clock.shift(0.001)
                 after = verb(world, held)
                 if after is not None:
                     step(after, [*path, verb.__name__])

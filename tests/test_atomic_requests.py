@@ -3,18 +3,27 @@
 import pytest
 from django.db import connection
 from django.urls import include, path
+from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_simplejwt.views import TokenRefreshView, TokenVerifyView
 
 from accounts.models import User
-from devices.models import Activity, DeviceSession, LoginLimit
+from devices.models import Activity, DeviceSession, LoginThrottle
 from tests.client import Device
+from tests.dpop import SITE, DPoPDevice
 
 
 class HostView(APIView):
     def get(self, request):
         return Response()
+
+
+class FailingView(APIView):
+    error = None
+
+    def get(self, request):
+        raise self.error
 
 
 urlpatterns = [
@@ -25,6 +34,8 @@ urlpatterns = [
     path("api/", include("devices.api.urls.staff")),
     # What a host project may have beside our paths: these are as atomic as it wants all to be.
     path("host", HostView.as_view()),
+    path("host/fails", FailingView.as_view(error=APIException())),
+    path("host/refuses", FailingView.as_view(error=ValidationError())),
     path("host/refresh", TokenRefreshView.as_view()),
     path("host/verify", TokenVerifyView.as_view()),
 ]
@@ -80,4 +91,18 @@ def test_A46_what_the_account_ended_is_written_down(alice, sign_in, ask, change,
 @pytest.mark.parametrize("path", ["/api/login", "/api/token"])
 def test_A46_a_failed_login_stays_counted(alice, path):
     assert Device().post(path, {"email": alice.email, "password": "guess"}).status_code == 401
-    assert LoginLimit.objects.filter(failures=1).exists()
+    assert LoginThrottle.objects.filter(failures=1).exists()
+
+
+# A proof of a key is used up in spite of whatever the view does.
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer: devices.E123")
+@pytest.mark.parametrize("path", ["/host/fails", "/host/refuses"])
+def test_a_proof_that_was_used_stays_used_if_its_view_fails(alice, path):
+    phone = DPoPDevice().sign_in(alice.email)
+    proof = phone.key.proof("GET", SITE + path, phone.access)
+    first = phone.get(path, HTTP_DPOP=proof)
+    assert first.status_code in (400, 500)
+    again = phone.get(path, HTTP_DPOP=proof)
+    assert (again.status_code, again.json()["code"]) == (401, "invalid_dpop_proof")

@@ -4,19 +4,23 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import Any
 
 import compose_spec
 import httpx
+import kubernetes_validate
 import pytest
 import yaml
 from django.conf import settings
 from django.core.management import get_commands
+
+from tests.ports import free_port
 
 ROOT = Path(settings.BASE_DIR)
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -119,8 +123,7 @@ def test_nothing_is_wrong_with_the_settings_that_the_services_give():
 @pytest.fixture
 def served(tmp_path):
     """The image's own command with what compose gives it, beside a database of this test."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     command = json.loads(re.search(r"^CMD (.*)$", DOCKERFILE, re.MULTILINE)[1])
     command = [sys.executable, "-m", *(part.replace(":8000", f":{port}") for part in command)]
     environment = given() | {
@@ -147,3 +150,55 @@ def test_the_image_is_healthy_over_plain_http_and_all_else_is_sent_to_https(serv
         time.sleep(0.2)
     page = httpx.get(f"http://127.0.0.1:{served}/api/schema", headers={"Host": "localhost"})
     assert (page.status_code, page.headers["Location"]) == (301, "https://localhost/api/schema")
+
+
+# On Kubernetes
+
+
+RECIPE = (ROOT / "docs" / "recipes" / "kubernetes.md").read_text()
+MANIFEST = list(yaml.safe_load_all(RECIPE.split("```yaml\n")[1].split("```")[0]))
+
+
+def found(name: str, node: Any) -> Iterator[Any]:
+    """What stands under this name, wherever it is."""
+    if isinstance(node, dict):
+        yield from (node[name] for _ in [0] if name in node)
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            yield from found(name, each)
+
+
+@pytest.mark.parametrize("document", MANIFEST, ids=lambda document: document["kind"])
+def test_the_manifest_is_written_as_kubernetes_reads_it(document):
+    kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_the_manifest_runs_commands_that_exist_with_variables_that_are_read():
+    given = {**MANIFEST[0]["data"], **MANIFEST[1]["stringData"]}
+    example = (ROOT / ".env.example").read_text()
+    assert given.keys() <= set(re.findall(r"^(?:# )?([A-Z_]+)=", example, re.MULTILINE))
+    commands = [command[2] for command in found("command", MANIFEST)]
+    assert sorted(commands) == ["cleanup_sessions", "devices_worker", "migrate"]
+    assert set(commands) <= set(get_commands())
+    containers = [each for several in found("containers", MANIFEST) for each in several]
+    sources = [{"configMapRef": {"name": "devices"}}, {"secretRef": {"name": "devices"}}]
+    assert all(each["envFrom"] == sources for each in containers)
+    version = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert {each["image"] for each in containers} == {f"registry.example.org/devices:{version[1]}"}
+
+
+def test_each_release_migrates_by_a_job_of_its_own():
+    """What a Job runs is immutable: to apply another image under the same name fails."""
+    [job] = [each for each in MANIFEST if each["kind"] == "Job"]
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    release = container["image"].rpartition(":")[2]
+    assert job["metadata"]["name"] == f"devices-migrate-{release.replace('.', '-')}"
+    assert job["spec"]["ttlSecondsAfterFinished"] > 0
+
+
+def test_the_probes_of_the_manifest_are_answered(client, db):
+    paths = {probe["path"] for probe in found("httpGet", MANIFEST)}
+    assert paths == {"/healthz", "/readyz"}
+    for path in paths:
+        assert client.get(path, headers={"Host": "10.1.2.3:8000"}).status_code == 200

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from devices import http
-from devices.core.caller.agents.hints import HINT_HEADERS
+from devices.core.clients.user_agents.hints import HINT_HEADERS
 from devices.models import DeviceSession
 from devices.web.middleware import ACCEPT_CH
 from tests.client import PASSWORD, Device

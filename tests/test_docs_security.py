@@ -1,6 +1,5 @@
 """docs/security.md: its tests exist, its events and numbers are those of the code."""
 
-import logging
 import re
 from pathlib import Path
 
@@ -8,9 +7,9 @@ from django.conf import settings
 from rest_framework_simplejwt import settings as jwt
 
 from devices.conf import conf
-from devices.core.log import audit
-from devices.core.log.audit import Event
-from devices.core.proof import attempts
+from devices.core import throttling
+from devices.core.log import security_log
+from devices.core.log.security_log import Event
 
 ROOT = Path(settings.BASE_DIR)
 TEXT = (ROOT / "docs" / "security.md").read_text()
@@ -33,7 +32,7 @@ def test_each_test_it_names_exists():
 
 
 def test_each_threat_has_an_id_a_rule_and_a_test():
-    threats = TEXT.split("## Threats, rules, tests\n")[1].split("### Holds, ")[0]
+    threats = TEXT.split("## Threats, rules, tests\n")[1].split("### Protected, ")[0]
     headings = re.findall(r"^### .*", threats, re.MULTILINE)
     assert len(headings) == 10
     for heading in headings:
@@ -43,15 +42,10 @@ def test_each_threat_has_an_id_a_rule_and_a_test():
             assert re.fullmatch(r"`test[\w/.]+`(?:, `test_\w+`)*", tests), ids
 
 
-def test_the_table_of_events_is_that_of_the_code(db, caplog):
-    caplog.set_level(logging.INFO, logger="devices.security")
-    logging.getLogger("devices.security").addHandler(caplog.handler)
-    try:
-        for event in Event:
-            audit.log(event)
-    finally:
-        logging.getLogger("devices.security").removeHandler(caplog.handler)
-    written = {record.event: record.levelname.lower() for record in caplog.records}
+def test_the_table_of_events_is_that_of_the_code(db, security_lines):
+    for event in Event:
+        security_log.log(event)
+    written = {line["event"]: line["level"].lower() for line in security_lines.events}
     documented = {event.strip("`"): level for event, level, _ in table("## The security log")}
     assert documented == written
     assert set(written) == {event.value for event in Event}
@@ -64,7 +58,10 @@ def test_its_numbers_are_those_of_the_settings():
     def in_minutes(time):
         return f"{time.total_seconds() / 60:.0f} minutes"
 
-    limits = {where.strip("`"): ours for _, ours, _, where in table("## Limits in time")}
+    limits = {
+        where.strip("`"): ours
+        for _, ours, _, where in table("## Session timeouts and token lifetimes")
+    }
     assert limits == {
         'SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"]': in_minutes(jwt.api_settings.ACCESS_TOKEN_LIFETIME),
         'SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]': in_days(jwt.api_settings.REFRESH_TOKEN_LIFETIME),
@@ -76,7 +73,7 @@ def test_its_numbers_are_those_of_the_settings():
         f"at most {in_minutes(conf.STEP_UP_MAX_AGE)} old (`STEP_UP_MAX_AGE`",
         f"{conf.LOGIN_FAILURES_PER_ACCOUNT} times a minute for one account",
         f"{conf.LOGIN_ATTEMPTS_PER_ADDRESS} times a minute from one address",
-        f"after {attempts.MAX_CONSECUTIVE} failures in a row",
+        f"after {throttling.MAX_CONSECUTIVE} failures in a row",
     ):
         assert sentence in PROSE
-    assert attempts.WINDOW.seconds == 60
+    assert throttling.WINDOW.seconds == 60

@@ -9,7 +9,7 @@ from django.db import connection
 
 from accounts.models import User
 from devices.core import sessions
-from devices.core.caller.client import Client
+from devices.core.clients.client import Client
 from devices.exceptions import AccountNotActive
 from devices.models import Activity, DeviceSession, RevokeReason
 from tests.client import FIREFOX

@@ -1,7 +1,7 @@
 """A month of one person: however they move, update and sign in again, the list shows what they own."""
 
 from devices.core import sessions
-from devices.core.caller.client import Client
+from devices.core.clients.client import Client
 from devices.models import DeviceSession
 from tests.client import Device
 

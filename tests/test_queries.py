@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from devices.conf import conf
-from devices.core.forget import cleanup
+from devices.core.retention import cleanup
 from devices.models import DeviceSession
 from tests.client import PASSWORD, Device
 
@@ -111,7 +111,7 @@ def test_a_login_costs_the_same_whomever_it_evicts(
     body = {"email": alice.email, "password": PASSWORD}
     sql = statements(lambda: Device().post(path, body))
     # A browser without its cookie was not seen before: that is written down.
-    news = [each for each in sql if re.search(r'(FROM|INTO|UPDATE) "devices_loginpast"', each)]
+    news = [each for each in sql if re.search(r'(FROM|INTO|UPDATE) "devices_loginhistory"', each)]
     assert kinds(news) == {"UPDATE": 1}
     # Who is it? May they try? They did it. Is it still so? What is in the way ends. What begins, and its log.
     assert kinds(sql) == {"SELECT": 2, "UPDATE": 4, "INSERT": 2}

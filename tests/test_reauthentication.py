@@ -16,10 +16,9 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from accounts.models import User
-from devices.core import sessions
-from devices.core.caller.client import Client
-from devices.core.life import tokens
-from devices.models import DeviceSession, LoginLimit
+from devices.core import sessions, tokens
+from devices.core.clients.client import Client
+from devices.models import DeviceSession, LoginThrottle
 from tests.authenticator import enrol
 from tests.client import CHROME, PASSWORD, Device, refusal
 from tests.passkey import Key
@@ -354,17 +353,17 @@ def test_a_code_that_is_sent_again_after_a_factor_was_enrolled_counts_for_nothin
 def test_the_api_tells_who_has_nothing_to_confirm_with_how_to(somebody, body, is_doubted):
     world = somebody("another site only", "app")
     if is_doubted:
-        DeviceSession.objects.update(doubted_at=timezone.now())
+        DeviceSession.objects.update(reauth_required_since=timezone.now())
     answer = world.client.post("/api/sessions/current/confirm", body)
     assert refusal(answer) == (401, "password_not_set")
     assert "code by email" in answer.json()["detail"]
     # Nothing was guessed at.
-    assert not LoginLimit.objects.exists()
+    assert not LoginThrottle.objects.exists()
 
 
 def test_a_doubted_browser_of_somebody_without_a_password_is_led_to_the_code_that_ends_it(somebody):
     world = somebody("another site only", "page")
-    DeviceSession.objects.filter(user=world.user).update(doubted_at=timezone.now())
+    DeviceSession.objects.filter(user=world.user).update(reauth_required_since=timezone.now())
     page = world.client.get("/devices/confirm/?next=/devices/")
     assert "your password is not enough" not in page.content.decode()
     assert "follow the link in it" in page.content.decode()
@@ -380,7 +379,7 @@ def test_a_doubted_browser_of_somebody_without_a_password_is_led_to_the_code_tha
 
 def test_a_doubted_browser_of_somebody_with_a_password_has_no_other_way(somebody):
     world = somebody("password only", "page")
-    DeviceSession.objects.filter(user=world.user).update(doubted_at=timezone.now())
+    DeviceSession.objects.filter(user=world.user).update(reauth_required_since=timezone.now())
     page = world.client.get("/devices/confirm/")
     assert "your password is not enough" in page.content.decode()
     assert "other_way" not in page.context
@@ -389,7 +388,7 @@ def test_a_doubted_browser_of_somebody_with_a_password_has_no_other_way(somebody
 def test_without_another_page_a_doubt_is_ended_by_the_mail(somebody, settings):
     settings.DEVICES = {**settings.DEVICES, "REAUTHENTICATION_URL": None}
     world = somebody("another site only", "page")
-    DeviceSession.objects.filter(user=world.user).update(doubted_at=timezone.now())
+    DeviceSession.objects.filter(user=world.user).update(reauth_required_since=timezone.now())
     page = world.client.get("/devices/confirm/")
     assert "follow the link in it" in page.content.decode()
     assert "other_way" not in page.context

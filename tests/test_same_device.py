@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from devices.core import sessions
-from devices.core.caller.client import Client
+from devices.core.clients.client import Client
 from devices.models import Activity, DeviceSession
 from tests.client import CHROME, FIREFOX, PASSWORD, Device
 
@@ -17,7 +17,7 @@ COOKIE = "__Host-device"
 
 
 def active(user):
-    return list(DeviceSession.objects.of(user).active().order_by("created_at"))
+    return list(DeviceSession.objects.for_user(user).active().order_by("created_at"))
 
 
 def in_app(app_id, **headers):
@@ -180,14 +180,14 @@ def test_what_somebody_else_ends_meanwhile_keeps_the_first_reason(alice, setting
     one = sessions.start(alice, Client(app_id="one"))
     two = sessions.start(alice, Client(app_id="two"))
     DeviceSession.objects.filter(pk=one.pk).update(revoked_at=None, revoke_reason="")
-    plain = sessions.beginning.end_values
+    plain = sessions.login.revocation_values
 
     def after_somebody_elses(reason, by):
-        monkeypatch.setattr(sessions.beginning, "end_values", plain)
+        monkeypatch.setattr(sessions.login, "revocation_values", plain)
         sessions.revoke(two, reason="user", by=alice)
         return plain(reason, by)
 
-    monkeypatch.setattr(sessions.beginning, "end_values", after_somebody_elses)
+    monkeypatch.setattr(sessions.login, "revocation_values", after_somebody_elses)
     sessions.start(alice, Client(app_id="three"))
     reasons = DeviceSession.objects.revoked().values_list("pk", "revoke_reason")
     assert dict(reasons) == {one.pk: "limit", two.pk: "user"}

@@ -11,9 +11,9 @@ from allauth.mfa.models import Authenticator
 from django.db import connection
 
 from devices.core import sessions
-from devices.core.caller.client import Client
+from devices.core.clients.client import Client
 from devices.exceptions import OtpRequired
-from devices.models import Activity, DeviceSession, LoginLimit
+from devices.models import Activity, DeviceSession, LoginThrottle
 from tests.client import PASSWORD, Device, refusal
 
 DOORS = ("/api/login", "/api/token")
@@ -132,8 +132,8 @@ def test_A32_a_right_password_does_not_give_the_codes_back_that_were_tried(caref
 def test_asking_for_a_code_costs_no_attempt_at_password_or_code(careful, clock):
     for _ in range(25):
         assert refusal(enter("/api/login", careful.email)) == (401, "otp_required")
-    assert not LoginLimit.objects.filter(failures__gt=0).exists()
-    assert not LoginLimit.objects.filter(consecutive__gt=0).exists()
+    assert not LoginThrottle.objects.filter(failures__gt=0).exists()
+    assert not LoginThrottle.objects.filter(consecutive__gt=0).exists()
     assert enter("/api/login", careful.email, otp="100000").status_code == 200
 
 

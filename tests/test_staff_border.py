@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from devices.admin_site import AccountGuard, GuardedAdminSite, ways_to_people
-from devices.models import Notice, NoticeKind
+from devices.models import Notification, NotificationKind
 from tests.client import PASSWORD
 
 ANOTHER = "another horse 7 battery"
@@ -196,15 +196,15 @@ def test_every_model_of_the_admin_is_behind_the_border():
 
 def test_A45_a_model_that_is_registered_later_is_behind_it_too(clerk, root, alice):
     site = GuardedAdminSite()
-    site.register(Notice)
+    site.register(Notification)
     rows = [
-        Notice(user=user, kind=NoticeKind.NEW_DEVICE, created_at=user.date_joined)
+        Notification(user=user, kind=NotificationKind.NEW_DEVICE, created_at=user.date_joined)
         for user in (root, alice)
     ]
     request = RequestFactory().post("/")
-    clerk.user_permissions.add(*Permission.objects.filter(content_type__model="notice"))
+    clerk.user_permissions.add(*Permission.objects.filter(content_type__model="notification"))
     request.user = User.objects.get(pk=clerk.pk)
-    registered = site.get_model_admin(Notice)
+    registered = site.get_model_admin(Notification)
     assert [registered.has_change_permission(request, row) for row in rows] == [False, True]
     assert [registered.has_delete_permission(request, row) for row in rows] == [False, True]
     assert registered.has_change_permission(request)

@@ -14,7 +14,7 @@ DEPTH = int(os.environ.get("TAKEOVER_DEPTH", "3"))
 def table():
     """By what the stranger has: what they reach of an account without, and with, a second factor."""
     text = (Path(django_settings.BASE_DIR) / "docs" / "security.md").read_text()
-    section = text.split("### What a stranger reaches\n")[1].split("\n#")[0]
+    section = text.split("### What an attacker can reach\n")[1].split("\n#")[0]
     lines = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:2] == "| "]
     return {
         has: [set() if cell == "nothing" else set(cell.split(", ")) for cell in cells]

@@ -28,7 +28,7 @@ def with_the_app(suite: dict[str, Any]) -> dict[str, Any]:
         name: list(value) if isinstance(value, tuple) else value for name, value in suite.items()
     }
     os.environ["JWT_SECRET_KEY"] = "a signing key for the suite, of no use elsewhere"
-    told = README.read_text().split("## In a project of yours")[1]
+    told = README.read_text().split("## In your project")[1]
     lines = re.findall(r"```python\n(.*?)```", told, re.DOTALL)[0]
     exec(lines.replace('"rest_framework", ', ""), settings)
     # As SimpleJWT has it: the suite's clients do not store the refresh token of each answer.
@@ -84,7 +84,7 @@ def _of_sessions(token_class: Any) -> Any:
     from django.contrib.auth import get_user_model
 
     from devices.core import sessions
-    from devices.core.caller.client import Client
+    from devices.core.clients.client import Client
 
     users: Any = get_user_model()._default_manager
 

@@ -1,4 +1,5 @@
-"""Door for staff. Django's autodiscover imports it, and with it everything that registers itself."""
+"""The admin for staff. Django's autodiscover imports it, and so all modules that register a model."""
 
 from . import activity as activity
+from . import failures as failures
 from . import sessions as sessions

@@ -4,30 +4,35 @@ import uuid
 from collections import Counter
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
-from django.db import OperationalError
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q, QuerySet
 from django.db.models.expressions import Combinable
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
-from devices.core.oversight import patience
-from devices.core.watch.reasons import sentences
+from devices.core.log import export
+from devices.core.notifications.reasons import sentences
+from devices.core.staff.filters import network_of
+from devices.http import csv_download
 from devices.models import Activity
 
 from .columns import NOTHING
-from .filters import MOST_COMMON, NEWEST, Choices, Filter, PersonFilter
+from .filters import MOST_COMMON, NEWEST, BetweenFilter, Choices, Filter, PersonFilter
 from .read_only import ReadOnly
-from .search import of_people
+from .search import at, of_people
 
-# What was strange about these is said in words.
-STRANGE = {
+# What was unusual about these is said in words.
+UNUSUAL = {
     "login.suspicious",
     "device.new",
     "refresh.suspicious",
@@ -70,11 +75,69 @@ class KindFilter(Filter):
         return [(kind, kind) for kind in sorted(offered)]
 
 
-FILTERS: tuple[type[Filter], ...] = (PersonFilter, SessionFilter, KindFilter)
-PARAMETERS = {each.parameter_name for each in FILTERS}
+class ActorFilter(Filter):
+    """What staff did: all of them, or one, by a link."""
+
+    title = _("who did it")
+    parameter_name = "by"
+    STAFF = "staff"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
+        offered: Choices = [(self.STAFF, _("Staff"))]
+        if (pk := self.value()) not in (None, self.STAFF):
+            try:
+                actor = get_user_model()._base_manager.filter(pk=pk).first()
+            except (ValueError, OverflowError, ValidationError) as error:
+                raise IncorrectLookupParameters from error
+            offered.append((pk, str(actor or pk)))
+        return offered
+
+    def narrow(self, lines: Any, value: str) -> Any:
+        if value == self.STAFF:
+            return lines.filter(actor__isnull=False)
+        return lines.filter(actor_id=value)
+
+
+class IncidentFilter(Filter):
+    """All that was revoked at one go, by a link."""
+
+    title = _("incident")
+    parameter_name = "incident"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
+        given = self.value()
+        return [] if given is None else [(given, given)]
+
+    def narrow(self, lines: Any, value: str) -> Any:
+        return of_incident(lines, value)
+
+
+def of_incident(lines: Any, incident: str) -> Any:
+    """Filter the entries of one incident, by the ID that its revocation was given."""
+    # There is an index of what others than the owner did.
+    return lines.filter(actor__isnull=False, kind="session.revoked", data__incident=incident)
+
+
+class HappenedBetween(BetweenFilter):
+    """From – to, of an entry."""
+
+    title = _("time, from – to")
+    column = "at"
+
+
+NAMED: tuple[type[Filter], ...] = (
+    PersonFilter,
+    SessionFilter,
+    ActorFilter,
+    IncidentFilter,
+    KindFilter,
+)
+PARAMETERS = {*HappenedBetween.PARAMETERS, *(each.parameter_name for each in NAMED)}
 
 
 class NewestFirst(ChangeList):
+    """A list of the activity log, in the order of its index."""
+
     def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str | Combinable]:
         """By what an index has in order, whatever `?o=` asks for."""
         return ["-at", "-id"]
@@ -96,18 +159,30 @@ def session(line: Activity) -> str:
 
 @admin.display(description=_("what"))
 def kind(line: Activity) -> str:
+    """Show the kind of an entry."""
     return format_html("<bdi>{}</bdi>", line.kind)
 
 
 @admin.display(description=_("address"))
 def address(line: Activity) -> str:
+    """Show the IP address of an entry."""
     return line.ip_address or NOTHING
+
+
+@admin.display(description=_("by"))
+def actor(line: Activity) -> str:
+    """Who did it, if not the user: as a link to all that they did."""
+    if line.actor_id is None:
+        return NOTHING
+    query = urlencode({"by": line.actor_id})
+    return format_html('<a href="?{}"><bdi>{}</bdi></a>', query, line.actor)
 
 
 @admin.display(description=_("details"))
 def details(line: Activity) -> str:
+    """Show the data of an entry; for an unusual sign-in, its reasons as sentences."""
     data = line.data if isinstance(line.data, dict) else {"": line.data}
-    if line.kind in STRANGE and "reasons" in data:
+    if line.kind in UNUSUAL and "reasons" in data:
         why = ((sentence,) for sentence in sentences(data["reasons"]))
         return format_html_join("", "<div><bdi>{}</bdi></div>", why) or NOTHING
     shown = ((name, Truncator(str(value)).chars(SHOWN)) for name, value in data.items())
@@ -116,13 +191,19 @@ def details(line: Activity) -> str:
 
 @admin.register(Activity)
 class ActivityAdmin(ReadOnly):
-    list_display = ("at", kind, person, session, address, details)
+    """The admin of the activity log. Nobody can add, change or delete entries."""
+
+    list_display = ("at", kind, person, session, address, actor, details)
     list_display_links = None
-    list_filter = FILTERS
+    list_filter = (*NAMED, HappenedBetween)
     list_per_page = 50
-    list_select_related = ("user",)
-    search_fields = ("user", "session")
-    search_help_text = _("How someone’s login begins, or the ID of a session.")
+    # A kind that is rare and old: the newest lines are read in vain.
+    too_long = _("That took too long. Choose a user or a session, too.")
+    list_select_related = ("user", "actor")
+    search_fields = ("user", "session", "ip_address")
+    search_help_text = _(
+        "How someone’s login begins, an address or network, or the ID of a session."
+    )
     actions = None
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
@@ -131,19 +212,6 @@ class ActivityAdmin(ReadOnly):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return NewestFirst
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        try:
-            return super().changelist_view(request, extra_context)
-        except OperationalError as error:
-            if not patience.is_over(error):
-                raise
-            # A kind that is rare and old: the newest lines are read in vain.
-            text = _("That took too long. Choose a user or a session, too.")
-            self.message_user(request, text, messages.ERROR)
-            return HttpResponseRedirect(request.path)
-
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[Any, bool]:
@@ -151,9 +219,26 @@ class ActivityAdmin(ReadOnly):
         try:
             found = Q(session_id=uuid.UUID(term)) if term else Q()
         except ValueError:
-            found = of_people(term)
+            try:
+                found = at("ip_address", network_of(term))
+            except ValueError:
+                found = of_people(term)
         return queryset.filter(found), False
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.incident_file)
+        return [path("incident.csv", view, name="devices_activity_incident"), *super().get_urls()]
+
+    def incident_file(self, request: HttpRequest) -> HttpResponseBase:
+        """What was revoked at one go, as CSV: whose session, which, when, by whom and why."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        incident = request.GET.get("incident", "")
+        if not incident.isalnum():
+            raise Http404
+        lines = of_incident(Activity.objects.order_by("at", "id"), incident)
+        return csv_download(export.incident_as_csv(lines), f"incident-{incident}.csv")
+
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
-        """A line has no page: all there is of it stands in the list."""
+        """An entry has no page: the list shows all of it."""
         return HttpResponseRedirect("../../")

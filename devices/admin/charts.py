@@ -1,4 +1,4 @@
-"""Figures drawn as SVG within the page, by pygal where it is installed. Each bar leads to the list behind it.
+"""Statistics as SVG within the page, by pygal where it is installed. Each bar leads to the list behind it.
 
 pygal's own colours and script are taken out: the style sheet of the admin has the colours, light and dark,
 and a page of ours runs no script of its own. For the keyboard and the screen reader there is a table beside.
@@ -22,12 +22,13 @@ else:
     sys.meta_path[:] = [each for each in sys.meta_path if type(each).__module__ != "pygal"]
 
 IS_DRAWN = pygal is not None
-XLINK = "{http://www.w3.org/1999/xlink}href"
 # Unicode's own isolates: text that runs from right to left turns nothing around it.
 ISOLATED = "\u2068{}\u2069"
 
 
 class Bar(NamedTuple):
+    """One bar of a chart."""
+
     label: str
     number: int
     # The list behind it, if there is one.
@@ -35,16 +36,19 @@ class Bar(NamedTuple):
 
     @property
     def shown(self) -> str:
+        """The number, with thousands separators."""
         return grouped(self.number)
 
 
 class Series(NamedTuple):
+    """The bars of one color, with their name in the legend."""
+
     name: str
     bars: Sequence[Bar]
 
 
 def upright(*series: Series, height: int = 220) -> SafeString:
-    """One group of bars for each label, for what goes on in time."""
+    """One group of bars for each label: values over time."""
     labels = [bar.label for bar in series[0].bars]
     return _drawn(
         "Bar",
@@ -60,7 +64,7 @@ def upright(*series: Series, height: int = 220) -> SafeString:
 
 
 def lying(series: Series) -> SafeString:
-    """One bar below the other, the first on top, for what is told apart by names."""
+    """Horizontal bars, the first on top: values by name."""
     turned = Series(series.name, series.bars[::-1])
     return _drawn(
         "HorizontalBar",

@@ -1,7 +1,7 @@
-"""What goes on with all sessions, at a glance. Each figure leads to the list behind it."""
+"""Statistics of all sessions. Each figure links to the list behind it."""
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from django.contrib import admin
@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.http import urlencode
@@ -16,9 +17,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from devices.core.life import liveness
-from devices.core.oversight import figures
-from devices.models import DeviceType, Figures, RevokeReason
+from devices.core import failover
+from devices.core.liveness import validation
+from devices.core.log.counters import QUARTER
+from devices.core.notifications.reasons import country
+from devices.core.staff import statistics
+from devices.models import DeviceType, RevokeReason, StatsSnapshot
 
 from . import charts
 from .charts import Bar, Series
@@ -31,7 +35,14 @@ TRAITS: dict[str, Any] = {
     "os": gettext_lazy("Operating systems"),
     "browser": gettext_lazy("Browsers"),
     "country": gettext_lazy("Countries"),
-    "login_method": gettext_lazy("Ways of sign-in"),
+    "login_method": gettext_lazy("Sign-in methods"),
+}
+
+
+# What a value is called, if not as it is.
+NAMES: dict[str, Callable[[str], Any]] = {
+    "device_type": lambda value: dict(DeviceType.choices).get(value, value),
+    "country": lambda code: country(code) if code else "",
 }
 
 
@@ -45,6 +56,7 @@ class Tile(NamedTuple):
 
     @property
     def shown(self) -> str:
+        """The number, with thousands separators."""
         return grouped(self.number)
 
 
@@ -58,6 +70,7 @@ class Panel(NamedTuple):
 
     @property
     def rows(self) -> list[tuple[str, list[Bar]]]:
+        """The chart as a table: each label with its bars of all series."""
         return [
             (bars[0].label, list(bars))
             for bars in zip(*(each.bars for each in self.series), strict=True)
@@ -65,21 +78,27 @@ class Panel(NamedTuple):
 
 
 class ShowsDashboard(admin.ModelAdmin):
+    """Adds the dashboard to the admin of sessions."""
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.dashboard)
         return [path("dashboard/", view, name=NAME), *super().get_urls()]
 
     def dashboard(self, request: HttpRequest) -> HttpResponse:
+        """Render the dashboard. Raises PermissionDenied without the permission to view sessions."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         request.current_app = self.admin_site.name
-        counted = figures.current()
+        counted = statistics.current()
+        window = failover.lost_window(timezone.now())
         context = {
             **self.admin_site.each_context(request),
             "title": _("Dashboard"),
             "opts": self.opts,
             "counted": counted,
-            "liveness": liveness.status(),
+            "liveness": validation.status(),
+            "lost": window,
+            "repairs": failover.repairs(window) if window else (),
             "is_drawn": charts.IS_DRAWN,
         }
         if counted.counted_at is not None:
@@ -87,18 +106,37 @@ class ShowsDashboard(admin.ModelAdmin):
         return TemplateResponse(request, "admin/devices/devicesession/dashboard.html", context)
 
 
-def _shown(counted: Figures) -> dict[str, Any]:
+def overview(user: Any) -> dict[str, Any]:
+    """The figures on the admin's first page, for staff who may see sessions."""
+    if not user.has_perm("devices.view_devicesession"):
+        return {}
+    counted = statistics.current()
+    context = {"may_view": True, "counted": counted, "is_drawn": charts.IS_DRAWN}
+    if counted.counted_at is not None:
+        context |= {
+            "tiles": _tiles(counted),
+            "quarters": _of_quarters(counted.data["quarters"]),
+            "countries": _of_trait("country", counted.data["by"]["country"]),
+        }
+    return context
+
+
+def _shown(counted: StatsSnapshot) -> dict[str, Any]:
     data = counted.data
     return {
-        "tiles": _tiles(data),
-        "panels": [_of_days(data["days"]), _of_failures(data["days"])],
+        "tiles": _tiles(counted),
+        "panels": [
+            _of_quarters(data["quarters"]),
+            _of_days(data["days"]),
+            _of_failures(data["days"]),
+        ],
         "small_panels": [
             *(_of_trait(trait, values) for trait, values in data["by"].items()),
             _of_reasons(data["revocations_by_reason"]),
         ],
         "people": [
             Bar(str(user), n, _list(user=user.pk, state="active"))
-            for user, n in figures.people(counted)
+            for user, n in statistics.people(counted)
         ],
         "addresses": [
             Bar(each["value"], each["sessions"], _list(q=each["value"], state="active"))
@@ -107,18 +145,18 @@ def _shown(counted: Figures) -> dict[str, Any]:
     }
 
 
-def _tiles(data: dict[str, Any]) -> list[Tile]:
-    live, past = data["live"], data["past_day"]
+def _tiles(counted: StatsSnapshot) -> list[Tile]:
+    live, past = counted.data["live"], counted.data["past_day"]
     return [
         Tile(
-            _("Living sessions"),
+            _("Active sessions"),
             live["sessions"],
             _list(state="active"),
             _("of %(people)s") % {"people": of_people(live["people"])},
         ),
         Tile(
             _("Suspicious, waiting for an answer"),
-            data["waiting"],
+            counted.data["waiting"],
             _list(suspicious="waiting"),
         ),
         Tile(_("Sign-ins"), past["logins"], _list(since="day"), _("in the past 24 hours")),
@@ -131,7 +169,8 @@ def _tiles(data: dict[str, Any]) -> list[Tile]:
         Tile(
             _("Failed sign-ins"),
             past["failed_logins"],
-            note=_("in the past 24 hours; %(n)s more were blocked")
+            _failures(counted.data["quarters"][0]["at"]),
+            _("in the past 24 hours; %(n)s more were blocked")
             % {"n": grouped(past["blocked_logins"])},
         ),
     ]
@@ -143,6 +182,23 @@ def _of_days(days: list[dict[str, Any]]) -> Panel:
         Series(_("Revocations"), [_day(each, "revocations", "ended_on") for each in days]),
     ]
     return Panel(_("Sign-ins and revocations"), charts.upright(*series), _("Day"), series)
+
+
+def _of_quarters(quarters: list[dict[str, Any]]) -> Panel:
+    series = [
+        Series(_("Failed"), [_quarter(each, "failed_logins") for each in quarters]),
+        Series(_("Blocked"), [_quarter(each, "blocked_logins") for each in quarters]),
+    ]
+    title = _("Sign-ins that failed in the past 24 hours, by the quarter hour (%(zone)s)") % {
+        "zone": timezone.get_current_timezone_name()
+    }
+    return Panel(title, charts.upright(*series), _("Time"), series)
+
+
+def _quarter(figures: dict[str, Any], kind: str) -> Bar:
+    begin = datetime.fromisoformat(figures["at"])
+    url = _failures(figures["at"], (begin + QUARTER).isoformat()) if figures[kind] else ""
+    return Bar(date_format(timezone.localtime(begin), "TIME_FORMAT"), figures[kind], url)
 
 
 def _of_failures(days: list[dict[str, Any]]) -> Panel:
@@ -160,18 +216,16 @@ def _day(figures: dict[str, Any], kind: str, parameter: str = "") -> Bar:
 
 
 def _of_trait(trait: str, values: Iterable[dict[str, Any]]) -> Panel:
-    names = dict(DeviceType.choices) if trait == "device_type" else {}
+    names: Callable[[str], Any] = NAMES.get(trait, str)
     bars = [
         Bar(
-            _("Others")
-            if each["value"] is None
-            else str(names.get(each["value"], each["value"]) or _("Unknown")),
+            _("Others") if each["value"] is None else str(names(each["value"]) or _("Unknown")),
             each["sessions"],
             "" if each["value"] is None else _list(**{trait: each["value"], "state": "active"}),
         )
         for each in values
     ]
-    series = Series(_("Living sessions"), bars)
+    series = Series(_("Active sessions"), bars)
     title = TRAITS[trait]
     return Panel(title, charts.lying(series), "", [series])
 
@@ -192,3 +246,8 @@ def _of_reasons(values: Iterable[dict[str, Any]]) -> Panel:
 
 def _list(**filters: Any) -> str:
     return f"{reverse('admin:devices_devicesession_changelist')}?{urlencode(filters)}"
+
+
+def _failures(begin: str, end: str = "") -> str:
+    within = {"from": begin, "to": end} if end else {"from": begin}
+    return f"{reverse('admin:devices_failedlogin_changelist')}?{urlencode(within)}"

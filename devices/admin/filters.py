@@ -1,11 +1,14 @@
 """Filters of the list of sessions. None of them reads the whole table to learn what it can offer."""
 
 from collections import Counter
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
-from django.contrib.admin import ModelAdmin, SimpleListFilter
+from django.contrib.admin import ListFilter, ModelAdmin, SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
@@ -13,7 +16,10 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
+from devices.core.clients.client import os_family, os_versions
+from devices.core.notifications.reasons import country as country_name
 from devices.models import (
+    Binding,
     DeviceSession,
     DeviceSessionQuerySet,
     DeviceType,
@@ -29,6 +35,8 @@ Choices = list[tuple[str, Any]]
 
 
 class Filter(SimpleListFilter):
+    """A filter of the list that selects by one column."""
+
     parameter_name: str
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
@@ -36,11 +44,14 @@ class Filter(SimpleListFilter):
         return queryset if value is None else self.narrow(queryset, value)
 
     def narrow(self, sessions: DeviceSessionQuerySet, value: str) -> DeviceSessionQuerySet:
+        """Return the sessions that have this value."""
         return sessions.filter(**{self.parameter_name: value})
 
 
 class ChoiceFilter(Filter):
     """Refuses what it does not offer: were it ignored, an action would reach more than was meant."""
+
+    offered: ClassVar[Choices]
 
     def __init__(
         self,
@@ -53,13 +64,16 @@ class ChoiceFilter(Filter):
         if self.value() not in (None, *(value for value, _title in self.lookup_choices)):
             raise IncorrectLookupParameters
 
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
+        return self.offered
+
 
 class StateFilter(ChoiceFilter):
+    """Selects active, revoked or expired sessions."""
+
     title = _("state")
     parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
-        return Status.choices
+    offered = Status.choices
 
     def narrow(self, sessions: DeviceSessionQuerySet, value: str) -> DeviceSessionQuerySet:
         match Status(value):
@@ -72,6 +86,8 @@ class StateFilter(ChoiceFilter):
 
 
 class SinceFilter(ChoiceFilter):
+    """Selects sessions that started within a period."""
+
     title = _("time of sign-in")
     parameter_name = "since"
     PERIODS: ClassVar = {
@@ -88,23 +104,96 @@ class SinceFilter(ChoiceFilter):
         return sessions.filter(created_at__gte=timezone.now() - self.PERIODS[value][0])
 
 
+class BetweenFilter(ListFilter):
+    """From – to, in date and time: by a form, in UTC or in the time zone of the site."""
+
+    title = _("time of sign-in, from – to")
+    column: ClassVar[str] = "created_at"
+    template = "admin/devices/devicesession/between.html"
+    FROM, TO, ZONE = PARAMETERS = ("from", "to", "zone")
+
+    def __init__(
+        self,
+        request: HttpRequest,
+        params: dict,
+        model: type[DeviceSession],
+        model_admin: ModelAdmin,
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        given = {name: params.pop(name)[-1] for name in self.PARAMETERS if name in params}
+        self.given: dict[str, str] = {name: text for name, text in given.items() if text}
+        self.used_parameters |= self.given
+        self.zone = self.given.get(self.ZONE) or timezone.get_current_timezone_name()
+        self.begin, self.end = (self._moment(name) for name in (self.FROM, self.TO))
+
+    def _moment(self, name: str) -> datetime | None:
+        """Raises IncorrectLookupParameters: were it ignored, an action would reach more than was meant."""
+        if not (text := self.given.get(name)):
+            return None
+        try:
+            zone = ZoneInfo(self.zone)
+            moment = datetime.fromisoformat(text)
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=zone)
+            return moment.astimezone(UTC)
+        except (ValueError, KeyError, OverflowError, OSError) as error:
+            raise IncorrectLookupParameters from error
+
+    def _local(self, moment: datetime | None) -> str:
+        """As a field of the form takes it: an address may have an offset, and seconds."""
+        return f"{moment.astimezone(ZoneInfo(self.zone)):%Y-%m-%dT%H:%M}" if moment else ""
+
+    def has_output(self) -> bool:
+        return True
+
+    def expected_parameters(self) -> list[str | None]:
+        return [*self.PARAMETERS]
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        """One, for the template: the fields of the form as they are, and what else narrows the list."""
+        zones = {"UTC", timezone.get_current_timezone_name(), self.zone}
+        yield {
+            "begin": self._local(self.begin),
+            "end": self._local(self.end),
+            "zones": [(zone, zone == self.zone) for zone in sorted(zones)],
+            "others": [
+                (name, value)
+                for name, value in changelist.params.items()
+                if name not in self.PARAMETERS
+            ],
+            "is_set": self.begin or self.end,
+            "clear": changelist.get_query_string(remove=[*self.PARAMETERS]),
+        }
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.begin is not None:
+            queryset = self.since(queryset, self.begin)
+        if self.end is not None:
+            queryset = queryset.filter(**{f"{self.column}__lt": self.end})
+        return queryset
+
+    def since(self, rows: Any, begin: datetime) -> Any:
+        """Select rows of this moment or later."""
+        return rows.filter(**{f"{self.column}__gte": begin})
+
+
 class SuspiciousFilter(ChoiceFilter):
+    """Selects suspicious sign-ins, or those that wait for their owner's answer."""
+
     title = _("suspicious")
     parameter_name = "suspicious"
-
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
-        return [("yes", _("Suspicious")), ("waiting", _("Waiting for an answer"))]
+    offered = [("yes", _("Suspicious")), ("waiting", _("Waiting for an answer"))]
 
     def narrow(self, sessions: DeviceSessionQuerySet, value: str) -> DeviceSessionQuerySet:
-        return sessions.waiting() if value == "waiting" else sessions.suspicious()
+        return sessions.pending_review() if value == "waiting" else sessions.suspicious()
 
 
 class ReasonFilter(ChoiceFilter):
-    title = _("reason of the end")
-    parameter_name = "reason"
+    """Selects sessions by the reason of their end."""
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
-        return RevokeReason.choices
+    title = _("reason it ended")
+    parameter_name = "reason"
+    offered = RevokeReason.choices
 
     def narrow(self, sessions: DeviceSessionQuerySet, value: str) -> DeviceSessionQuerySet:
         return sessions.revoked().filter(revoke_reason=value)
@@ -132,23 +221,27 @@ class DayFilter(Filter):
 
 
 class SignedInOn(DayFilter):
+    """Selects sessions that started on one day."""
+
     title = _("day of sign-in")
     parameter_name = "on"
     column = "created_at"
 
 
 class EndedOn(DayFilter):
-    title = _("day of the end")
+    """Selects sessions that were ended on one day."""
+
+    title = _("day it ended")
     parameter_name = "ended_on"
     column = "revoked_at"
 
 
 class DeviceTypeFilter(ChoiceFilter):
+    """Selects sessions by device type."""
+
     title = _("device type")
     parameter_name = "device_type"
-
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
-        return DeviceType.choices
+    offered = DeviceType.choices
 
 
 class RecentFilter(Filter):
@@ -178,23 +271,54 @@ def _common(request: Any) -> dict[str, Counter[str]]:
 
 
 class OsFilter(RecentFilter):
+    """Selects sessions by operating system, with or without its version."""
+
     title = _("operating system")
     parameter_name = "os"
 
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
+        """Offer a system beside its versions, which are found under it."""
+        choices = super().lookups(request, model_admin)
+        families = {os_family(value) for value, _title in choices} - dict(choices).keys()
+        return sorted([*choices, *((family, family) for family in families)])
+
+    def narrow(self, sessions: DeviceSessionQuerySet, value: str) -> DeviceSessionQuerySet:
+        return sessions.filter(os__in=os_versions(value))
+
 
 class BrowserFilter(RecentFilter):
+    """Selects sessions by browser or app."""
+
     title = _("browser")
     parameter_name = "browser"
 
 
 class CountryFilter(RecentFilter):
+    """Selects sessions by country."""
+
     title = _("country")
     parameter_name = "country"
 
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
+        """Countries by their names, in the order of these."""
+        choices = super().lookups(request, model_admin)
+        named = [(value, country_name(value) if value else title) for value, title in choices]
+        return sorted(named, key=lambda choice: str(choice[1]))
+
 
 class MethodFilter(RecentFilter):
-    title = _("way of sign-in")
+    """Selects sessions by sign-in method."""
+
+    title = _("sign-in method")
     parameter_name = "login_method"
+
+
+class BindingFilter(ChoiceFilter):
+    """Selects sessions by how they are bound to their device."""
+
+    title = _("binding")
+    parameter_name = "binding"
+    offered = Binding.choices
 
 
 class PersonFilter(Filter):
@@ -216,18 +340,27 @@ class PersonFilter(Filter):
         return sessions.none() if self.user is None else sessions.filter(user_id=self.user.pk)
 
 
-FILTERS: tuple[type[Filter], ...] = (
+FILTERS: tuple[type[ListFilter], ...] = (
     PersonFilter,
     SignedInOn,
     EndedOn,
     StateFilter,
     SuspiciousFilter,
     SinceFilter,
+    BetweenFilter,
     DeviceTypeFilter,
     OsFilter,
     BrowserFilter,
     CountryFilter,
     MethodFilter,
+    BindingFilter,
     ReasonFilter,
 )
-PARAMETERS = {each.parameter_name for each in FILTERS}
+NAMED = {each.parameter_name for each in FILTERS if issubclass(each, Filter)}
+PARAMETERS = NAMED | {*BetweenFilter.PARAMETERS}
+
+
+def is_narrowed(given: Mapping[str, str]) -> bool:
+    """Whether a query narrows the list; a form that was sent empty does not."""
+    times = (BetweenFilter.FROM, BetweenFilter.TO)
+    return bool(NAMED & given.keys()) or any(given.get(name) for name in times)

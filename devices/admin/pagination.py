@@ -1,4 +1,4 @@
-"""Pages of a list that nobody counts to its end."""
+"""Pagination of a list that is too long to be counted."""
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -16,6 +16,7 @@ class BoundedPaginator(Paginator):
 
     @property
     def has_more(self) -> bool:
+        """Whether there are more rows than were counted."""
         return self._counted > self.LIMIT
 
     @cached_property

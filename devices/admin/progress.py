@@ -1,18 +1,20 @@
-"""A page that is sent while the work goes on, and shows how far it is; without a line of script.
+"""A page that is streamed while the work goes on, and shows its progress without JavaScript.
 
 Each step is a paragraph further down the same page, and the style sheet shows the last one only.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from devices.core.oversight.staff import Revoked, Survey
+from devices.core.staff.bulk_revocation import Revoked, Survey
 
 from .columns import grouped, of_people
 
@@ -25,9 +27,13 @@ HERE = "<!-- steps -->"
 def progress_of(
     request: HttpRequest, steps: Iterable[Revoked], survey: Survey, context: dict[str, Any]
 ) -> StreamingHttpResponse:
+    """Stream the page that ends sessions, one line for each batch of `steps`."""
     page = render_to_string(TEMPLATE, {**context, "here": HERE}, request)
     head, _here, foot = page.partition(HERE)
-    answer = StreamingHttpResponse(_written(request, steps, survey, context, head, foot))
+    parts = _written(request, steps, survey, context, head, foot)
+    # Under ASGI Django takes all parts of a plain iterator before it sends the first.
+    is_asgi = isinstance(request, ASGIRequest)
+    answer = StreamingHttpResponse(_one_by_one(parts) if is_asgi else parts)
     # Or nginx would keep the steps until the last one.
     answer["X-Accel-Buffering"] = "no"
     answer["Cache-Control"] = "no-store"
@@ -35,11 +41,18 @@ def progress_of(
 
 
 def reach(sessions: int, people: int) -> str:
+    """Return "3 sessions of 2 people", in the language of the request."""
     return _("%(sessions)s of %(people)s") % {
         "sessions": ngettext("%(n)s session", "%(n)s sessions", sessions)
         % {"n": grouped(sessions)},
         "people": of_people(people),
     }
+
+
+async def _one_by_one(parts: Iterator[str]) -> AsyncIterator[str]:
+    advance = sync_to_async(lambda: next(parts, ""))
+    while part := await advance():
+        yield part
 
 
 def _written(

@@ -1,16 +1,19 @@
-"""Pages on which staff look and change nothing, of tables that nobody counts to their end."""
+"""Read-only admin pages of tables that are too large to be counted."""
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin import ShowFacets
-from django.http import HttpRequest
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from devices.core.staff import timeouts
 
 from .pagination import BoundedPaginator
 
 
 class ReadOnly(admin.ModelAdmin):
-    """Seen by whoever may see sessions: their log is shown on their pages, so it is no right of its own."""
+    """For staff who may see sessions. Their pages show the log, so it has no permission of its own."""
 
     # Whose rows they are, and not who else is named in them: whoever deletes a user deletes these (see
     # `devices.admin_site`).
@@ -20,6 +23,19 @@ class ReadOnly(admin.ModelAdmin):
     show_facets = ShowFacets.NEVER
     show_full_result_count = False
     sortable_by = ()
+    # What staff read when a query of a list times out.
+    too_long: Any
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        try:
+            return super().changelist_view(request, extra_context)
+        except OperationalError as error:
+            if not timeouts.is_over(error):
+                raise
+            self.message_user(request, self.too_long, messages.ERROR)
+            return HttpResponseRedirect(request.path)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -3,27 +3,29 @@
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db import OperationalError, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.expressions import Combinable
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from devices.core.oversight import patience
 from devices.models import DeviceSession, Status
 
 from . import columns, timeline
 from .columns import address, device, last_active, person, place
 from .dashboard import ShowsDashboard
 from .filters import FILTERS, PARAMETERS
+from .new_password import RequiresPasswords
 from .read_only import ReadOnly
 from .revocation import RevokesSessions
 from .search import search
 
 
 class NewestFirst(ChangeList):
+    """A list of sessions, in the order of an index."""
+
     def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str | Combinable]:
         """Newest first by what an index has in order, whatever `?o=` asks for.
 
@@ -40,20 +42,26 @@ class NewestFirst(ChangeList):
 
 
 class Facts(forms.ModelForm):
+    """The labels of a session's fields on its page."""
+
     class Meta:
         labels: ClassVar = {
             "id": _("ID"),
             "os": _("Operating system"),
             "ip_address": _("Address at sign-in"),
             "last_ip": _("Latest address"),
-            "precise_since": _("Addresses shortened if seen before"),
+            "pii_since": _("Addresses shortened if seen before"),
             "created_at": _("Signed in"),
             "authenticated_at": _("Identity confirmed"),
             "mfa_at": _("Second factor confirmed"),
+            "binding_key": _("Thumbprint of its key"),
             "impersonator": _("On the owner’s behalf"),
             "impersonator_session_id": _("In their session"),
+            "binding_proofs": _("Proofs since it was bound"),
+            "binding_proved_at": _("Last proved"),
+            "binding_failed_at": _("Owner last told of a wrong proof"),
             "reviewed_at": _("Answered by the owner"),
-            "doubted_at": _("To be confirmed since"),
+            "reauth_required_since": _("To be confirmed since"),
             "expires_at": _("Expires if unused"),
             "absolute_expires_at": _("Expires in any case"),
             "generation": _("Rotations"),
@@ -63,11 +71,25 @@ class Facts(forms.ModelForm):
 
 
 @admin.register(DeviceSession)
-class DeviceSessionAdmin(ShowsDashboard, ReadOnly, RevokesSessions):
-    list_display = (person, device, address, place, last_active, columns.state)
+class DeviceSessionAdmin(ShowsDashboard, RequiresPasswords, ReadOnly, RevokesSessions):
+    """The admin of sessions: list, filter, view and end them."""
+
+    list_display = (
+        columns.risk,
+        person,
+        device,
+        address,
+        place,
+        columns.signed_in,
+        last_active,
+        columns.state,
+        columns.binding,
+    )
     list_display_links = (device,)
     list_filter = FILTERS
     list_per_page = 50
+    # No index knows that two frequent values never come together; with a time it is soon read.
+    too_long = _("That took too long. Choose a shorter time, or fewer filters.")
     list_select_related = ("user", "impersonator")
     search_fields = ("user", "ip_address", "id")
     search_help_text = _(
@@ -76,7 +98,7 @@ class DeviceSessionAdmin(ShowsDashboard, ReadOnly, RevokesSessions):
 
     form = Facts
     state = staticmethod(columns.state)
-    # All but `device_key` and `auth_stamp`, which are nobody's to see.
+    # All but `device_key` and `password_stamp`, nobody's to see, and a key whose thumbprint says as much.
     fieldsets = (
         (None, {"fields": ("user", "name", "state", "id")}),
         (_("Device"), {"fields": ("device", "device_type", "browser", "os", "user_agent")}),
@@ -86,9 +108,10 @@ class DeviceSessionAdmin(ShowsDashboard, ReadOnly, RevokesSessions):
                 "fields": (
                     "ip_address",
                     "last_ip",
-                    "precise_since",
+                    "pii_since",
                     "country",
                     "city",
+                    "is_place_uncertain",
                     ("latitude", "longitude"),
                 )
             },
@@ -105,14 +128,28 @@ class DeviceSessionAdmin(ShowsDashboard, ReadOnly, RevokesSessions):
                 )
             },
         ),
-        (_("Risk"), {"fields": ("risk_level", "risk_score", "reviewed_at", "doubted_at")}),
+        (
+            _("Binding"),
+            {
+                "fields": (
+                    "binding",
+                    "binding_key",
+                    ("binding_proofs", "binding_proved_at"),
+                    "binding_failed_at",
+                )
+            },
+        ),
+        (
+            _("Risk"),
+            {"fields": ("risk_level", "risk_score", "reviewed_at", "reauth_required_since")},
+        ),
         (_("Time"), {"fields": ("last_active", "expires_at", "absolute_expires_at")}),
         (_("End"), {"fields": ("revoked_at", "revoke_reason", "revoked_by")}),
         (_("Refresh token"), {"fields": ("generation", "generation_used", "rotated_at")}),
     )
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """The filters' only. Django takes any column: `?auth_stamp__startswith=a` would give it away."""
+        """The filters' only. Django takes any column: `?password_stamp__startswith=a` would give it away."""
         return lookup in PARAMETERS and "\x00" not in value
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -127,15 +164,21 @@ class DeviceSessionAdmin(ShowsDashboard, ReadOnly, RevokesSessions):
     ) -> HttpResponse:
         # Not atomic, since the action revokes session by session: rows of many people, locked until the
         # last one, would stand in the way of their logins.
-        try:
-            return super().changelist_view(request, extra_context)
-        except OperationalError as error:
-            if not patience.is_over(error):
-                raise
-            # No index knows that two frequent values never come together; with a time it is soon read.
-            text = _("That took too long. Choose a shorter time, or fewer filters.")
-            self.message_user(request, text, messages.ERROR)
-            return HttpResponseRedirect(request.path)
+        self.take_up(request)
+        answer = super().changelist_view(request, extra_context)
+        self._add_tools(request, answer)
+        return answer
+
+    def _add_tools(self, request: HttpRequest, answer: HttpResponse) -> None:
+        """What can be done about all that was found: offered above the list to who may do it."""
+        context = getattr(answer, "context_data", None) or {}
+        if "cl" not in context or not self.has_revoke_permission(request):
+            return
+        found = list(context["cl"].result_list)
+        if found and self.is_filtered(request):
+            context["may_revoke_found"] = True
+            people = {session.user_id for session in found}
+            context["person"] = found[0].user if len(people) == 1 else None
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
@@ -153,7 +196,7 @@ class DeviceSessionAdmin(ShowsDashboard, ReadOnly, RevokesSessions):
     ) -> HttpResponse:
         assert obj is not None
         context.update(
-            # Between Unicode's own isolates, since it stands in <title> too, where no markup helps.
+            # Between Unicode's isolates, because it is in <title>, too, where markup does not work.
             subtitle=f"\u2068{obj}\u2069",
             timeline=timeline.timeline(obj),
             timeline_length=timeline.LENGTH,

@@ -1,4 +1,4 @@
-"""What became of a session, moment by moment: its log in words, and what its row tells besides."""
+"""The timeline of a session: its log in words, and what its row adds."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,16 +8,27 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from devices.core.watch.reasons import country, sentences
-from devices.models import Activity, DeviceSession, RevokeReason, Status
+from devices.core.notifications.reasons import place as place_name
+from devices.core.notifications.reasons import sentences
+from devices.models import Activity, Binding, DeviceSession, RevokeReason, Status
 
 # As many lines of the log as are shown.
 LENGTH = 100
 # What staff should not overlook.
-ALARMING = {"refresh.reused", "login.suspicious", "refresh.suspicious", "session.suspicious"}
+ALARMING = {
+    "binding.failed",
+    "binding.lost",
+    "refresh.recovered",
+    "refresh.reused",
+    "login.suspicious",
+    "refresh.suspicious",
+    "session.suspicious",
+}
 
 
 class Moment(NamedTuple):
+    """One event on the page of a session."""
+
     at: datetime
     what: str
     address: str | None = None
@@ -27,6 +38,8 @@ class Moment(NamedTuple):
 
 
 class Timeline(NamedTuple):
+    """The events of a session, the newest first."""
+
     moments: list[Moment]
     # Whether the log is longer than what is shown.
     is_cut: bool
@@ -66,10 +79,10 @@ def _words(
         case "session.renamed":
             # Names are dropped when a line has aged.
             if data.get("to") == "":
-                return _("Name taken away"), []
-            return _("Given a name"), _text("", data.get("to"))
+                return _("Name removed"), []
+            return _("Named"), _text("", data.get("to"))
         case "session.confirmed":
-            return _("Proved again who they are"), _text(_("By"), data.get("method"))
+            return _("Confirmed who they are"), _text(_("By"), data.get("method"))
         case "session.reviewed" if data.get("mine"):
             return _("The owner said that it was them"), []
         case "session.reviewed":
@@ -80,14 +93,22 @@ def _words(
                 *_by(session, who, data.get("by")),
                 *_text(_("Reason"), data.get("note")),
             ]
+        case "binding.failed":
+            return _("Used without the key of its device; the owner was told"), _of_key(data)
+        case "binding.lost":
+            return _("No longer bound to its device; the owner was told"), _of_key(data)
+        case "refresh.recovered":
+            return _("It went on after the database had lost its last rotations"), [
+                (_("Rotation"), f"{data.get('generation')} / {data.get('current')}")
+            ]
         case "refresh.reused":
-            return _("A used-up refresh token came again"), [
+            return _("A used refresh token was sent again"), [
                 (_("Rotation"), f"{data.get('generation')} / {data.get('current')}")
             ]
         case "login.suspicious":
-            return _("The sign-in was strange; the owner is told:"), _strange(data)
+            return _("The sign-in was unusual; the owner is told:"), _unusual(data)
         case "refresh.suspicious" | "refresh.noted" | "session.suspicious":
-            return _("It was used in a strange way; the owner is told:"), _strange(data)
+            return _("It was used in an unusual way; the owner is told:"), _unusual(data)
         case "device.new":
             return _("First sign-in on this device"), []
     return line.kind, [(str(name), str(value)[:500]) for name, value in data.items()]
@@ -99,26 +120,39 @@ def _of_row(session: DeviceSession, kinds: set[str], is_cut: bool) -> Iterator[M
         details = tuple(_of_start(session))
         yield Moment(session.created_at, _("Signed in"), session.ip_address, details)
     if session.generation:
-        times = ngettext("%(n)s time so far", "%(n)s times so far", session.generation)
-        details = (("", times % {"n": session.generation}),)
-        yield Moment(session.rotated_at, _("Tokens refreshed"), None, details)
+        yield Moment(session.rotated_at, _("Tokens refreshed"), None, _times(session.generation))
+    if session.binding_proofs and session.binding_proved_at is not None:
+        details = _times(session.binding_proofs)
+        yield Moment(session.binding_proved_at, _("Key proved"), None, details)
     if session.last_active > session.created_at:
         yield Moment(session.last_active, _("Last active"), session.last_ip)
     if session.revoked_at is not None and "session.revoked" not in kinds:
         who = _by(session, session.revoked_by, session.revoked_by_id)
         yield Moment(session.revoked_at, _ended(session.revoke_reason), None, tuple(who))
     if session.status is Status.EXPIRED:
-        yield Moment(session.expires_at, _("Expired, since it was not used"))
+        yield Moment(session.expires_at, _("Expired, because it was not used"))
     if session.status is Status.ACTIVE:
         yield Moment(session.expires_at, _("Will expire, unless it is used before"))
 
 
+def _times(count: int) -> tuple[tuple[str, str], ...]:
+    times = ngettext("%(n)s time so far", "%(n)s times so far", count)
+    return (("", times % {"n": count}),)
+
+
 def _of_start(session: DeviceSession) -> list[tuple[str, str]]:
-    place = [part for part in (session.city, country(session.country)) if part]
+    place = place_name(session.city, session.country, is_uncertain=session.is_place_uncertain)
     return [
         *_text(_("By"), session.login_method),
         *_text(_("Device"), session.device),
-        *_text(_("Place"), ", ".join(place)),
+        *_text(_("Place"), place),
+    ]
+
+
+def _of_key(data: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        *_text(_("Binding"), dict(Binding.choices).get(data.get("binding", ""))),
+        *_text(_("Reason"), data.get("reason")),
     ]
 
 
@@ -129,11 +163,11 @@ def _ended(reason: Any) -> str:
 
 def _by(session: DeviceSession, who: AbstractBaseUser | None, key: Any) -> list[tuple[str, str]]:
     if who is None:
-        return _text(_("By"), key and _("somebody who is gone (%(key)s)") % {"key": key})
+        return _text(_("By"), key and _("a deleted user (%(key)s)") % {"key": key})
     return [(_("By"), _("the owner") if who.pk == session.user_id else str(who))]
 
 
-def _strange(data: dict[str, Any]) -> list[tuple[str, str]]:
+def _unusual(data: dict[str, Any]) -> list[tuple[str, str]]:
     told = [("", sentence) for sentence in sentences(data.get("reasons") or ())]
     return [*told, *_text(_("Score"), data.get("score"))]
 

@@ -1,10 +1,11 @@
-"""Who is asking: the living session behind a bearer token. Loaded early by DRF, so it imports no view."""
+"""Who is asking: the active session behind a bearer token. Loaded early by DRF, so it imports no view."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.http import HttpRequest
 from rest_framework import settings as drf
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -12,11 +13,22 @@ from rest_framework.versioning import BaseVersioning
 from rest_framework_simplejwt.authentication import AUTH_HEADER_TYPES, JWTAuthentication
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
-from devices.core import sessions
-from devices.core.caller.client import Client
-from devices.core.life import tokens
-from devices.exceptions import SessionError, SessionRequired
-from devices.http import client_at_hand, client_of, note_session, session_of
+from devices.conf import conf
+from devices.core import sessions, tokens
+from devices.core.binding import dpop
+from devices.core.clients.client import Client
+from devices.exceptions import SessionError, SessionRequired, TokenNotValid
+from devices.http import (
+    answering,
+    challenge,
+    check_scheme,
+    current_client,
+    get_client,
+    get_session,
+    note_session,
+    presentation_of,
+    scheme_of,
+)
 from devices.models import DeviceSession
 
 from .errors import SessionDenied
@@ -45,7 +57,7 @@ class DeviceSessionAuthentication(JWTAuthentication):
 
     Subclasses extend it as they would JWTAuthentication: each of `authenticate`, `get_validated_token` and
     `get_user` checks the session by itself. An `authenticate` of your own may return the validated token as
-    `request.auth`; then `devices.http.session_of(request)` is the session.
+    `request.auth`; then `devices.http.get_session(request)` is the session.
     """
 
     def authenticate(self, request: Request) -> tuple[AbstractBaseUser, DeviceSession] | None:
@@ -53,17 +65,42 @@ class DeviceSessionAuthentication(JWTAuthentication):
         raw_token = None if header is None else self.get_raw_token(header)
         if raw_token is None:
             return None
-        if self._is_extended():
-            token = self.get_validated_token(raw_token)
-            user, session = self.get_user(token), _session_behind(token)
-        else:
-            session = _authenticate(raw_token, partial(client_of, request))
-            user = session.user
+        user, session = self.admit(request, raw_token)
+        try:
+            check_scheme(scheme_of(request), session)
+        except TokenNotValid as error:
+            raise SessionDenied(error) from error
         return user, session
 
+    def admit(
+        self, request: HttpRequest | Request, raw_token: bytes
+    ) -> tuple[AbstractBaseUser, DeviceSession]:
+        """The user and the session of a token, wherever it was found. Raises SessionDenied (401).
+
+        What a subclass has in place of `get_validated_token` and `get_user` is asked.
+        """
+        if not self.is_extended():
+            session = _authenticate(raw_token, partial(get_client, request))
+            return session.user, session
+        # What a subclass calls is not given the request.
+        with answering(getattr(request, "_request", request)):
+            token = self.get_validated_token(raw_token)
+            return self.get_user(token), _session_behind(token)
+
+    def authenticate_header(self, request: Request) -> str:
+        """What a client may send: a token, and with DPoP a proof, too (RFC 9449 §7.1)."""
+        bearer: str = super().authenticate_header(request)
+        if presentation_of(request).scheme == dpop.SCHEME:
+            return challenge()
+        # Where it is up to the client, a client that knows of DPoP needs not be told.
+        is_up_to_client = conf.DPOP in ("off", "optional")
+        return bearer if is_up_to_client else f"{bearer}, {challenge()}"
+
     def get_raw_token(self, header: bytes) -> bytes | None:
-        """The token in a header of one of AUTH_HEADER_TYPES, in capitals or not (RFC 9110, 11.1)."""
+        """The token in a header of one of AUTH_HEADER_TYPES or DPoP, in capitals or not (RFC 9110, 11.1)."""
         scheme, *rest = header.split() or [b""]
+        if scheme.lower() == dpop.SCHEME.encode():
+            scheme = AUTH_HEADER_TYPES[0].encode()
         for known in AUTH_HEADER_TYPES:
             if known.lower().encode() == scheme.lower():
                 header = b" ".join([known.encode(), *rest])
@@ -72,18 +109,35 @@ class DeviceSessionAuthentication(JWTAuthentication):
 
     def get_validated_token(self, raw_token: str | bytes) -> SessionToken:
         """The access token, with its session. Raises SessionDenied (401)."""
-        return SessionToken(raw_token, _authenticate(raw_token, client_at_hand))
+        return SessionToken(raw_token, _authenticate(raw_token, current_client))
 
     def get_user(self, validated_token: Token) -> AbstractBaseUser:
         """The user of the token's session. Raises SessionDenied (401)."""
         return _session_behind(validated_token).user
 
     @classmethod
-    def _is_extended(cls) -> bool:
+    def is_extended(cls) -> bool:
+        """Whether a subclass asks more of a token, or of its user, than that the session is active."""
         ours = DeviceSessionAuthentication
         return not (
             cls.get_validated_token is ours.get_validated_token and cls.get_user is ours.get_user
         )
+
+
+_stock: Any = JWTAuthentication.get_validated_token
+
+
+def adopt() -> None:
+    """Have SimpleJWT's own classes ask for the session of a token, too, where code calls them by hand."""
+    JWTAuthentication.get_validated_token = _get_validated_token
+
+
+def _get_validated_token(self: JWTAuthentication, raw_token: bytes) -> Token:
+    token: Token = _stock(self, raw_token)
+    # Tokens of no session are none of ours.
+    if "session_id" in token:
+        _session_behind(token)
+    return token
 
 
 class ForSessions:
@@ -93,6 +147,7 @@ class ForSessions:
     versioning_class: type[BaseVersioning] | None = None
 
     def get_authenticators(self) -> list[BaseAuthentication]:
+        """Return the project's authentication classes that check sessions, or the app's own."""
         defaults: Any = drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES
         ours = [each for each in defaults if issubclass(each, DeviceSessionAuthentication)]
         return [each() for each in ours or [DeviceSessionAuthentication]]
@@ -100,16 +155,16 @@ class ForSessions:
 
 def current_session(request: Request) -> DeviceSession:
     """The session a request is made in. Raises SessionDenied (401) if somebody was let in without one."""
-    session = session_of(request)
+    session = get_session(request)
     if session is None:
         raise SessionDenied(SessionRequired())
     return session
 
 
-def _authenticate(raw_token: str | bytes, client_of: Callable[[], Client]) -> DeviceSession:
+def _authenticate(raw_token: str | bytes, get_client: Callable[[], Client]) -> DeviceSession:
     raw = raw_token.encode(errors="replace") if isinstance(raw_token, str) else raw_token
     try:
-        session = sessions.authenticate(raw, client_of)
+        session = sessions.authenticate(raw, get_client)
     except SessionError as error:
         raise SessionDenied(error) from error
     note_session(session)
@@ -122,7 +177,9 @@ def _session_behind(token: Any) -> DeviceSession:
     if isinstance(session, DeviceSession):
         return session
     try:
-        session = sessions.resume(tokens.claims_of(token), client_at_hand())
+        session = sessions.authenticate_claims(
+            tokens.claims_of(token), current_client(), getattr(token, "token", None) or b""
+        )
     except SessionError as error:
         raise SessionDenied(error) from error
     note_session(session)

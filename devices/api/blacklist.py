@@ -6,10 +6,9 @@ from typing import Any
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import RefreshToken
 
-from devices.core import sessions
-from devices.core.life import tokens
+from devices.core import sessions, tokens
 from devices.exceptions import SessionError
-from devices.http import client_at_hand
+from devices.http import current_client
 
 _stock: Any = getattr(RefreshToken, "blacklist", None)
 
@@ -28,5 +27,5 @@ def blacklist(token: RefreshToken) -> Any:
             raise TokenError("The token is of no session.") from error
         return _stock(token)
     with suppress(SessionError):
-        sessions.logout(sessions.living(claims, client_at_hand()))
+        sessions.logout(sessions.find_valid_session(claims, current_client))
     return None

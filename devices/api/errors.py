@@ -13,10 +13,18 @@ from rest_framework.response import Response
 from rest_framework_simplejwt.exceptions import InvalidToken
 
 from devices.core import database
-from devices.core.log import audit
-from devices.core.log.audit import Event
-from devices.exceptions import SessionError, TokenNotValid, TooManyAttempts
-from devices.http import client_of
+from devices.core.binding import dpop
+from devices.core.log import security_log
+from devices.core.log.security_log import Event
+from devices.exceptions import (
+    ConfirmationRequired,
+    DevicesError,
+    KeysUnavailable,
+    SessionError,
+    TokenNotValid,
+    TooManyAttempts,
+)
+from devices.http import challenge, error_headers, get_client, scheme_of
 
 logger = logging.getLogger("devices")
 
@@ -25,9 +33,20 @@ class SessionDenied(InvalidToken):
     """A SessionError as the 401 of the contract."""
 
     def __init__(self, error: SessionError) -> None:
-        super().__init__({"detail": error.message, "code": error.code})
+        super().__init__({"detail": error.message, "code": error.code, **error.details})
         self.code = error.code
+        self.status_code = error.status
         self.auth_header: str | None = None
+        # What is missing is said by the error, and not by the view.
+        self.headers = error_headers(error)
+
+
+class Refused(APIException):
+    """Any other error of this app."""
+
+    def __init__(self, error: DevicesError) -> None:
+        super().__init__(error.message, error.code)
+        self.status_code = error.status
 
 
 class BodyTooLarge(APIException):
@@ -42,18 +61,16 @@ class StepUpRequired(APIException):
     """The proof of who one is, is too old for this step: the challenge of RFC 9470 §3."""
 
     status_code = status.HTTP_401_UNAUTHORIZED
-    default_detail = _("Confirm that it is you, then try again.")
-    default_code = "insufficient_user_authentication"
+    default_detail = ConfirmationRequired.message
+    default_code = ConfirmationRequired.code
 
     def __init__(self, max_age: timedelta | None) -> None:
         super().__init__()
-        self.auth_header = f'Bearer error="{self.default_code}"'
-        if max_age is not None:
-            self.auth_header += f', max_age="{int(max_age.total_seconds())}"'
+        self.auth_header = challenge(ConfirmationRequired(max_age))
 
 
 class Unavailable(APIException):
-    """The database does not answer: nobody gets in, and nothing was done."""
+    """The database does not answer: access is refused, and nothing was changed."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = _("The service is not available just now. Try again.")
@@ -63,17 +80,21 @@ class Unavailable(APIException):
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's handler, with a `code` in every answer that is not about fields."""
     if database.is_outage(exc):
-        logger.error("The database does not answer: %s", exc)
+        logger.error("The database is not available: %s", exc)
         exc = Unavailable()
+    if isinstance(exc, KeysUnavailable):
+        logger.error("Signing keys are not available: %s", exc)
     if isinstance(exc, RequestDataTooBig):
         exc = BodyTooLarge()
     exc = _named(exc, context["view"], context["request"])
+    if isinstance(exc, StepUpRequired) and scheme_of(context["request"]) == dpop.SCHEME:
+        exc.auth_header = exc.auth_header.replace("Bearer", "DPoP", 1)
     _report(exc, context["request"])
     if isinstance(exc, SessionDenied):
         # DRF's handler would mark the request's transaction for rollback, and with it the
         # revocation of the session that is refused here (ATOMIC_REQUESTS).
-        headers = {"WWW-Authenticate": exc.auth_header} if exc.auth_header else None
-        return Response(exc.detail, status=exc.status_code, headers=headers)
+        asked = {"WWW-Authenticate": exc.auth_header} if exc.auth_header else {}
+        return Response(exc.detail, status=exc.status_code, headers=asked | exc.headers)
     response = views.exception_handler(exc, context)
     if response is not None and isinstance(response.data, dict) and "detail" in response.data:
         detail = response.data["detail"]
@@ -86,21 +107,25 @@ def _named(exc: Exception, view: Any, request: Request) -> Exception:
     """What the verbs of core raise in views of host projects, as the answers of the contract."""
     if isinstance(exc, TooManyAttempts):
         return Throttled(wait=exc.retry_after)
+    if isinstance(exc, ConfirmationRequired):
+        return StepUpRequired(exc.max_age)
     if isinstance(exc, SessionError):
         denied = SessionDenied(exc)
         # DRF sets it before its handler is called, for errors that it knows.
         denied.auth_header = view.get_authenticate_header(request)
         return denied
-    return exc
+    return Refused(exc) if isinstance(exc, DevicesError) else exc
 
 
 def _report(exc: Exception, request: Request) -> None:
-    """Tell the security log who was refused. A session that has ended was told of where it was met."""
+    """Write to the security log who was refused, but for ended and copied sessions: others log these."""
     if isinstance(exc, PermissionDenied):
         code, user_id = "permission_denied", request.user.pk
-    elif isinstance(exc, SessionDenied) and exc.code == TokenNotValid.code:
+    elif isinstance(exc, SessionDenied) and exc.code == TokenNotValid.code and not exc.headers:
         code, user_id = exc.code, None
     else:
         return
-    client = client_of(request)
-    audit.log(Event.ACCESS_REFUSED, user_id=user_id, client=client, code=code, path=request.path)
+    client = get_client(request)
+    security_log.log(
+        Event.ACCESS_REFUSED, user_id=user_id, client=client, code=code, path=request.path
+    )

@@ -1,11 +1,15 @@
 """How an endpoint is described in OpenAPI: what it takes, gives and refuses. For the `schema` modules."""
 
+from abc import ABC
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from drf_spectacular.drainage import isolate_view_method
-from drf_spectacular.extensions import OpenApiViewExtension
+from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiViewExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent, get_class, safe_ref
 from drf_spectacular.utils import (
+    Direction,
     OpenApiExample,
     OpenApiParameter,
     OpenApiResponse,
@@ -19,11 +23,17 @@ from rest_framework.exceptions import (
     Throttled,
     UnsupportedMediaType,
 )
+from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from devices.exceptions import (
     AccountNotActive,
+    DeviceCodeInvalid,
+    DeviceCodeRequired,
+    DPoPError,
+    DPoPNonceRequired,
     EmailNotVerified,
+    InvalidDPoPProof,
     LoginTooStrange,
     OtpInvalid,
     OtpRequired,
@@ -44,14 +54,39 @@ BEARER = (
     SessionDenied(TokenNotValid()),
     SessionDenied(SessionRevoked()),
     SessionDenied(SessionExpired()),
+    SessionDenied(InvalidDPoPProof()),
+    SessionDenied(DPoPNonceRequired()),
+)
+
+
+def _at_token_request(error: DPoPError) -> SessionDenied:
+    error.status = 400
+    return SessionDenied(error)
+
+
+# a proof of a key where tokens are given out,
+TOKEN_REQUEST = (
+    _at_token_request(InvalidDPoPProof()),
+    _at_token_request(DPoPNonceRequired()),
 )
 # credentials,
 CREDENTIALS = (
+    *TOKEN_REQUEST,
     SessionDenied(AccountNotActive()),
     SessionDenied(LoginTooStrange()),
     SessionDenied(EmailNotVerified()),
     SessionDenied(OtpRequired()),
     SessionDenied(OtpInvalid()),
+    SessionDenied(DeviceCodeRequired("5f0d6a52-1a0e-4a7e-9d3b-0f6a1c2e4b77")),
+    Throttled(wait=60),
+)
+# a code for a new device,
+CODE = (
+    *TOKEN_REQUEST,
+    SessionDenied(DeviceCodeInvalid()),
+    SessionDenied(AccountNotActive()),
+    SessionDenied(LoginTooStrange()),
+    SessionDenied(OtpRequired()),
     Throttled(wait=60),
 )
 # and any body.
@@ -74,20 +109,76 @@ DEVICE = OpenApiParameter(
     "X-Device-ID",
     str,
     OpenApiParameter.HEADER,
-    description="For apps: an id of the installation, at most 128 characters, kept secret like a password. "
+    description="For apps: a random ID of the installation, at most 128 characters. Keep it secret. "
     "Signing in again with it replaces the device's session instead of adding one.",
 )
 
+PROOF = OpenApiParameter(
+    "DPoP",
+    str,
+    OpenApiParameter.HEADER,
+    description="A proof of the client's key (RFC 9449): the tokens are bound to it.",
+)
+
+
+# What the names of our components begin with, so that they are none of the host project's.
+PREFIX = "Devices"
+
+
+class OurSerializer(ABC):  # noqa: B024  # a question about classes, which no class derives from
+    """Stands for the serializers of this app, without those that a host project derives from them."""
+
+    @classmethod
+    def __subclasshook__(cls, other: type) -> bool:
+        return issubclass(other, BaseSerializer) and other.__module__.startswith("devices.")
+
+
+class Component(OpenApiSerializerExtension):
+    """Names a serializer of ours and its enums, and describes its fields."""
+
+    target_class: Any = OurSerializer
+    match_subclasses = True
+    # What is said of fields, by name.
+    described: dict[str, dict[str, Any]] = {}
+
+    def get_name(self, auto_schema: AutoSchema, direction: Direction) -> str | None:
+        serializer = get_class(self.target)
+        is_ours = issubclass(serializer, OurSerializer)
+        return f"{PREFIX}{serializer.__name__}" if is_ours else None
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        mapped: dict[str, Any] = auto_schema._map_serializer(
+            self.target, direction, bypass_extensions=True
+        )
+        fields = mapped["properties"]
+        for key, description in self.described.items():
+            if key in fields:
+                fields[key] |= description
+        for key, schema in fields.items():
+            if "enum" in schema:
+                fields[key] = self.with_enum(auto_schema, key, schema)
+        return mapped
+
+    @staticmethod
+    def with_enum(auto_schema: AutoSchema, key: str, schema: dict[str, Any]) -> dict[str, Any]:
+        """The field, with its choices in a component of a name that does not depend on other fields."""
+        schema.pop("x-spec-enum-id", None)
+        name = f"{PREFIX}{key.title().replace('_', '')}Enum"
+        enum = {part: schema.pop(part) for part in ("type", "enum")}
+        component = ResolvedComponent(name, ResolvedComponent.SCHEMA, enum, object=name)
+        auto_schema.registry.register_on_missing(component)
+        return safe_ref({**schema, **component.ref})
+
 
 class Body(NamedTuple):
-    """What a request or an answer holds: a serializer or a schema, and an example of it."""
+    """The body of a request or a response: a serializer or a schema, and an example."""
 
     shape: Any
     example: Any
 
 
 def describe(view: str, tag: str, **operations: Callable[[Any], Any]) -> None:
-    """Describe the view of this dotted path, method by method or action by action."""
+    """Describe the view with this import path, by method or action."""
 
     class Described(OpenApiViewExtension):
         target_class = view
@@ -114,7 +205,7 @@ def operation(
     parameters: Iterable[OpenApiParameter] = (),
     file: tuple[str, str] | None = None,
 ) -> Callable[[Any], Any]:
-    """One operation: what it takes and gives, and what it refuses with.
+    """Describe one operation: request, response and errors.
 
     `gives_else` is what another success answers, `file` a media type and an example of the answer in it.
     `invalid` is an example of field errors. The refusals of a body are known and need not be named.
@@ -139,7 +230,7 @@ def operation(
 
 def _answer_with(body: Body | None) -> OpenApiResponse:
     if body is None:
-        return OpenApiResponse(None, description="Done; there is no body.")
+        return OpenApiResponse(None, description="Done. The response has no body.")
     return OpenApiResponse(body.shape, examples=[OpenApiExample("Answer", body.example)])
 
 
@@ -163,7 +254,7 @@ def _refusals(
         examples.setdefault(error.status_code, {})[answer["code"]] = answer
     refusals = {status: _refusal(ErrorSerializer, named) for status, named in examples.items()}
     if invalid:
-        either = {"oneOf": [{"$ref": "#/components/schemas/Error"}, FIELD_ERRORS]}
+        either = {"oneOf": [{"$ref": f"#/components/schemas/{PREFIX}Error"}, FIELD_ERRORS]}
         named = examples.get(400, {})
         shape = either if named else FIELD_ERRORS
         refusals[400] = _refusal(shape, {**named, "what is wrong with each field": invalid})
@@ -172,7 +263,7 @@ def _refusals(
 
 def _answer(error: APIException) -> dict[str, Any]:
     if isinstance(error.detail, dict):  # SimpleJWT's have the code beside the detail
-        return {key: str(error.detail[key]) for key in ("detail", "code")}
+        return {key: str(value) for key, value in error.detail.items()}
     return {"detail": str(error.detail), "code": error.get_codes()}
 
 

@@ -12,6 +12,8 @@ from rest_framework.request import Request
 
 
 class NewestSessionsFirst(CursorPagination):
+    """Pages of sessions by cursor, the newest first. An invalid page size is refused."""
+
     ordering = ("-created_at", "-id")
     page_size = 20
     page_size_query_param = "page_size"
@@ -50,6 +52,8 @@ class NewestSessionsFirst(CursorPagination):
 
 
 class NewestActivitiesFirst(NewestSessionsFirst):
+    """Pages of activity log entries by cursor, the newest first."""
+
     ordering = ("-at", "-id")
 
 

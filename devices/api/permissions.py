@@ -6,8 +6,8 @@ from typing import Any, Self
 from rest_framework.permissions import BasePermission
 
 from devices.conf import conf
-from devices.core import stepup
-from devices.http import session_of
+from devices.core import step_up
+from devices.http import get_session
 
 from .errors import StepUpRequired
 
@@ -22,6 +22,7 @@ class RecentlyConfirmed(BasePermission):
 
     @property
     def max_age(self) -> timedelta | None:
+        """How old the proof may be; None: any age. Override it in a subclass."""
         return conf.STEP_UP_MAX_AGE
 
     @classmethod
@@ -31,10 +32,10 @@ class RecentlyConfirmed(BasePermission):
 
     def has_permission(self, request: Any, view: Any) -> bool:
         max_age = self.max_age
-        session = session_of(request)
+        session = get_session(request)
         # Where step-up is off, only a doubted session is asked; who has no session cannot be one.
         is_refused = (
-            max_age is not None if session is None else stepup.missing_proof(session, max_age)
+            max_age is not None if session is None else step_up.missing_proof(session, max_age)
         )
         if is_refused:
             raise StepUpRequired(max_age)

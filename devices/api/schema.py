@@ -1,12 +1,13 @@
-"""The OpenAPI description of the views, told apart from them. Only where drf-spectacular is installed."""
+"""The OpenAPI descriptions of the views. Used only if drf-spectacular is installed."""
 
 from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, inline_serializer
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, inline_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, Throttled
 
@@ -20,14 +21,27 @@ from devices.exceptions import (
     SessionRevoked,
     TokenNotValid,
 )
-from devices.models import RevokeReason, Status
+from devices.models import Binding, RevokeReason, Status
 
 from .errors import SessionDenied, StepUpRequired
-from .openapi import BEARER, CREDENTIALS, DEVICE, Body, describe, operation
+from .openapi import (
+    BEARER,
+    CODE,
+    CREDENTIALS,
+    DEVICE,
+    PREFIX,
+    PROOF,
+    TOKEN_REQUEST,
+    Body,
+    Component,
+    describe,
+    operation,
+)
 from .serializers import (
     ActivitySerializer,
     ConfirmedSerializer,
     ConfirmSerializer,
+    DeviceCodeSerializer,
     NotificationsSerializer,
     PastSessionSerializer,
     RevokedSerializer,
@@ -36,6 +50,7 @@ from .serializers import (
     TokenBlacklistSerializer,
     TokenRefreshSerializer,
     TokenVerifySerializer,
+    TrustedDeviceSerializer,
 )
 
 SESSION_ID = "0b8f3c1e-5d0a-4f6e-9c55-2f6f0d3f7a11"
@@ -57,8 +72,10 @@ SESSION = {
     "last_ip": "203.0.113.7",
     "country": "DE",
     "city": "Berlin",
+    "is_place_uncertain": False,
     "user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 14_0 like Mac OS X)",
     "login_method": "password",
+    "binding": "none",
     "created_at": "2026-03-01T12:00:00Z",
     "last_active": "2026-03-04T08:30:00Z",
     "expires_at": "2026-04-03T08:30:00Z",
@@ -83,35 +100,67 @@ ACTIVITY = {
 }
 
 
+def _token_type() -> serializers.Field:
+    return serializers.CharField(
+        required=False, help_text="Only if the tokens are bound to a key: `DPoP`."
+    )
+
+
 class BearerScheme(OpenApiAuthenticationExtension):
+    """Describes how access tokens are sent, as bearer or DPoP tokens."""
+
     target_class = "devices.api.authentication.DeviceSessionAuthentication"
     match_subclasses = True
-    name = "bearer"
+    name = ["bearer", "dpop"]
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        return {
-            "type": "http",
-            "scheme": "bearer",
-            "bearerFormat": "JWT",
-            "description": "The access token of a living session. It is refused as soon as the session ends.",
-        }
+    def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[Any]]]:
+        # The one or the other.
+        return [{name: []} for name in self.name]
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:
+        return [
+            {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "The access token of an active session. It is refused as soon as the session "
+                "ends.",
+            },
+            {
+                "type": "http",
+                "scheme": "dpop",
+                "description": "The same, bound to a key of the client, which sends a proof in the "
+                "header `DPoP` of each request (RFC 9449).",
+            },
+        ]
 
 
-class DescribedSession(OpenApiSerializerExtension):
-    target_class = "devices.api.serializers.SessionSerializer"
-    match_subclasses = True
-    described: dict[str, dict[str, Any]] = {
-        "name": {"description": "Given by the user; empty until then."},
-        "device": {"description": "What people know the device by."},
-        "ip_address": {"description": "Where the session began."},
-        "last_ip": {"description": "Where it was last active."},
+class DescribedSession(Component):
+    """Describes the fields of a session, also in what a host project derives."""
+
+    target_class = SessionSerializer
+    priority = 1
+    described = {
+        "name": {"description": "The name that the user has given; empty without one."},
+        "device": {"description": "The label of the device."},
+        "ip_address": {"description": "The IP address at login."},
+        "last_ip": {"description": "The latest IP address."},
         "country": {"description": "ISO 3166-1 code; empty if not known."},
         "city": {"description": "Empty if not known."},
-        "user_agent": {"description": "What the client called itself, its first 512 characters."},
-        "login_method": {"description": "How the user proved who they are."},
-        "last_active": {"description": "Moves at most once a minute."},
-        "expires_at": {"description": "When it ends unless it is refreshed before."},
-        "is_current": {"description": "Whether it is the session of this very request."},
+        "is_place_uncertain": {
+            "description": "Whether the country is only where the network is registered (relay, VPN)."
+        },
+        "user_agent": {"description": "The first 512 characters of the `User-Agent` header."},
+        "login_method": {"description": "How the user signed in."},
+        "binding": {
+            "enum": Binding.values,
+            "description": "Whether it is bound to a key of its device, and by which protocol.",
+        },
+        "last_active": {
+            "description": "The time of the latest use, updated at most once a minute."
+        },
+        "expires_at": {"description": "When it expires, unless it is refreshed before."},
+        "is_current": {"description": "Whether this session made the request."},
         "status": {"enum": Status.values},
         "ended_at": {"description": "When it was revoked or expired; null while it is active."},
         "revoke_reason": {
@@ -120,21 +169,22 @@ class DescribedSession(OpenApiSerializerExtension):
         },
     }
 
-    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
-        mapped: dict[str, Any] = auto_schema._map_serializer(
-            self.target, direction, bypass_extensions=True
-        )
-        for key, schema in mapped["properties"].items():
-            schema.update(self.described.get(key, {}))
-        return mapped
-
 
 TOKEN_PAIR = inline_serializer(
-    "TokenPair",
+    f"{PREFIX}TokenPair",
     {
         "access": serializers.CharField(),
         "refresh": serializers.CharField(),
         "session_id": serializers.UUIDField(),
+        "token_type": _token_type(),
+    },
+)
+REFRESHED_PAIR = inline_serializer(
+    f"{PREFIX}RefreshedPair",
+    {
+        "access": serializers.CharField(),
+        "refresh": serializers.CharField(),
+        "token_type": _token_type(),
     },
 )
 NOTHING = {"type": "object", "maxProperties": 0}
@@ -145,12 +195,29 @@ describe(
     post=operation(
         "obtainTokens",
         "Sign in, in SimpleJWT's shape",
-        "Begins a session on the calling device. The same as `/api/login` with other names.",
+        "Starts a session on this device. The same as `/api/login`, with other field names.",
         takes=Body(SessionStartSerializer, CREDENTIALS_EXAMPLE),
         gives=Body(TOKEN_PAIR, {"access": ACCESS, "refresh": REFRESH, "session_id": SESSION_ID}),
         refuses=CREDENTIALS,
         invalid={"password": ["This field is required."]},
-        parameters=[DEVICE],
+        parameters=[DEVICE, PROOF],
+    ),
+)
+
+CODE_EXAMPLE = {"challenge": "5f0d6a52-1a0e-4a7e-9d3b-0f6a1c2e4b77", "email_code": "418027"}
+
+describe(
+    "devices.api.views.DeviceCodeView",
+    "tokens",
+    post=operation(
+        "obtainTokensByCode",
+        "Go on with the code for a new device, in SimpleJWT's shape",
+        "After `device_code_required`. The same as `/api/login/code` with other names.",
+        takes=Body(DeviceCodeSerializer, CODE_EXAMPLE),
+        gives=Body(TOKEN_PAIR, {"access": ACCESS, "refresh": REFRESH, "session_id": SESSION_ID}),
+        refuses=CODE,
+        invalid={"email_code": ["This field is required."]},
+        parameters=[DEVICE, PROOF],
     ),
 )
 
@@ -159,17 +226,21 @@ describe(
     "tokens",
     post=operation(
         "refreshTokens",
-        "Exchange a refresh token for the next pair",
-        "Moves the session's idle limit on. Each refresh token is good for one exchange, but asking again "
-        "shortly after, or before its successor was ever used, gives the same successor: a lost answer "
-        "costs nothing. Any later use of it ends the session, since somebody has a copy.",
+        "Exchange a refresh token for new tokens",
+        "Extends the session's idle limit. Each refresh token works once. If you repeat the request "
+        "shortly after, or before the new token is used, you get the same new token, so a lost response "
+        "does no harm. Any later use ends the session, because somebody has a copy.",
         takes=Body(TokenRefreshSerializer, {"refresh": REFRESH}),
-        gives=Body(TokenRefreshSerializer, {"access": ACCESS, "refresh": REFRESH}),
+        gives=Body(REFRESHED_PAIR, {"access": ACCESS, "refresh": REFRESH}),
         refuses=[
-            SessionDenied(error())
-            for error in (TokenNotValid, SessionRevoked, SessionExpired, RefreshReused)
+            *TOKEN_REQUEST,
+            *(
+                SessionDenied(error())
+                for error in (TokenNotValid, SessionRevoked, SessionExpired, RefreshReused)
+            ),
         ],
         invalid={"refresh": ["This field is required."]},
+        parameters=[PROOF],
     ),
 )
 
@@ -178,8 +249,8 @@ describe(
     "tokens",
     post=operation(
         "verifyToken",
-        "Ask whether a token is good",
-        "For an access or a refresh token. Why one is not good is not said.",
+        "Verify a token",
+        "Takes an access or a refresh token. The response does not say why a token is not valid.",
         takes=Body(TokenVerifySerializer, {"token": ACCESS}),
         gives=Body(NOTHING, {}),
         refuses=[SessionDenied(TokenNotValid())],
@@ -193,7 +264,7 @@ describe(
     post=operation(
         "blacklistToken",
         "End the session of a refresh token",
-        "Its access tokens end with it. The answer is the same for a token that is none (RFC 7009).",
+        "Its access tokens stop working, too. The response is the same for an invalid token (RFC 7009).",
         takes=Body(TokenBlacklistSerializer, {"refresh": REFRESH}),
         gives=Body(NOTHING, {}),
         invalid={"refresh": ["This field is required."]},
@@ -221,15 +292,15 @@ describe(
     "sessions",
     list=operation(
         "listSessions",
-        "Where you are signed in",
-        "Your active sessions, the most recently active first.",
+        "List your active sessions",
+        "The most recently used first.",
         gives=Body(SessionSerializer(many=True), SESSION),
         refuses=BEARER,
     ),
     retrieve=operation(
         "getSession",
-        "One of your sessions",
-        "A session of somebody else, an ended one and one that never was are all the same 404.",
+        "Show a session",
+        "Another user's session, an ended one and an unknown ID get the same 404.",
         gives=Body(SessionSerializer, SESSION),
         refuses=UNKNOWN,
         parameters=[WHICH],
@@ -237,7 +308,7 @@ describe(
     partial_update=operation(
         "renameSession",
         "Name a session",
-        "Nothing but the name can be written; an empty one takes it away.",
+        "Only the name can be changed. An empty name removes it.",
         takes=Body(SessionSerializer, {"name": "My phone"}),
         gives=Body(SessionSerializer, SESSION),
         refuses=UNKNOWN,
@@ -255,12 +326,12 @@ describe(
     ),
     confirm=operation(
         "confirmSession",
-        "Prove again who you are",
-        "Signing out another device, or all of them, asks for a login or a confirmation at most "
-        "15 minutes old (RFC 9470). Send your password; or, if you have a second factor, a code of it, since "
-        "then a password is not enough. No new tokens: the ones you have are good for it then. If the "
-        "sign-in was unusual, your password is not enough either: follow the link in the mail about it. If "
-        "you have no password, confirm by a code that is sent to your address, or sign in again.",
+        "Confirm who you are",
+        "Signing out another device, or all devices, needs a login or a confirmation that is at most "
+        "15 minutes old (RFC 9470). Send your password. If you have a second factor, send a code instead. "
+        "There are no new tokens: your current ones count as confirmed. If the "
+        "sign-in was unusual, your password is not enough: follow the link in the e-mail about it. If "
+        "you have no password, confirm with a code that is sent to your address, or sign in again.",
         takes=Body(ConfirmSerializer, {"password": "correct horse battery 9"}),
         gives=Body(ConfirmedSerializer, {"confirmed_until": "2026-03-01T12:15:00Z"}),
         refuses=(
@@ -285,30 +356,65 @@ describe(
                 "keep_current",
                 bool,
                 default=True,
-                description="Whether the current session goes on. Nothing but `true` or `false`.",
+                description="Whether to keep the current session: `true` or `false`.",
             )
         ],
     ),
 )
 
-WANTED = {"new_device": False, "suspicious_login": True}
+WANTED = {"new_device": False, "suspicious_login": True, "time_zone": "Europe/Berlin"}
+
+describe(
+    "devices.api.views.TrustedDeviceViewSet",
+    "sessions",
+    list=operation(
+        "listTrustedDevices",
+        "Where you sign in without a second factor",
+        "Devices on which you signed in with `trust_device: true` and a code, the latest first. A password "
+        "is enough there until `trusted_until`, unless the sign-in is unusual. Signing out does not end "
+        "that; a new password, a change of your second factors, signing out everywhere, and signing the "
+        "device out from another one do. Empty where the site trusts no device.",
+        gives=Body(
+            TrustedDeviceSerializer(many=True),
+            {
+                "id": "5f0d6a52-1a0e-4a7e-9d3b-0f6a1c2e4b77",
+                "device": "Safari on iOS",
+                "device_type": "mobile",
+                "trusted_at": "2026-03-01T12:00:00Z",
+                "trusted_until": "2026-03-15T12:00:00Z",
+                "is_current": True,
+            },
+        ),
+        refuses=BEARER,
+    ),
+    destroy=operation(
+        "forgetTrustedDevice",
+        "Ask for the second factor there again",
+        "The sessions on that device go on.",
+        status=204,
+        refuses=UNKNOWN,
+        parameters=[
+            OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH),
+        ],
+    ),
+)
 
 describe(
     "devices.api.views.NotificationsView",
     "sessions",
     get=operation(
         "getNotifications",
-        "Which mails you get",
-        "Of those that can be switched off. What is critical is always told: a very strange sign-in, a "
-        "copied session, a changed password.",
+        "Show which e-mails you get",
+        "Lists e-mails that can be switched off. You always get e-mails about a very unusual sign-in, a "
+        "copied session and a changed password.",
         gives=Body(NotificationsSerializer, WANTED),
         refuses=BEARER,
     ),
     patch=operation(
         "setNotifications",
-        "Choose which mails you get",
-        "What is not named stays as it is. To switch one off takes a recent proof of who you are, and is "
-        "told by mail.",
+        "Choose which e-mails you get",
+        "Fields that you leave out do not change. Switching one off needs a recent proof of who you are, and "
+        "sends an e-mail.",
         takes=Body(NotificationsSerializer, {"new_device": False}),
         gives=Body(NotificationsSerializer, WANTED),
         refuses=(*BEARER, StepUpRequired(STEP_UP)),
@@ -321,8 +427,8 @@ describe(
     "sessions",
     list=operation(
         "listHistory",
-        "Where you have been signed in",
-        "All your sessions that are still kept, ended ones too, the newest first: in pages, or whole as a "
+        "List all your sessions",
+        "Your active and ended sessions, the newest first: in pages, or complete as a CSV "
         "file, with `format=csv`. A cell of it that a spreadsheet would take for a formula begins with an "
         "apostrophe.",
         gives=Body(PastSessionSerializer(many=True), ENDED),
@@ -333,7 +439,7 @@ describe(
                 str,
                 enum=["json", "csv"],
                 default="json",
-                description="In pages, or a file.",
+                description="Pages as JSON, or a CSV file.",
             )
         ],
         refuses=UNKNOWN,
@@ -346,9 +452,9 @@ describe(
     "sessions",
     list=operation(
         "listActivity",
-        "What happened in a session",
-        "The log of one of your sessions, active or ended, the newest first, in pages. Kinds begin with "
-        "`session.`, `refresh.`, `login.` or `device.`, or with what the site itself records.",
+        "Show the activity of a session",
+        "The log of one of your sessions, active or ended, the newest entry first. Kinds start with "
+        "`session.`, `refresh.`, `login.`, `device.` or `binding.`, or with a name of the site's own.",
         gives=Body(ActivitySerializer(many=True), ACTIVITY),
         refuses=UNKNOWN,
         invalid=PAGE,

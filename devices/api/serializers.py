@@ -1,28 +1,83 @@
-"""What comes in and goes out: SimpleJWT's token exchanges over sessions, and sessions as JSON."""
+"""What comes in and goes out: SimpleJWT's token exchanges over sessions, and sessions as JSON.
 
+Text is what was sent as text, and times are in UTC whatever the host's time zone.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from django.contrib.auth.models import update_last_login
 from django.db import models
 from django.utils.translation import gettext_lazy as _
-from rest_framework import serializers
+from rest_framework import ISO_8601, serializers
 from rest_framework.exceptions import NotFound, Throttled
-from rest_framework_simplejwt import settings as jwt
+from rest_framework.fields import empty
+from rest_framework.utils import html
 from rest_framework_simplejwt.serializers import TokenObtainSerializer
 
+from devices import shortcuts
 from devices.conf import conf
-from devices.core import sessions, stepup
-from devices.core.caller.client import Client
-from devices.core.life import tokens
+from devices.core import second_factor, sessions, step_up, tokens, trusted_devices
+from devices.core.binding import dpop
+from devices.core.clients.client import Client
 from devices.core.log import activity
-from devices.core.proof import second_factor
+from devices.core.log.export import HISTORY_FIELDS, SESSION_FIELDS
+from devices.core.log.sanitize import has_controls
+from devices.core.notifications import outbox
 from devices.exceptions import SessionError, TokenNotValid, TooManyAttempts
-from devices.http import client_at_hand, client_of, newcomer_at_hand, newcomer_of, session_of
-from devices.models import Activity, DeviceSession
+from devices.http import current_client, get_client, get_session
+from devices.models import Activity, DeviceSession, TrustedDevice
 
 from .authentication import current_session
 from .errors import SessionDenied
-from .fields import FlagField, TextField, TimeField, no_controls
+
+
+def no_controls(text: str) -> None:
+    """Validates what is shown to people, in lists, mails and logs."""
+    if has_controls(text):
+        raise serializers.ValidationError(
+            _("Control characters are not allowed."), code="control_characters"
+        )
+
+
+class TextField(serializers.CharField):
+    """DRF's own takes numbers for text, so that 1 and "1" would be one password."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        if not (data is empty or data is None or isinstance(data, str)):
+            self.fail("invalid")
+        return super().run_validation(data)
+
+
+class FlagField(serializers.BooleanField):
+    """DRF's own takes 1, "yes" and "on" for true, so that one wish has many spellings.
+
+    A form has only text: there, "true" and "false" are the flags. One that is left out of it has its
+    default, as in JSON; DRF's own takes it for an unchecked box.
+    """
+
+    default_empty_html = empty
+
+    def get_value(self, dictionary: Any) -> Any:
+        value = super().get_value(dictionary)
+        if html.is_html_input(dictionary):
+            return {"true": True, "false": False}.get(value, value)
+        return value
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class TimeField(serializers.DateTimeField):
+    """A time in UTC, as ISO 8601."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format=ISO_8601, default_timezone=UTC, **kwargs)
+
 
 TIMES_IN_UTC = {
     **serializers.ModelSerializer.serializer_field_mapping,
@@ -39,9 +94,10 @@ class OtpField(TextField):
 
 
 class SessionStartSerializer(TokenObtainSerializer):
-    """Credentials in, a new session out, in `self.session`."""
+    """Credentials in, a new session out, in `self.session`, and its tokens in `self.tokens`."""
 
     session: DeviceSession
+    tokens: shortcuts.Tokens
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -49,33 +105,81 @@ class SessionStartSerializer(TokenObtainSerializer):
         # A password is taken as it is; SimpleJWT's field would strip it.
         self.fields["password"] = TextField(write_only=True, trim_whitespace=False)
         self.fields["otp"] = OtpField(required=False, allow_blank=True)
-        self.fields["remember"] = FlagField(write_only=True, default=True)
+        # Without a `default` in the description: generators take a field that has one for required.
+        self.fields["remember"] = FlagField(
+            write_only=True, required=False, help_text="True, unless it is said."
+        )
+        self.fields["trust_device"] = FlagField(
+            write_only=True, required=False, help_text="False, unless it is said."
+        )
 
     def admit(self, user: Any) -> None:
         """For subclasses: raise a SessionError to keep out a user whose password was right."""
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        otp, remember = attrs.pop("otp", ""), attrs.pop("remember")
-        request = self.context.get("request")
-        client = newcomer_at_hand() if request is None else newcomer_of(request)
-        try:
+        otp, remember = attrs.pop("otp", ""), attrs.pop("remember", True)
+        trust_device = attrs.pop("trust_device", False)
+        with answered():
+            # Before a password is counted, or a code used up.
+            dpop.check_login(_client(self).presentation)
             super().validate(attrs)
             self.admit(self.user)
-            mfa = second_factor.demand(self.user, otp, client)
-            self.session = sessions.start(self.user, client, mfa=mfa, remember=remember)
-        except SessionError as error:
-            raise SessionDenied(error) from error
-        except TooManyAttempts as error:
-            raise Throttled(wait=error.retry_after) from error
-        if jwt.api_settings.UPDATE_LAST_LOGIN:
-            update_last_login(type(self.user), self.user)
+            self.tokens = shortcuts.start_session(
+                self.context.get("request"),
+                self.user,
+                otp=otp,
+                remember=remember,
+                trust_device=trust_device,
+            )
+        self.session = self.tokens.session
         return {}
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """What a verb refuses, as an error of DRF, which any exception handler knows."""
+    try:
+        yield
+    except SessionError as error:
+        raise SessionDenied(error) from error
+    except TooManyAttempts as error:
+        raise Throttled(wait=error.retry_after) from error
+
+
+class DeviceCodeSerializer(serializers.Serializer):
+    """Takes the code of an e-mail, and continues the login: `self.tokens`."""
+
+    tokens: shortcuts.Tokens
+
+    challenge = TextField(
+        write_only=True, max_length=64, help_text="What the refusal `device_code_required` said."
+    )
+    # Not `code`, which names the error in a refusal.
+    email_code = TextField(write_only=True, max_length=64, help_text="The code from the e-mail.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        with answered():
+            self.tokens = shortcuts.start_session_by_code(
+                self.context.get("request"), attrs["challenge"], attrs["email_code"]
+            )
+        return {}
+
+
+def pair_of(issued: shortcuts.Tokens) -> dict[str, str]:
+    """The answer to a login in SimpleJWT's shape."""
+    answer = {"access": issued.access, "refresh": issued.refresh}
+    return answer | {"session_id": str(issued.session.pk)} | _type_of(issued)
 
 
 def _client(serializer: serializers.Serializer) -> Client:
     """Who calls, also where a view passes no context: SimpleJWT's serializers need none."""
     request = serializer.context.get("request")
-    return client_at_hand() if request is None else client_of(request)
+    return current_client() if request is None else get_client(request)
+
+
+def _type_of(issued: shortcuts.Tokens) -> dict[str, str]:
+    """The `token_type`, which these answers have only where it is not what it always was."""
+    return {} if issued.token_type == "bearer" else {"token_type": issued.token_type}
 
 
 class TokenObtainPairSerializer(SessionStartSerializer):
@@ -83,8 +187,7 @@ class TokenObtainPairSerializer(SessionStartSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         super().validate(attrs)
-        pair = tokens.issue(self.session)
-        return {"access": pair.access, "refresh": pair.refresh, "session_id": str(self.session.pk)}
+        return pair_of(self.tokens)
 
 
 class TokenRefreshSerializer(serializers.Serializer):
@@ -94,14 +197,10 @@ class TokenRefreshSerializer(serializers.Serializer):
     access = TextField(read_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        try:
-            claims = tokens.read_refresh(attrs["refresh"])
-            session = sessions.rotate(claims, _client(self))
-        except SessionError as error:
-            raise SessionDenied(error) from error
-        pair = tokens.issue(session)
-        answer = {"access": pair.access}
-        return answer | {"refresh": pair.refresh} if conf.ROTATES else answer
+        with answered():
+            issued = shortcuts.refresh_session(self.context.get("request"), attrs["refresh"])
+        answer = {"access": issued.access} | _type_of(issued)
+        return answer | {"refresh": issued.refresh} if conf.ROTATES else answer
 
 
 class TokenVerifySerializer(serializers.Serializer):
@@ -111,7 +210,8 @@ class TokenVerifySerializer(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
-            sessions.living(tokens.read_either(attrs["token"]), _client(self))
+            token = attrs["token"]
+            sessions.get_valid_session(tokens.read_either(token), partial(_client, self), token)
         except SessionError as error:
             raise SessionDenied(TokenNotValid()) from error
         return {}
@@ -131,27 +231,6 @@ class TokenBlacklistSerializer(serializers.Serializer):
         return {}
 
 
-SESSION_KEYS = (
-    "id",
-    "name",
-    "device",
-    "device_type",
-    "browser",
-    "os",
-    "is_mobile",
-    "ip_address",
-    "last_ip",
-    "country",
-    "city",
-    "user_agent",
-    "login_method",
-    "created_at",
-    "last_active",
-    "expires_at",
-    "is_current",
-)
-
-
 class SessionSerializer(serializers.ModelSerializer):
     """*session* of the contract: exactly these keys, of which only the name can be written."""
 
@@ -163,11 +242,12 @@ class SessionSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = DeviceSession
-        fields: tuple[str, ...] = SESSION_KEYS
-        read_only_fields = tuple(key for key in SESSION_KEYS if key != "name")
+        fields: tuple[str, ...] = SESSION_FIELDS
+        read_only_fields = tuple(key for key in SESSION_FIELDS if key != "name")
 
     def get_is_current(self, session: DeviceSession) -> bool:
-        current = session_of(self.context["request"])
+        """Whether this session made the request."""
+        current = get_session(self.context["request"])
         return current is not None and session.pk == current.pk
 
     def update(self, session: DeviceSession, validated_data: dict[str, Any]) -> DeviceSession:
@@ -178,6 +258,29 @@ class SessionSerializer(serializers.ModelSerializer):
         return session
 
 
+class TrustedDeviceSerializer(serializers.ModelSerializer):
+    """A device that signs in without a second factor, and until when."""
+
+    serializer_field_mapping = TIMES_IN_UTC
+
+    trusted_until = serializers.SerializerMethodField()
+    is_current = serializers.SerializerMethodField()
+
+    class Meta:
+        model = TrustedDevice
+        fields = ("id", "device", "device_type", "trusted_at", "trusted_until", "is_current")
+        read_only_fields = fields
+
+    def get_trusted_until(self, trusted: TrustedDevice) -> datetime:
+        """Return when it needs a second factor again."""
+        return trusted_devices.until(trusted)
+
+    def get_is_current(self, trusted: TrustedDevice) -> bool:
+        """Return whether the request comes from it."""
+        current = get_session(self.context["request"])
+        return current is not None and trusted.device_key == current.device_key
+
+
 class PastSessionSerializer(SessionSerializer):
     """A row of the history: *session*, and how it ended."""
 
@@ -185,7 +288,7 @@ class PastSessionSerializer(SessionSerializer):
     ended_at = TimeField(read_only=True, allow_null=True)
 
     class Meta(SessionSerializer.Meta):
-        fields = (*SESSION_KEYS, "status", "ended_at", "revoke_reason")
+        fields = HISTORY_FIELDS
         read_only_fields = fields
 
 
@@ -217,41 +320,53 @@ class ConfirmSerializer(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         request = self.context["request"]
-        client, session = client_of(request), current_session(request)
-        try:
+        client, session = get_client(request), current_session(request)
+        with answered():
             if "otp" in attrs and second_factor.required_of(request.user):
-                stepup.confirm_by_code(session, attrs["otp"], client)
+                step_up.confirm_by_code(session, attrs["otp"], client)
             elif "password" not in attrs and request.user.has_usable_password():
                 required = self.fields["password"].error_messages["required"]
                 raise serializers.ValidationError({"password": [required]}, code="required")
-            elif not stepup.confirm_by_password(session, attrs.get("password", ""), client):
+            elif not step_up.confirm_by_password(session, attrs.get("password", ""), client):
                 wrong = _("This is not your password.")
                 raise serializers.ValidationError({"password": [wrong]}, code="password_wrong")
-        except TooManyAttempts as error:
-            raise Throttled(wait=error.retry_after) from error
-        except SessionError as error:
-            raise SessionDenied(error) from error
         return attrs
 
 
 class ConfirmedSerializer(serializers.Serializer):
+    """Until when the confirmation counts."""
+
     confirmed_until = serializers.DateTimeField()
 
 
 class RevokedSerializer(serializers.Serializer):
+    """How many sessions ended."""
+
     revoked = serializers.IntegerField(help_text="How many sessions were signed out.")
 
 
 class NotificationsSerializer(serializers.Serializer):
-    """Which mails the caller wants, of those that can be switched off."""
+    """What the caller prefers of mails: which of those that can be switched off, and times in which zone."""
 
     new_device = FlagField(
         required=False, help_text="Of a sign-in on a device that was not seen before."
     )
     suspicious_login = FlagField(
         required=False,
-        help_text="Of a sign-in that is somewhat strange; of a very strange one, always.",
+        help_text="Of a sign-in that is somewhat unusual; of a very unusual one, always.",
     )
+    time_zone = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=64,
+        help_text="By which mails tell times, such as `Europe/Berlin`. Empty: the site's.",
+    )
+
+    def validate_time_zone(self, name: str) -> str:
+        """Raises ValidationError for a zone that is not known here."""
+        if name and name not in outbox.time_zones():
+            raise serializers.ValidationError(_("There is no such time zone."))
+        return name
 
 
 class ErrorSerializer(serializers.Serializer):
@@ -259,3 +374,6 @@ class ErrorSerializer(serializers.Serializer):
 
     detail = serializers.CharField()
     code = serializers.CharField()
+    challenge = serializers.CharField(
+        required=False, help_text="With `device_code_required`: send it along with the code."
+    )

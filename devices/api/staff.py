@@ -15,23 +15,28 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from devices.conf import conf
-from devices.core.oversight import figures, patience, staff
-from devices.core.oversight.selection import InvalidSelection, Selection
+from devices.core import database
+from devices.core.log.export import HISTORY_FIELDS
+from devices.core.staff import bulk_revocation, statistics, timeouts
+from devices.core.staff.filters import InvalidSelection, Selection
 from devices.models import DeviceSession, DeviceSessionQuerySet, Status
 
 from .authentication import ForSessions, SignedInRequest, current_session
-from .fields import FlagField, TextField, TimeField
 from .pagination import NewestSessionsFirst
 from .permissions import RecentlyConfirmed
-from .serializers import SESSION_KEYS, PastSessionSerializer
+from .serializers import FlagField, PastSessionSerializer, TextField, TimeField
 
 
 class MayView(BasePermission):
+    """Allows staff with the permission to view sessions."""
+
     def has_permission(self, request: Request, view: Any) -> bool:
         return request.user.has_perm("devices.view_devicesession")
 
 
 class MayRevoke(BasePermission):
+    """Allows staff with the permission to revoke sessions."""
+
     def has_permission(self, request: Request, view: Any) -> bool:
         return request.user.has_perm("devices.revoke_devicesession")
 
@@ -45,21 +50,29 @@ class TooBroad(APIException):
 
 
 class NotCounted(APIException):
+    """503: the statistics have to be counted by `manage.py count_sessions` first."""
+
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = _("There are too many sessions to count them now: count_sessions has to.")
+    default_detail = _(
+        "There are too many sessions to count now. Run manage.py count_sessions first."
+    )
     default_code = "not_counted"
 
 
 class StaffView(ForSessions, APIView):
+    """A view of the staff API, which reads permissions from the database at each request."""
+
     def perform_authentication(self, request: Request) -> None:
         """Rights are asked of the database each time, whatever is remembered of the session (LIVENESS)."""
         super().perform_authentication(request)
         if conf.LIVENESS == "cached" and request.user.is_authenticated:
-            now = get_user_model()._base_manager.filter(pk=request.user.pk).first()
+            # Where they are written: a replica may not know yet that they were taken.
+            accounts = get_user_model()._base_manager.using(database.alias())
+            now = accounts.filter(pk=request.user.pk).first()
             request.user = now or AnonymousUser()
 
     def handle_exception(self, exc: Exception) -> Response:
-        if isinstance(exc, OperationalError) and patience.is_over(exc):
+        if isinstance(exc, OperationalError) and timeouts.is_over(exc):
             exc = TooBroad()
         if isinstance(exc, InvalidSelection):
             exc = ValidationError({name: [error] for name, error in exc.errors.items()})
@@ -83,15 +96,23 @@ class StaffSessionSerializer(PastSessionSerializer):
     class Meta(PastSessionSerializer.Meta):
         fields: tuple[str, ...] = (  # type: ignore[assignment]
             *("id", "user"),
-            *SESSION_KEYS[1:],
-            *("status", "ended_at", "revoke_reason", "revoked_by"),
-            *("authenticated_at", "mfa_at", "risk_level", "risk_score", "reviewed_at"),
+            *HISTORY_FIELDS[1:],
+            *(
+                "revoked_by",
+                "authenticated_at",
+                "mfa_at",
+                "risk_level",
+                "risk_score",
+                "reviewed_at",
+            ),
             "impersonator",
         )
         read_only_fields: tuple[str, ...] = fields  # type: ignore[assignment]
 
 
 class StaffPages(NewestSessionsFirst):
+    """Pages of 50 sessions. Ended sessions are ordered by when they ended."""
+
     page_size = 50
 
     def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
@@ -137,6 +158,8 @@ class StaffRevokeSerializer(serializers.Serializer):
 
 
 class StaffRevokedSerializer(serializers.Serializer):
+    """How many sessions were selected and ended, and what was left."""
+
     matched = serializers.IntegerField()
     users = serializers.IntegerField()
     revoked = serializers.IntegerField()
@@ -169,10 +192,10 @@ class StaffRevokeView(StaffView):
         by = request.user
         spare = None if wish["include_current"] else current_session(request).pk
         chosen = selection.sessions()
-        survey = staff.survey(chosen, by=by, spare=spare)
-        done = staff.Revoked(0, 0, survey.more)
+        survey = bulk_revocation.survey(chosen, by=by, spare=spare)
+        done = bulk_revocation.Revoked(0, 0, survey.more)
         if not wish["dry_run"]:
-            done = staff.revoke(chosen, by=by, note=wish["reason"], spare=spare)
+            done = bulk_revocation.revoke(chosen, by=by, note=wish["reason"], spare=spare)
         if not may_look:
             # What they ended, and not what else there is: filters would be a way to look.
             survey = survey._replace(sessions=done.sessions, people=done.people, protected=0)
@@ -211,32 +234,52 @@ def _filters(body: dict[str, Any], others: set[str]) -> dict[str, str]:
 
 
 class ValueSerializer(serializers.Serializer):
+    """A value, and how many sessions have it."""
+
     value = serializers.CharField(allow_null=True, allow_blank=True)
     sessions = serializers.IntegerField()
 
 
 class UserCountSerializer(serializers.Serializer):
+    """A user, and how many sessions they have."""
+
     user = PersonSerializer()
     sessions = serializers.IntegerField()
 
 
 class CountsSerializer(serializers.Serializer):
+    """How often sessions started and ended, and logins failed."""
+
     logins = serializers.IntegerField()
     revocations = serializers.IntegerField()
     failed_logins = serializers.IntegerField()
     blocked_logins = serializers.IntegerField()
 
 
+class QuarterSerializer(serializers.Serializer):
+    """How many logins failed in a quarter of an hour."""
+
+    at = TimeField()
+    failed_logins = serializers.IntegerField()
+    blocked_logins = serializers.IntegerField()
+
+
 class DaySerializer(CountsSerializer):
+    """The counts of one day."""
+
     day = serializers.DateField()
 
 
 class LiveSerializer(serializers.Serializer):
+    """How many sessions are active, and of how many users."""
+
     sessions = serializers.IntegerField()
     people = serializers.IntegerField()
 
 
 class TraitsSerializer(serializers.Serializer):
+    """How active sessions are distributed."""
+
     device_type = ValueSerializer(many=True)
     os = ValueSerializer(many=True)
     browser = ValueSerializer(many=True)
@@ -245,6 +288,8 @@ class TraitsSerializer(serializers.Serializer):
 
 
 class TopSerializer(serializers.Serializer):
+    """The addresses and users with most sessions."""
+
     addresses = ValueSerializer(many=True)
     users = UserCountSerializer(many=True)
 
@@ -256,6 +301,7 @@ class StatsSerializer(serializers.Serializer):
     live = LiveSerializer()
     waiting = serializers.IntegerField()
     past_day = CountsSerializer()
+    quarters = QuarterSerializer(many=True)
     days = DaySerializer(many=True)
     by = TraitsSerializer()
     revocations_by_reason = ValueSerializer(many=True)
@@ -268,10 +314,10 @@ class StaffStatsView(StaffView):
     permission_classes = (IsAuthenticated, MayView)
 
     def get(self, request: Request) -> Response:
-        counted = figures.current()
+        counted = statistics.current()
         if counted.counted_at is None:
             raise NotCounted
-        people = figures.people(counted)
+        people = statistics.people(counted)
         top = {
             **counted.data["top"],
             "users": [{"user": user, "sessions": n} for user, n in people],

@@ -1,18 +1,17 @@
-"""The OpenAPI description of what staff are served."""
+"""The OpenAPI descriptions of the staff API."""
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, OpenApiParameter
 from rest_framework.exceptions import NotFound, PermissionDenied
 
-from devices.core.oversight.selection import LONGEST, UNKNOWN
+from devices.core.staff.filters import LONGEST, UNKNOWN
 from devices.models import DeviceType, RiskLevel, Status
 
 from .errors import StepUpRequired
-from .openapi import BEARER, Body, describe, operation
-from .schema import ENDED, STEP_UP
+from .openapi import BEARER, Body, Component, describe, operation
+from .schema import ENDED, STEP_UP, DescribedSession
 from .staff import (
     NotCounted,
     StaffRevokedSerializer,
@@ -40,6 +39,7 @@ STATS = {
     "live": {"sessions": 3, "people": 2},
     "waiting": 1,
     "past_day": {"logins": 2, "revocations": 1, "failed_logins": 4, "blocked_logins": 0},
+    "quarters": [{"at": "2026-03-04T08:45:00Z", "failed_logins": 4, "blocked_logins": 0}],
     "days": [
         {
             "day": "2026-03-04",
@@ -66,89 +66,90 @@ STATS = {
     },
 }
 
-KNOWN_OR = f"`{UNKNOWN}` for those of which it is not known."
+KNOWN_OR = f"`{UNKNOWN}` for unknown."
 TEXT = {"type": "string", "minLength": 1, "maxLength": LONGEST}
 # Name, type, what it lets through.
 FILTERS: dict[str, tuple[dict[str, Any], str]] = {
     "user": (TEXT, "The id of the user."),
     "email": (TEXT, "The user's email; their login, where users have none."),
-    "ip": (TEXT, "The address or network (CIDR) that it began from."),
-    "last_ip": (TEXT, "The address or network it was last active from."),
+    "ip": (TEXT, "The IP address or network (CIDR) at login."),
+    "last_ip": (TEXT, "The latest IP address, or its network (CIDR)."),
     "country": (TEXT, f"ISO 3166-1 code; {KNOWN_OR}"),
     "os": (TEXT, f"Operating system, as sessions have it; {KNOWN_OR}"),
     "browser": (TEXT, f"Browser, as sessions have it; {KNOWN_OR}"),
     "device_type": (TEXT, f"One of: {', '.join(DeviceType.values)}."),
-    "user_agent": (TEXT, "A part of what the client called itself."),
-    "status": ({"type": "string", "enum": Status.values}, "How it stands."),
-    "suspicious": ({"type": "boolean"}, "Whether its login was strange."),
+    "user_agent": (TEXT, "A part of the `User-Agent` header."),
+    "status": ({"type": "string", "enum": Status.values}, "The state of the session."),
+    "suspicious": ({"type": "boolean"}, "Whether its login was unusual."),
     "active_before": ({"type": "string", "format": "date-time"}, "Last active before this time."),
-    "active_after": ({"type": "string", "format": "date-time"}, "Last active then or later."),
-    "issued_before": ({"type": "string", "format": "date-time"}, "Began before this time."),
-    "issued_after": ({"type": "string", "format": "date-time"}, "Began then or later."),
+    "active_after": (
+        {"type": "string", "format": "date-time"},
+        "Last active at this time or later.",
+    ),
+    "issued_before": ({"type": "string", "format": "date-time"}, "Started before this time."),
+    "issued_after": ({"type": "string", "format": "date-time"}, "Started at this time or later."),
 }
 REFUSED = (*BEARER, PermissionDenied(), TooBroad())
 
 
-class DescribedOrder(OpenApiSerializerExtension):
-    """The filters stand beside the fields that are none."""
+class DescribedOrder(Component):
+    """Adds the filters to the fields of the request."""
 
     target_class = StaffRevokeSerializer
-
-    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
-        mapped: dict[str, Any] = auto_schema._map_serializer(
-            self.target, direction, bypass_extensions=True
-        )
-        told = {
-            "reason": "Kept in the log of each session. Required unless `dry_run`.",
-            "dry_run": "Only count what would be ended.",
-            "all": "Everybody's sessions: has to be said where there is no filter.",
-            "include_current": "End the session of this request, too, if the filters let it through.",
-        }
-        for name, text in told.items():
-            mapped["properties"][name]["description"] = text
-        for name, (shape, text) in FILTERS.items():
-            mapped["properties"][name] = {**shape, "description": text}
-        by_number = {"oneOf": [TEXT, {"type": "integer"}]}
-        mapped["properties"]["user"] = {**by_number, "description": FILTERS["user"][1]}
-        return mapped
-
-
-class DescribedAnswer(OpenApiSerializerExtension):
-    target_class = StaffRevokedSerializer
-
-    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
-        mapped: dict[str, Any] = auto_schema._map_serializer(
-            self.target, direction, bypass_extensions=True
-        )
-        told = {
-            "matched": "Living sessions that may be ended, counted among the first 100,000.",
-            "users": "The people they are of.",
-            "revoked": "How many were ended by this request.",
-            "more": "Whether there are more to end: send the same request again.",
-            "protected": "Left alone: of people with rights that you have not.",
-            "current_kept": "Left alone: the session of this request, since `include_current` is not set.",
-        }
-        for name, text in told.items():
-            mapped["properties"][name]["description"] = text
-        return mapped
-
-
-class DescribedStaffSession(OpenApiSerializerExtension):
-    target_class = StaffSessionSerializer
     priority = 1
+    described = {
+        "reason": {"description": "Kept in the log of each session. Required unless `dry_run`."},
+        "dry_run": {"description": "Only count what would be ended."},
+        "all": {"description": "All sessions of all users. Required if there is no filter."},
+        "include_current": {
+            "description": "End the current session, too, if the filters match it."
+        },
+    }
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
-        mapped: dict[str, Any] = auto_schema._map_serializer(
-            self.target, direction, bypass_extensions=True
-        )
-        mapped["properties"]["risk_level"] = {
+        mapped = super().map_serializer(auto_schema, direction)
+        fields = mapped["properties"]
+        for name, (shape, text) in FILTERS.items():
+            fields[name] = {**shape, "description": text}
+        by_number = {"oneOf": [TEXT, {"type": "integer"}]}
+        fields["user"] = {**by_number, "description": FILTERS["user"][1]}
+        fields["status"] = self.with_enum(auto_schema, "status", fields["status"])
+        return mapped
+
+
+class DescribedAnswer(Component):
+    """Describes the response of a revocation by staff."""
+
+    target_class = StaffRevokedSerializer
+    priority = 1
+    described = {
+        "matched": {
+            "description": "Active sessions that may be ended, counted among the first 100,000."
+        },
+        "users": {"description": "How many users they belong to."},
+        "revoked": {"description": "How many were ended by this request."},
+        "more": {"description": "Whether there are more to end: send the same request again."},
+        "protected": {
+            "description": "Not ended: sessions of users with permissions that you do not have."
+        },
+        "current_kept": {
+            "description": "Whether the current session was kept, because `include_current` is not set."
+        },
+    }
+
+
+class DescribedStaffSession(DescribedSession):
+    """Describes the fields of a session that only staff see."""
+
+    target_class = StaffSessionSerializer
+    priority = 2
+    described = DescribedSession.described | {
+        "risk_level": {
             "type": "string",
             "enum": RiskLevel.values,
-            "description": "How strange the login was; suspicious from `medium` on.",
-        }
-        mapped["properties"]["revoke_reason"] = {"type": "string"}
-        mapped["properties"]["status"] = {"type": "string", "enum": Status.values}
-        return mapped
+            "description": "How unusual the login was; suspicious from `medium` on.",
+        },
+    }
 
 
 describe(
@@ -156,9 +157,9 @@ describe(
     "staff",
     get=operation(
         "listAllSessions",
-        "Sessions of everybody",
-        "Needs the permission `devices.view_devicesession`. The newest first, ended ones by their end, in"
-        " pages. A session is listed if it meets every filter; one that cannot be understood is refused, "
+        "List all sessions of all users",
+        "Needs the permission `devices.view_devicesession`. The newest first, ended sessions by their end, in"
+        " pages. Lists sessions that match all filters; an invalid filter is refused, "
         "never ignored.",
         gives=Body(StaffSessionSerializer(many=True), STAFF_SESSION),
         refuses=(*REFUSED, NotFound()),
@@ -177,10 +178,10 @@ describe(
         "revokeSessions",
         "End a set of sessions",
         "Needs the permission `devices.revoke_devicesession`, and a recent proof of who you are unless it"
-        " is a dry run, which needs `devices.view_devicesession`, too. Ends the living "
-        "sessions that meet every filter, with you as the actor, but for "
-        "those of people with rights that you have not and for the session of this very request. It goes "
-        "on for a few seconds; while the answer says that there are `more`, send it again.",
+        " is a dry run, which needs `devices.view_devicesession`, too. Ends the active "
+        "sessions that match all filters, with you as the actor, except "
+        "those of users with permissions that you do not have, and the current session. This "
+        "takes a few seconds. While the response has `more`, send the request again.",
         takes=Body(
             StaffRevokeSerializer,
             {"ip": "203.0.113.0/24", "reason": "Reported stolen, ticket 4711.", "dry_run": False},
@@ -206,9 +207,9 @@ describe(
     "staff",
     get=operation(
         "getStats",
-        "Figures of all sessions",
-        "Needs the permission `devices.view_devicesession`. Living sessions by their traits, and what "
-        "happened day by day; counted at most once a minute. A `value` of null is all others together.",
+        "Statistics of all sessions",
+        "Needs the permission `devices.view_devicesession`. The distribution of active sessions, and what "
+        "happened day by day; counted at most once a minute. A `value` of null means all other values.",
         gives=Body(StatsSerializer, STATS),
         refuses=(*BEARER, PermissionDenied(), NotCounted()),
     ),

@@ -13,11 +13,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from devices.core import sessions, stepup
-from devices.core.log import history
-from devices.core.watch import notices
-from devices.http import csv_download, session_of
-from devices.models import Activity, DeviceSession, DeviceSessionQuerySet, RevokeReason
+from devices.core import sessions, step_up, trusted_devices
+from devices.core.log import export
+from devices.core.notifications import outbox
+from devices.http import csv_download, get_session
+from devices.models import (
+    Activity,
+    DeviceSession,
+    DeviceSessionQuerySet,
+    RevokeReason,
+    TrustedDeviceQuerySet,
+)
 
 from .authentication import ForSessions, SignedInRequest, current_session
 from .pagination import NewestActivitiesFirst, NewestSessionsFirst
@@ -27,14 +33,28 @@ from .serializers import (
     ActivitySerializer,
     ConfirmedSerializer,
     ConfirmSerializer,
+    DeviceCodeSerializer,
     NotificationsSerializer,
     PastSessionSerializer,
     RevokedSerializer,
     SessionSerializer,
+    TrustedDeviceSerializer,
+    pair_of,
 )
 
 
+def parse_id(text: str) -> uuid.UUID | None:
+    """The id of a path in its one spelling, the canonical one; None if it is none."""
+    try:
+        parsed = uuid.UUID(text)
+    except ValueError:
+        return None
+    return parsed if str(parsed) == text else None
+
+
 class CallersSessions(ForSessions, viewsets.GenericViewSet):
+    """A view of the signed-in user's own sessions."""
+
     request: SignedInRequest
     permission_classes = (IsAuthenticated,)
 
@@ -43,13 +63,9 @@ class CallersSessions(ForSessions, viewsets.GenericViewSet):
         wanted = self.kwargs["pk"]
         if wanted == "current":
             return current_session(self.request)
-        # One spelling for one session, the canonical one.
-        try:
-            session_id = uuid.UUID(wanted)
-        except ValueError as error:
-            raise NotFound from error
-        session = mine.filter(pk=session_id).first()
-        if session is None or str(session_id) != wanted:
+        session_id = parse_id(wanted)
+        session = mine.filter(pk=session_id).first() if session_id else None
+        if session is None:
             raise NotFound
         return session
 
@@ -61,29 +77,32 @@ class SessionViewSet(CallersSessions, mixins.ListModelMixin, mixins.RetrieveMode
     pagination_class = None
 
     def get_queryset(self) -> DeviceSessionQuerySet:
-        mine = DeviceSession.objects.of(self.request.user)
+        mine = DeviceSession.objects.for_user(self.request.user)
         return mine.active().order_by("-last_active", "-created_at")
 
     def get_object(self) -> DeviceSession:
         return self.find(self.get_queryset())
 
     def partial_update(self, request: SignedInRequest, pk: str) -> Response:
+        """Rename a session."""
         serializer = self.get_serializer(self.get_object(), data=request.data)
         serializer.is_valid(raise_exception=True)
         serializer.save()
         return Response(serializer.data)
 
     def destroy(self, request: SignedInRequest, pk: str) -> Response:
+        """End a session. Another one than the current one needs a recent proof."""
         current = current_session(request)
         if pk in ("current", str(current.pk)):
             sessions.logout(current)
             return Response(status=204)
-        # Before anything is looked for: a stale proof learns nothing of the others.
+        # Before any lookup, so that an old confirmation reveals nothing about other sessions.
         self.require_confirmation(request)
         sessions.revoke(self.get_object(), reason=RevokeReason.USER, by=request.user)
         return Response(status=204)
 
     def revoke_all(self, request: SignedInRequest) -> Response:
+        """End all sessions of the user; needs a recent proof."""
         keep = current_session(request).pk if self._keep_current(request) else None
         self.require_confirmation(request)
         revoked = sessions.revoke_all(
@@ -92,12 +111,14 @@ class SessionViewSet(CallersSessions, mixins.ListModelMixin, mixins.RetrieveMode
         return Response(RevokedSerializer({"revoked": revoked}).data)
 
     def confirm(self, request: SignedInRequest) -> Response:
+        """Confirm who you are, with a password or a code."""
         serializer = ConfirmSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
-        until = stepup.fresh_until(current_session(request))
+        until = step_up.fresh_until(current_session(request))
         return Response(ConfirmedSerializer({"confirmed_until": until}).data)
 
     def require_confirmation(self, request: SignedInRequest) -> None:
+        """Raise `ConfirmationRequired`, or another error of `RecentlyConfirmed`, without a recent proof."""
         RecentlyConfirmed().has_permission(request, self)
 
     @staticmethod
@@ -108,21 +129,58 @@ class SessionViewSet(CallersSessions, mixins.ListModelMixin, mixins.RetrieveMode
         return given == ["true"]
 
 
+class DeviceCodeView(APIView):
+    """The login on a new device goes on with the code of the mail, in SimpleJWT's shape."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    # NamespaceVersioning would take the namespace of our URLs for a version.
+    versioning_class: Any = None
+
+    def get_authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
+
+    def post(self, request: Request) -> Response:
+        serializer = DeviceCodeSerializer(data=request.data, context={"request": request})
+        serializer.is_valid(raise_exception=True)
+        return Response(pair_of(serializer.tokens))
+
+
+class TrustedDeviceViewSet(ForSessions, mixins.ListModelMixin, viewsets.GenericViewSet):
+    """Where the caller signs in without a second factor."""
+
+    request: SignedInRequest
+    permission_classes = (IsAuthenticated,)
+    serializer_class = TrustedDeviceSerializer
+    pagination_class = None
+
+    def get_queryset(self) -> TrustedDeviceQuerySet:
+        return trusted_devices.of_user(self.request.user)
+
+    def destroy(self, request: SignedInRequest, pk: str) -> Response:
+        """Stop trusting a device."""
+        # It makes a login ask for more, so that it takes no proof.
+        trusted_id = parse_id(pk)
+        if trusted_id is None or not trusted_devices.forget_one(request.user, trusted_id):
+            raise NotFound
+        return Response(status=204)
+
+
 class NotificationsView(ForSessions, APIView):
     """Which mails the caller wants."""
 
     permission_classes = (IsAuthenticated,)
 
     def get(self, request: SignedInRequest) -> Response:
-        return Response(notices.preferences_of(request.user))
+        return Response(outbox.preferences_of(request.user))
 
     def patch(self, request: SignedInRequest) -> Response:
         serializer = NotificationsSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         wanted = serializer.validated_data
-        if notices.switched_off(request.user, **wanted):
+        if outbox.switched_off(request.user, **wanted):
             RecentlyConfirmed().has_permission(request, self)
-        return Response(notices.prefer(request.user, **wanted))
+        return Response(outbox.prefer(request.user, **wanted))
 
 
 class HistoryViewSet(CallersSessions, mixins.ListModelMixin):
@@ -142,7 +200,7 @@ class HistoryViewSet(CallersSessions, mixins.ListModelMixin):
         if isinstance(request.accepted_renderer, CSVRenderer):
             # A file has no pages, yet what makes no sense is refused as ever.
             NewestSessionsFirst().get_page_size(request)
-            lines = history.as_csv(request.user, session_of(request))
+            lines = export.as_csv(request.user, get_session(request))
             return csv_download(lines, f"sessions-{timezone.now():%Y-%m-%d}.csv")
         return super().list(request, *args, **kwargs)
 

@@ -1,8 +1,9 @@
-"""Door at start-up: numbered checks of what would silently weaken the sessions, one module per subject.
+"""Numbered system checks for settings that would silently weaken the sessions, one module per subject.
 
 docs/checks.md lists them.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core import checks
@@ -11,6 +12,13 @@ from django.core.checks import CheckMessage
 from . import (
     authentication,
     database,
+    dbsc,
+    dpop,
+    durability,
+    geolocation,
+    integrations,
+    keys,
+    kinds,
     liveness,
     mail,
     numbers,
@@ -18,6 +26,7 @@ from . import (
     proxies,
     risk,
     second_factor,
+    session_engine,
     tokens,
     transactions,
     urls,
@@ -28,24 +37,42 @@ SUBJECTS = (
     authentication,
     urls,
     tokens,
+    keys,
     numbers,
     paths,
+    geolocation,
     proxies,
     transactions,
     liveness,
+    durability,
     mail,
     risk,
     second_factor,
+    session_engine,
+    dbsc,
+    dpop,
+    integrations,
 )
 
 
 @checks.register("devices", deploy=True)
 def check_deployment(**kwargs: Any) -> list[CheckMessage]:
     """What a site needs once it is used by others (`check --deploy`)."""
-    return list(mail.check_deployment())
+    return [] if _of_another_kind() else list(mail.check_deployment())
+
+
+@checks.register(checks.Tags.database)
+def check_databases(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Checks that ask the database (`check --database default`, `migrate`)."""
+    return [] if _of_another_kind() else list(durability.check_database(databases or ()))
 
 
 @checks.register("devices")
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     """Every complaint about the settings of this project."""
-    return [message for subject in SUBJECTS for message in subject.check()]
+    return _of_another_kind() or [message for subject in SUBJECTS for message in subject.check()]
+
+
+def _of_another_kind() -> list[CheckMessage]:
+    """What has to be right first: the other checks take each value for one of its kind, and import paths."""
+    return [*kinds.check(), *paths.check_simplejwt()]

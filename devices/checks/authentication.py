@@ -1,4 +1,4 @@
-"""Whether every way in asks for the session: authentication classes, serializers, backends, middleware."""
+"""Whether all entry points check the session: authentication classes, serializers, backends, middleware."""
 
 from collections.abc import Iterator
 from inspect import signature
@@ -12,46 +12,83 @@ from django.core.checks import CheckMessage, Error
 from django.utils.module_loading import import_string
 from rest_framework import settings as drf
 from rest_framework_simplejwt import settings as simplejwt
+from rest_framework_simplejwt.serializers import TokenObtainSerializer
 
-from .names import AUTHENTICATION, BACKEND, COOKIES, MIDDLEWARE, READERS, SERIALIZERS
-from .urls import takes_ended_sessions
+from devices.conf import conf
+
+from .names import (
+    AUTHENTICATION,
+    BACKEND,
+    COOKIE_AUTHENTICATION,
+    COOKIES,
+    MIDDLEWARE,
+    READERS,
+    SERIALIZERS,
+)
+from .urls import by_password_alone, takes_ended_sessions
 
 
 def check() -> Iterator[CheckMessage]:
+    """Check that the API refuses tokens of ended sessions, and that SimpleJWT uses the app's serializers."""
     ours = import_string(AUTHENTICATION)
     asked: Any = drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES
     lax = [cls.__name__ for cls in asked if takes_ended_sessions(cls)]
     if lax or not any(issubclass(cls, ours) for cls in asked):
         yield Error(
-            "The API does not ask whether a token's session is alive"
-            + (f": {', '.join(lax)} lets it in." if lax else "."),
+            "The API does not check whether the session of a token is active"
+            + (f": {', '.join(lax)} does not ask." if lax else "."),
             hint=f"Put {AUTHENTICATION}, or a class derived from it, in place of SimpleJWT's into "
             "REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES'].",
             id="devices.E001",
+        )
+    for cls in asked:
+        yield from by_password_alone("The API", cls)
+    if conf.ACCESS_COOKIE and not any(
+        issubclass(cls, import_string(COOKIE_AUTHENTICATION)) for cls in asked
+    ):
+        yield checks.Warning(
+            "DEVICES['ACCESS_COOKIE'] puts access tokens into a cookie that no view reads by default.",
+            hint=f"Put {COOKIE_AUTHENTICATION} into REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES'].",
+            id="devices.W049",
         )
     for setting, name in SERIALIZERS.items():
         if not issubclass(
             import_string(getattr(simplejwt.api_settings, setting)), import_string(name)
         ):
             yield Error(
-                f"SIMPLE_JWT['{setting}'] makes or takes tokens that have no session.",
+                f"SIMPLE_JWT['{setting}'] issues or accepts tokens without a session.",
                 hint=f"Point it to {name} or a subclass; see docs/settings.md.",
                 id="devices.E002",
             )
+    yield from _get_token()
     backends = [import_string(name) for name in settings.AUTHENTICATION_BACKENDS]
     if not any(issubclass(backend, import_string(BACKEND)) for backend in backends):
         yield checks.Warning(
-            "Passwords may be tried without limit.",
+            "Passwords can be guessed without limit.",
             hint=f"Put {BACKEND} into AUTHENTICATION_BACKENDS in place of Django's ModelBackend.",
             id="devices.W003",
         )
     elif early := _unlimited(backends, import_string(BACKEND)):
         yield Error(
-            f"The right password gets in when guesses are blocked: {early} is asked before ours.",
+            f"Login throttling has no effect: {early} is asked first.",
             hint=f"Remove it, or put {BACKEND} first.",
             id="devices.E039",
         )
     yield from _middleware()
+
+
+def _get_token() -> Iterator[CheckMessage]:
+    """Serializers whose `get_token` would add claims in SimpleJWT, and is never called here."""
+    classes = [import_string(SERIALIZERS["TOKEN_OBTAIN_SERIALIZER"])]
+    while classes:
+        cls = classes.pop()
+        classes += cls.__subclasses__()
+        if cls.get_token.__func__ is not TokenObtainSerializer.get_token.__func__:
+            yield Error(
+                f"{cls.__module__}.{cls.__qualname__}.get_token is not called, so its claims are missing.",
+                hint="Move them to a function, and set DEVICES['CLAIMS'] to its import path.",
+                id="devices.E100",
+            )
 
 
 def _unlimited(backends: list[Any], ours: type) -> str:
@@ -72,13 +109,13 @@ def _middleware() -> Iterator[CheckMessage]:
     behind = f"Put {MIDDLEWARE} directly behind {COOKIES} in MIDDLEWARE."
     if ours is None and cookies is not None:
         yield Error(
-            "Whoever signs in to the admin or to pages stays in, however their session ended.",
+            "Cookies for the admin and for pages still work after their session has ended.",
             hint=behind,
             id="devices.E024",
         )
     elif ours is None:
         yield checks.Warning(
-            "A browser is not known again: each sign-in adds a session beside the one it had.",
+            "Browsers are not recognized: each sign-in adds another session.",
             hint=f"Put {MIDDLEWARE} into MIDDLEWARE.",
             id="devices.W018",
         )
@@ -88,14 +125,22 @@ def _middleware() -> Iterator[CheckMessage]:
         if ours < cookies or early:
             names = ", ".join(early) or COOKIES
             yield Error(
-                f"Middleware may see a user whose session has ended: {names} comes before ours.",
+                f"Middleware may see a user whose session has ended: {names} comes first.",
                 hint=behind,
                 id="devices.E025",
+            )
+        again = _place(asked[ours + 1 :], import_string(COOKIES))
+        if again is not None and cookies < ours:
+            name = settings.MIDDLEWARE[ours + 1 + again]
+            yield Error(
+                f"{name} signs in a user whose session has ended: it comes after {MIDDLEWARE}.",
+                hint=f"Put {MIDDLEWARE} behind the last of them in MIDDLEWARE.",
+                id="devices.E053",
             )
 
 
 def _place(classes: list[Any], wanted: type) -> int | None:
-    """Where a class or a subclass of it first stands. Middleware may be functions, too."""
+    """The position of a class or of its first subclass. Middleware may be functions, too."""
     found = (
         place
         for place, each in enumerate(classes)

@@ -19,19 +19,20 @@ UNSUPPORTED = {
 
 
 def check() -> Iterator[CheckMessage]:
+    """Check that the database of the sessions is supported, and that it also has the users."""
     alias, user = router.db_for_write(DeviceSession), get_user_model()
     connection = connections[alias]
     if router.db_for_write(user) != alias:
         yield Error(
             f"Sessions are written to the database '{alias}', and users to "
             f"'{router.db_for_write(user)}'.",
-            hint="Have DATABASE_ROUTERS send both to one: each session refers to its user.",
+            hint="Let DATABASE_ROUTERS use one database for both: each session refers to its user.",
             id="devices.E074",
         )
     if connection.vendor not in ("postgresql", "sqlite"):
         why = UNSUPPORTED.get(connection.vendor, UNSUPPORTED["oracle"])
         yield Error(
-            f"Sessions cannot be kept in a database of the kind {connection.display_name}: {why}.",
+            f"Sessions cannot be stored in {connection.display_name}: {why}.",
             hint="Use PostgreSQL or SQLite; see docs/platforms.md.",
             id="devices.E071",
         )

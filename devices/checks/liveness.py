@@ -8,11 +8,13 @@ from django.core.checks import CheckMessage, Error
 from django.db import connections, router
 
 from devices.conf import Conf
-from devices.core.life.bus import is_postgres
+from devices.core.liveness import invalidation
+from devices.core.liveness.invalidation import is_postgres
 from devices.models import DeviceSession
 
 
 def check() -> Iterator[CheckMessage]:
+    """Check the settings that say how sessions are validated."""
     conf = Conf()
     if conf.LIVENESS not in ("database", "cached"):
         yield Error(
@@ -22,34 +24,34 @@ def check() -> Iterator[CheckMessage]:
         )
     if conf.LIVENESS == "cached" and conf.BUS is None:
         yield Error(
-            "Sessions shall be remembered, but nobody tells of their end: nothing is remembered.",
+            "DEVICES['LIVENESS'] is 'cached', but there is no bus: nothing is cached.",
             hint="Set DEVICES['BUS'] to 'postgres' or to the URL of a Redis.",
             id="devices.E021",
         )
     if conf.BUS is not None and not _is_bus(conf.BUS):
         yield Error(
-            "DEVICES['BUS'] is no bus that this site can have.",
-            hint="postgres needs PostgreSQL and psycopg 3; redis://… and rediss://… the package redis. "
-            "For Sentinel, Cluster and Valkey see docs/platforms.md.",
+            "DEVICES['BUS'] is not a bus that this site can use.",
+            hint="postgres needs PostgreSQL and psycopg 3; redis://…, rediss://… and redis+sentinel://… the "
+            "package redis. For Sentinel, Cluster and Valkey see docs/platforms.md.",
             id="devices.E022",
         )
     if conf.LIVENESS == "cached" and connections[_database()].settings_dict["ATOMIC_REQUESTS"]:
         yield checks.Warning(
-            "Within the transactions of ATOMIC_REQUESTS nothing new is remembered of sessions.",
+            "With ATOMIC_REQUESTS, sessions are not added to the cache.",
             hint="Wrap the views of the API in transaction.non_atomic_requests.",
             id="devices.W023",
         )
 
     if conf.LIVENESS == "cached" and _has_schemas_unknown_to_us():
         yield Error(
-            "The mode 'cached' cannot tell the schemas of this database engine apart.",
+            "The mode 'cached' cannot distinguish the schemas of this database engine.",
             hint="Set DEVICES['LIVENESS'] to 'database', or use django-tenants; see docs/platforms.md.",
             id="devices.E073",
         )
     if conf.BUS == "postgres" and _is_pooled():
         yield Error(
-            "DEVICES['BUS'] listens through a pooler, which hands on no message.",
-            hint="Set it to the URL of the same database past the pooler: postgres://user@host/name.",
+            "DEVICES['BUS'] listens through a pooler, which delivers no messages.",
+            hint="Set it to the direct URL of the same database: postgres://user@host/name.",
             id="devices.E063",
         )
 
@@ -69,7 +71,14 @@ def _is_pooled() -> bool:
 def _is_bus(bus: str) -> bool:
     if is_postgres(bus):
         return connections[_database()].vendor == "postgresql" and find_spec("psycopg") is not None
-    return bus.startswith(("redis://", "rediss://", "unix://")) and find_spec("redis") is not None
+    if invalidation.is_sentinel(bus):
+        try:
+            invalidation.read_sentinel_url(bus)
+        except ValueError:
+            return False
+    elif not bus.startswith(("redis://", "rediss://", "unix://")):
+        return False
+    return find_spec("redis") is not None
 
 
 def _database() -> str:

@@ -10,28 +10,39 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error
 
 from devices.conf import Conf
-from devices.core.watch import background, review, risk
+from devices.core.notifications import outbox, review_links, worker
+from devices.core.risk import rules
 from devices.models import RiskLevel
 
 
 def check_deployment() -> Iterator[CheckMessage]:
-    threshold = Conf().RISK_LEVELS.get(RiskLevel.HIGH, risk.LEVELS[RiskLevel.HIGH])
-    if threshold is not None and not review.page("devices:review"):
+    """Check that e-mails can link to the page where users approve a sign-in."""
+    threshold = Conf().RISK_LEVELS.get(RiskLevel.HIGH, rules.LEVELS[RiskLevel.HIGH])
+    if threshold is not None and not review_links.page("devices:review"):
         yield checks.Warning(
-            "Mails carry no link by which people approve an unusual sign-in of theirs.",
+            "E-mails about an unusual sign-in have no link to approve it.",
             hint="Set DEVICES['SITE_URL'], and include devices.web.urls.",
             id="devices.W037",
         )
 
 
 def check() -> Iterator[CheckMessage]:
+    """Check the settings of e-mails."""
     conf = Conf()
     if conf.SITE_URL and not conf.SITE_URL.startswith(("https://", "http://")):
         yield Error(
-            "DEVICES['SITE_URL'] is no URL.", hint="Write https://example.org.", id="devices.E035"
+            "DEVICES['SITE_URL'] is not a URL.",
+            hint="Write https://example.org.",
+            id="devices.E035",
+        )
+    if conf.DEVICE_CODE_METHODS and not outbox.address_field():
+        yield Error(
+            "DEVICES['DEVICE_CODE_METHODS'] asks for a code by e-mail, and users have no address.",
+            hint="Name the field by EMAIL_FIELD of the user model, or empty the setting.",
+            id="devices.E104",
         )
     queue = conf.NOTICE_QUEUE
-    is_redis = background.is_redis(queue)
+    is_redis = worker.is_redis(queue)
     if not is_redis and queue not in ("embedded", "worker"):
         yield Error(
             "DEVICES['NOTICE_QUEUE'] is neither 'embedded' nor 'worker' nor the URL of a Redis.",
@@ -47,8 +58,8 @@ def check() -> Iterator[CheckMessage]:
     server = _mail_server()
     if server is None:
         yield Error(
-            "MAILERS has no 'default', and mails about unusual sign-ins are sent by it.",
-            hint="Name one, as Django's documentation of MAILERS shows.",
+            "MAILERS has no 'default', which sends e-mails about unusual sign-ins.",
+            hint="Add one; see Django's documentation of MAILERS.",
             id="devices.E070",
         )
         return
@@ -60,7 +71,7 @@ def check() -> Iterator[CheckMessage]:
     # A mail takes some ten answers of the server.
     if is_smtp and not (timeout and 10 * timeout <= conf.NOTICE_LEASE.total_seconds()):
         yield checks.Warning(
-            "A mail server that hangs can hold a mail for longer than NOTICE_LEASE: it may be sent twice.",
+            "If the mail server hangs for longer than NOTICE_LEASE, an e-mail may be sent twice.",
             hint="Set EMAIL_TIMEOUT, since Django 6.1 the option 'timeout' in MAILERS, to a tenth of "
             "DEVICES['NOTICE_LEASE'] at most: 20.",
             id="devices.W032",

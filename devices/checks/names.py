@@ -1,9 +1,11 @@
-"""Where things are. The doors are named, not imported: a door does not depend on another."""
+"""Import paths of entry points. They are not imported: no entry point depends on another."""
 
 AUTHENTICATION = "devices.api.authentication.DeviceSessionAuthentication"
+COOKIE_AUTHENTICATION = "devices.contrib.cookies.authentication.CookieAuthentication"
 BACKEND = "devices.backends.LimitedModelBackend"
 COOKIES = "django.contrib.auth.middleware.AuthenticationMiddleware"
 MIDDLEWARE = "devices.web.middleware.DeviceMiddleware"
+STORE = "devices.web.session_store.DeviceSessionStore"
 # Of Django's own, those that read `request.user` before the view is called.
 READERS = {
     "django.contrib.auth.middleware.RemoteUserMiddleware",

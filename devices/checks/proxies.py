@@ -1,4 +1,4 @@
-"""Which proxies are trusted, and which header of theirs."""
+"""Which proxies are trusted, and which of their headers."""
 
 import ipaddress
 import re
@@ -14,6 +14,7 @@ _HEADER = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
 
 
 def check() -> Iterator[CheckMessage]:
+    """Check that trusted proxies are networks, and that a site behind a proxy names them."""
     given = getattr(settings, "DEVICES", {})
     proxies = given.get("TRUSTED_PROXIES", ())
     header = given.get("TRUSTED_PROXY_HEADER", "X-Forwarded-For")
@@ -25,7 +26,7 @@ def check() -> Iterator[CheckMessage]:
         )
     elif not proxies and (settings.USE_X_FORWARDED_HOST or settings.SECURE_PROXY_SSL_HEADER):
         yield checks.Warning(
-            "The site stands behind a proxy, but none is trusted: all sessions show the proxy's address.",
+            "The site is behind a proxy, but trusts none: all sessions have the proxy's address.",
             hint="List the proxy's network in DEVICES['TRUSTED_PROXIES'].",
             id="devices.W015",
         )
@@ -33,12 +34,12 @@ def check() -> Iterator[CheckMessage]:
     if not (isinstance(header, str) and _HEADER.fullmatch(header)):
         yield Error(
             "DEVICES['TRUSTED_PROXY_HEADER'] is not the name of a header.",
-            hint="Name the one header in which your proxies state the address: 'X-Forwarded-For'.",
+            hint="Name the header with the client's address, such as 'X-Forwarded-For'.",
             id="devices.E060",
         )
     elif not proxies and header != "X-Forwarded-For":
         yield checks.Warning(
-            "DEVICES['TRUSTED_PROXY_HEADER'] is read from nobody, because no proxy is trusted.",
+            "DEVICES['TRUSTED_PROXY_HEADER'] has no effect, because no proxy is trusted.",
             hint="List the proxy's network in DEVICES['TRUSTED_PROXIES'].",
             id="devices.W061",
         )

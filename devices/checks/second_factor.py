@@ -9,11 +9,12 @@ from devices.conf import Conf
 
 
 def check() -> Iterator[CheckMessage]:
+    """Check that SECOND_FACTOR names a class with the methods `has` and `verify`."""
     path = Conf().SECOND_FACTOR
     if path is not None and not _is_second_factor(path):
         yield Error(
-            "DEVICES['SECOND_FACTOR'] does not lead to what knows second factors.",
-            hint="Give the dotted path of a class with the methods has and verify; see docs/step-up.md.",
+            "DEVICES['SECOND_FACTOR'] is not a class that verifies second factors.",
+            hint="Give the import path of a class with the methods has and verify; see docs/step-up.md.",
             id="devices.E030",
         )
 

@@ -17,10 +17,11 @@ LONGEST_LEEWAY = timedelta(minutes=1)
 
 
 def check() -> Iterator[CheckMessage]:
+    """Check SimpleJWT's settings: keys, algorithm, lifetimes, rotation."""
     jwt = simplejwt.api_settings
     if jwt.BLACKLIST_AFTER_ROTATION:
         yield Error(
-            "SIMPLE_JWT['BLACKLIST_AFTER_ROTATION'] fights the rotation of sessions.",
+            "SIMPLE_JWT['BLACKLIST_AFTER_ROTATION'] conflicts with the rotation of sessions.",
             hint="Remove it, and rest_framework_simplejwt.token_blacklist: sessions need no token table.",
             id="devices.E004",
         )
@@ -28,35 +29,35 @@ def check() -> Iterator[CheckMessage]:
         key = str(jwt.SIGNING_KEY)
         if len(key.encode()) < KEY_BYTES:
             yield Error(
-                f"The key that signs the tokens is shorter than {KEY_BYTES} bytes.",
+                f"The signing key is shorter than {KEY_BYTES} bytes.",
                 hint="Set SIMPLE_JWT['SIGNING_KEY'] to a long random string.",
                 id="devices.E005",
             )
         if key == settings.SECRET_KEY:
             yield checks.Warning(
-                "The tokens are signed with SECRET_KEY: changing it signs everybody out.",
-                hint="Give SIMPLE_JWT['SIGNING_KEY'] a key of its own.",
+                "Tokens are signed with SECRET_KEY: changing it signs everybody out of the API.",
+                hint="Set SIMPLE_JWT['SIGNING_KEY'] to another key.",
                 id="devices.W006",
             )
     if not jwt.AUDIENCE:
         yield checks.Warning(
-            "The tokens name no audience: those of another service with this key would be taken.",
+            "Tokens have no audience: those of another service with this key would be accepted.",
             hint="Set SIMPLE_JWT['AUDIENCE'].",
             id="devices.W007",
         )
     if not jwt.ISSUER:
         yield checks.Warning(
-            "The tokens name no issuer.", hint="Set SIMPLE_JWT['ISSUER'].", id="devices.W008"
+            "Tokens have no issuer.", hint="Set SIMPLE_JWT['ISSUER'].", id="devices.W008"
         )
     if get_user_model()._meta.pk.name != jwt.USER_ID_FIELD and jwt.USER_ID_FIELD != "pk":
         yield Error(
             "SIMPLE_JWT['USER_ID_FIELD'] is not the primary key of the user.",
-            hint=f"Set it to '{get_user_model()._meta.pk.name}': tokens name user and session by key.",
+            hint=f"Set it to '{get_user_model()._meta.pk.name}': tokens contain this key.",
             id="devices.E009",
         )
     if not jwt.ROTATE_REFRESH_TOKENS:
         yield checks.Warning(
-            "Refresh tokens are not rotated: nobody notices when one is stolen.",
+            "Refresh tokens are not rotated: a stolen one is not detected.",
             hint="Set SIMPLE_JWT['ROTATE_REFRESH_TOKENS'] once your clients store the token of each answer.",
             id="devices.W044",
         )
@@ -68,13 +69,13 @@ def check() -> Iterator[CheckMessage]:
         )
     if apps.is_installed("rest_framework_simplejwt.token_blacklist"):
         yield checks.Warning(
-            "The tables of token_blacklist know no sessions: views that go by them end nothing.",
-            hint="Remove the app when nobody has tokens of before any more; end sessions by their verbs.",
+            "token_blacklist is installed: views that use its tables do not end sessions.",
+            hint="Remove the app when the old tokens have expired. End sessions with devices.shortcuts.",
             id="devices.W045",
         )
     if not _is_leeway(jwt.LEEWAY):
         yield Error(
-            "SIMPLE_JWT['LEEWAY'] is no number of seconds from 0 to 60, nor such a timedelta.",
+            "SIMPLE_JWT['LEEWAY'] is not between 0 and 60 seconds.",
             hint="A few seconds are enough for the clocks of several servers.",
             id="devices.E010",
         )

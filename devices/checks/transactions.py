@@ -14,6 +14,7 @@ from .urls import views
 
 
 def check() -> Iterator[CheckMessage]:
+    """Check that ATOMIC_REQUESTS does not roll revocations back."""
     atomic = [db for db in connections.settings if connections.settings[db].get("ATOMIC_REQUESTS")]
     if not atomic:
         return
@@ -27,7 +28,7 @@ def check() -> Iterator[CheckMessage]:
         is_token_view = issubclass(getattr(view, "view_class", object), TokenViewBase)
         if is_token_view and not getattr(view, "_non_atomic_requests", None):
             yield Error(
-                "With ATOMIC_REQUESTS, failed logins would not be counted.",
+                "With ATOMIC_REQUESTS, the count of failed logins would be rolled back.",
                 hint="Include devices.api.urls, or wrap the view in transaction.non_atomic_requests.",
                 obj=view,
                 id="devices.E017",

@@ -1,16 +1,24 @@
 """What the URLconf serves: views with an authentication or a serializer of their own."""
 
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+from django.conf import settings
+from django.core import checks
 from django.core.checks import CheckMessage, Error
-from django.urls import URLResolver, get_resolver
+from django.shortcuts import resolve_url
+from django.urls import NoReverseMatch, Resolver404, URLResolver, get_resolver, resolve, reverse
 from django.utils.module_loading import import_string
 from rest_framework import settings as drf
+from rest_framework.authentication import BasicAuthentication
+from rest_framework.generics import GenericAPIView
 from rest_framework.views import APIView
 from rest_framework_simplejwt import settings as simplejwt
 from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.views import TokenViewBase
+
+from devices.conf import conf
 
 from .names import AUTHENTICATION, SERIALIZERS
 
@@ -18,12 +26,40 @@ STOCK = "rest_framework_simplejwt.serializers"
 
 
 def check() -> Iterator[CheckMessage]:
+    """Check that views in the URLconf refuse tokens of ended sessions."""
     for view in views(get_resolver().url_patterns):
         cls = getattr(view, "cls", None)
         if isinstance(cls, type) and issubclass(cls, APIView):
             yield from _authentication(view, cls)
-        if isinstance(cls, type) and issubclass(cls, TokenViewBase):
+        if isinstance(cls, type) and issubclass(cls, GenericAPIView):
             yield from _serializer(view, cls)
+    # By now the URLconf has imported what it serves.
+    if "ninja_jwt.authentication" in sys.modules:
+        yield checks.Warning(
+            "JWTAuth of ninja-jwt accepts tokens of sessions that have ended.",
+            hint="Use devices.contrib.ninja.DeviceAuth in its place; see docs/recipes/ninja.md.",
+            id="devices.W083",
+        )
+    if not _has_login_page():
+        yield checks.Warning(
+            f"Who is not signed in is sent from our pages to {settings.LOGIN_URL}, and there is no page.",
+            hint="Set LOGIN_URL to your login page: 'admin:login' if only staff sign in to pages.",
+            id="devices.W050",
+        )
+
+
+def _has_login_page() -> bool:
+    """Whether LOGIN_URL leads somewhere. A path that the project has set may be another server's."""
+    try:
+        reverse("devices:list")
+    except NoReverseMatch:
+        return True
+    try:
+        path = resolve_url(settings.LOGIN_URL)
+        is_given: Any = settings
+        return is_given.is_overridden("LOGIN_URL") or bool(resolve(path))
+    except (NoReverseMatch, Resolver404):
+        return False
 
 
 def views(patterns: list[Any]) -> Iterator[Any]:
@@ -40,19 +76,38 @@ def takes_ended_sessions(cls: type) -> bool:
     return issubclass(cls, JWTAuthentication) and not issubclass(cls, import_string(AUTHENTICATION))
 
 
+def by_password_alone(where: str, cls: type) -> Iterator[CheckMessage]:
+    """Report a class that lets in by a password with each request, where logins ask for more."""
+    if issubclass(cls, BasicAuthentication) and (conf.SECOND_FACTOR or conf.DEVICE_CODE_METHODS):
+        yield Error(
+            f"{where} lets in by the password alone, by {_name(cls)}.",
+            hint=f"Use {AUTHENTICATION} there: second factors and codes are asked for at the login.",
+            id="devices.E051",
+        )
+
+
 def _authentication(view: Any, cls: Any) -> Iterator[CheckMessage]:
-    given = getattr(view, "initkwargs", {}).get(
-        "authentication_classes", cls.authentication_classes
-    )
     # Those of the settings are another check's.
-    own = set(given) - set(drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES)
+    own = _classes(view, cls) - set(drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES)
     for each in own:
-        if isinstance(each, type) and takes_ended_sessions(each):
+        yield from by_password_alone(_name(cls), each)
+        if takes_ended_sessions(each):
             yield Error(
-                f"{_name(cls)} lets tokens in after their session has ended, by {_name(each)}.",
+                f"{_name(cls)} reads tokens by {_name(each)}, which knows no sessions.",
                 hint=f"Use {AUTHENTICATION} there, or derive the class from it.",
                 id="devices.E047",
             )
+
+
+def _classes(view: Any, cls: Any) -> set[type]:
+    """The authentication classes of a view: those it names, and those it says when it is asked."""
+    kwargs = getattr(view, "initkwargs", {})
+    named = kwargs.get("authentication_classes", cls.authentication_classes)
+    found = set(named) if isinstance(named, list | tuple | set) else set()
+    # Whatever a view wants to know of its request first.
+    with suppress(Exception):
+        found |= {type(each) for each in cls(**kwargs).get_authenticators()}
+    return {each for each in found if isinstance(each, type)}
 
 
 def _serializer(view: Any, cls: Any) -> Iterator[CheckMessage]:
@@ -62,10 +117,10 @@ def _serializer(view: Any, cls: Any) -> Iterator[CheckMessage]:
         return
     told = {import_string(getattr(simplejwt.api_settings, setting)) for setting in SERIALIZERS}
     ours = tuple(import_string(name) for name in SERIALIZERS.values())
-    is_stock = any(base.__module__ == STOCK for base in used.__mro__)
+    is_stock = any(base.__module__ == STOCK for base in getattr(used, "__mro__", ()))
     if is_stock and used not in told and not issubclass(used, ours):
         yield Error(
-            f"{_name(cls)} makes or takes tokens that have no session, by {_name(used)}.",
+            f"{_name(cls)} issues or accepts tokens without a session, by {_name(used)}.",
             hint=f"Derive the serializer from one of {', '.join(SERIALIZERS.values())}. "
             "There are no sliding tokens.",
             id="devices.E038",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from django.apps import apps
 from django.conf import settings
@@ -15,14 +15,20 @@ from django.db import (
     transaction,
 )
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.dispatch import Signal
 
+from devices.conf import conf
 from devices.models import DeviceSession
 
 # By what drivers say that the database is away, full, locked, or out of time; any other error is a fault in
-# the statement. PostgreSQL: classes and codes of its appendix A.
-POSTGRESQL_AWAY = ("08", "53", "57", "58", "25006", "40001", "40P01", "55P03")
+# the statement. PostgreSQL: classes and codes of its appendix A. 25P03 and 25P04: it closed the connection of
+# a transaction that was idle or took too long; psycopg has no OperationalError for them.
+POSTGRESQL_AWAY = ("08", "53", "57", "58", "25006", "25P03", "25P04", "40001", "40P01", "55P03")
 # SQLite: BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL.
 SQLITE_AWAY = {5, 6, 7, 8, 9, 10, 13, 14, 15}
+
+# What PostgreSQL's `synchronous_commit` may be, the weakest first.
+COMMITS: Final = ("off", "local", "remote_write", "on", "remote_apply")
 
 
 def alias() -> str:
@@ -45,7 +51,7 @@ def place() -> tuple[str, str]:
 
 @contextmanager
 def within(schema: str) -> Iterator[None]:
-    """Ask this schema, in a thread that serves nobody just now. The empty name means the only one."""
+    """Use this schema, in a thread without a request. The empty name means the only one."""
     given: Any = connection()
     if not schema:
         yield
@@ -72,12 +78,80 @@ def each_schema() -> Iterator[str]:
 
 def atomic() -> transaction.Atomic:
     """As Django's own, there."""
-    return transaction.atomic(using=alias())
+    kind = _ImmediateAtomic if connection().vendor == "sqlite" else transaction.Atomic
+    return kind(alias(), savepoint=True, durable=False)
+
+
+class _ImmediateAtomic(transaction.Atomic):
+    """SQLite waits for other writers where a transaction begins.
+
+    By default it does not wait in one that reads before it writes, and refuses it with "database is locked"
+    as soon as somebody else has written in between.
+    """
+
+    def __enter__(self) -> None:
+        given: Any = transaction.get_connection(self.using)
+        given.ensure_connection()  # It reads the mode of the settings, which is for the host's transactions.
+        mode = given.transaction_mode
+        given.transaction_mode = mode or "IMMEDIATE"
+        try:
+            super().__enter__()
+        finally:
+            given.transaction_mode = mode
 
 
 def on_commit(do: Callable[[], Any], *, robust: bool = False) -> None:
     """As Django's own, there: call it once what is written just now is committed."""
     transaction.on_commit(do, using=alias(), robust=robust)
+
+
+def commit_durably() -> None:
+    """Have the transaction in hand wait for its standbys as REVOCATION_COMMIT says: it ends sessions."""
+    if sql := durable_commit():
+        with connection().cursor() as cursor:
+            cursor.execute(f"SELECT {sql}")
+
+
+def durable_commit() -> str:
+    """The SQL of `commit_durably`, after its verb; empty where there is nothing to say. It lowers nothing."""
+    level = conf.REVOCATION_COMMIT
+    if level is None or connection().vendor != "postgresql":
+        return ""
+    weaker = ", ".join(f"'{each}'" for each in COMMITS[: COMMITS.index(level)])
+    return (
+        f"set_config('synchronous_commit', '{level}', true)"
+        f" WHERE current_setting('synchronous_commit') IN ({weaker})"
+    )
+
+
+def replication() -> tuple[str, str, int]:
+    """PostgreSQL's synchronous_commit and synchronous_standby_names here, and how many standbys there are."""
+    with connection().cursor() as cursor:
+        # Others' columns are hidden from plain roles, their rows are not. A backup that runs counts as well.
+        cursor.execute(
+            "SELECT current_setting('synchronous_commit'),"
+            " current_setting('synchronous_standby_names'), count(*) FROM pg_stat_replication"
+        )
+        commit, names, replicas = cursor.fetchone()
+    return commit, names, replicas
+
+
+def history() -> str | None:
+    """Which PostgreSQL this is, and which of its histories: another one after a failover or a restore.
+
+    The timeline is that of what is written now. The one in pg_control_checkpoint() follows only with the next
+    checkpoint, minutes later. None where there is no PostgreSQL.
+    """
+    if connection().vendor != "postgresql":
+        return None
+    with connection().cursor() as cursor:
+        cursor.execute(
+            "SELECT system_identifier || '.' ||"
+            " ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
+            " FROM pg_control_system()"
+        )
+        [which] = cursor.fetchone()
+    return str(which)
 
 
 def is_outage(error: Exception) -> bool:
@@ -91,3 +165,8 @@ def is_outage(error: Exception) -> bool:
         return bool(code & 0xFF in SQLITE_AWAY)
     # Without a code there was no answer from the server.
     return isinstance(error, OperationalError | InterfaceError)
+
+
+def announce(signal: Signal, **arguments: Any) -> None:
+    """Send a signal to strangers once what is written just now is committed."""
+    on_commit(lambda: signal.send_robust(sender=DeviceSession, **arguments))

@@ -1,8 +1,8 @@
-"""A person goes: what no foreign key reaches goes with them, whoever deletes the account, and by what way.
+"""Erasure: deleting an account, in whatever way, also deletes what no foreign key reaches.
 
-What points to the user (sessions, the log, notices, what is remembered of logins) goes by the cascade. Here
-is the rest: names in Django's log of the admin, the user's key in other people's logs, digests of their
-login, figures that name them, and cookie sessions that hold their login.
+The cascade deletes what refers to the user: sessions, the log, e-mails, the login history. This module does
+the rest: names in Django's admin log, the user's key in other users' logs, digests of the login,
+statistics with the name, and cookie sessions.
 """
 
 import json
@@ -20,10 +20,10 @@ from django.db.models import Q, QuerySet
 from devices.core import database
 from devices.models import DeviceSession
 
+from . import throttling
 from .log import activity
-from .oversight import figures
-from .proof import attempts
-from .sessions.rows import lock
+from .sessions.revocation import lock
+from .staff import statistics
 
 # What an entry in Django's log of the admin says in place of a name.
 ERASED: Final = "-"
@@ -53,10 +53,10 @@ def account_leaves(user: AbstractBaseUser, origin: Any = None) -> Counter[str]:
     """
     return +Counter(
         {
-            "login limits": attempts.erase(user.get_username(), _places(user)),
+            "login limits": throttling.erase(user.get_username(), _places(user)),
             "mentions in the log": activity.erase_actor(user.pk),
             "entries of the admin's log": _clear_admin_log(user, origin),
-            "figures": figures.forget(),
+            "figures": statistics.clear(),
         }
     )
 
@@ -89,7 +89,7 @@ def _clear_admin_log(user: AbstractBaseUser, origin: Any) -> int:
     for name in _names(user):
         named |= Q(object_repr__iexact=name)
         if "@" in name:
-            # An address is nobody else's, wherever it stands; a login such as "al" is part of many words.
+            # An address belongs to one user, wherever it occurs; a login such as "al" is part of many words.
             named |= Q(object_repr__icontains=name) | Q(change_message__icontains=name)
     return entries.filter(named).update(object_repr=ERASED, change_message="")
 
@@ -125,7 +125,7 @@ def _clear_admin_log_of(users: Sequence[AbstractBaseUser], entries: QuerySet) ->
 
 
 def _is_addressed(text: str, addresses: Set[str], shapes: Set[tuple[int, int]]) -> bool:
-    """Whether one of these addresses, in lower case, stands anywhere in a text."""
+    """Whether a text contains one of these addresses, in lower case."""
     at = text.find("@")
     if at < 0:
         return False
@@ -142,7 +142,7 @@ def _is_addressed(text: str, addresses: Set[str], shapes: Set[tuple[int, int]]) 
 
 
 def _end_cookie_sessions(user: AbstractBaseUser) -> int:
-    """Those in the database that somebody is signed in to as this user, or on the way to it."""
+    """The cookie sessions in the database in which this user is signed in, or signing in."""
     if not apps.is_installed("django.contrib.sessions"):
         return 0
     stored = _rows("sessions.Session")

@@ -2,6 +2,7 @@
 
 import datetime
 import django.db.models.deletion
+import django.utils.timezone
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -17,7 +18,42 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Figures',
+            name='RevocationEvent',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('session_id', models.UUIDField(null=True)),
+                ('kid', models.CharField(blank=True, max_length=128)),
+                ('xid', models.BigIntegerField(db_index=True)),
+                ('until', models.DateTimeField(db_index=True)),
+            ],
+            options={
+                'verbose_name': 'revocation event',
+                'verbose_name_plural': 'revocation events',
+                'base_manager_name': 'objects',
+            },
+        ),
+        migrations.CreateModel(
+            name='SigningKey',
+            fields=[
+                ('kid', models.CharField(max_length=128, primary_key=True, serialize=False)),
+                ('algorithm', models.CharField(blank=True, max_length=16)),
+                ('state', models.CharField(choices=[('next', 'Next'), ('signing', 'Signing'), ('retired', 'Retired'), ('withdrawn', 'Withdrawn')], max_length=16)),
+                ('material', models.TextField(blank=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('signing_since', models.DateTimeField(blank=True, null=True)),
+                ('retired_at', models.DateTimeField(blank=True, null=True)),
+                ('accepted_until', models.DateTimeField(blank=True, null=True)),
+                ('withdrawn_at', models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                'verbose_name': 'signing key',
+                'verbose_name_plural': 'signing keys',
+                'base_manager_name': 'objects',
+                'constraints': [models.UniqueConstraint(models.F('state'), condition=models.Q(('state__in', ('next', 'signing'))), name='devices_one_signing_key'), models.CheckConstraint(condition=models.Q(('state__in', ['next', 'signing', 'retired', 'withdrawn'])), name='devices_key_state')],
+            },
+        ),
+        migrations.CreateModel(
+            name='StatsSnapshot',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('data', models.JSONField(default=dict)),
@@ -26,13 +62,13 @@ class Migration(migrations.Migration):
                 ('took', models.FloatField(default=0)),
             ],
             options={
-                'verbose_name': 'figures',
-                'verbose_name_plural': 'figures',
+                'verbose_name': 'statistics snapshot',
+                'verbose_name_plural': 'statistics snapshots',
                 'base_manager_name': 'objects',
             },
         ),
         migrations.CreateModel(
-            name='LoginLimit',
+            name='LoginThrottle',
             fields=[
                 ('key', models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ('failures', models.PositiveIntegerField(default=0)),
@@ -40,10 +76,38 @@ class Migration(migrations.Migration):
                 ('window_ends', models.DateTimeField(db_index=True)),
                 ('consecutive', models.PositiveIntegerField(default=0)),
                 ('before_success', models.PositiveIntegerField(default=0)),
+                ('is_unknown', models.BooleanField(default=False)),
             ],
             options={
-                'verbose_name': 'login limit',
-                'verbose_name_plural': 'login limits',
+                'verbose_name': 'login throttle',
+                'verbose_name_plural': 'login throttles',
+                'base_manager_name': 'objects',
+                'indexes': [models.Index(models.F('window_ends'), condition=models.Q(('is_unknown', True)), name='devices_limits_unknown')],
+            },
+        ),
+        migrations.CreateModel(
+            name='UsedProof',
+            fields=[
+                ('key', models.CharField(max_length=43, primary_key=True, serialize=False)),
+                ('expires_at', models.DateTimeField(db_index=True)),
+            ],
+            options={
+                'verbose_name': 'used proof',
+                'verbose_name_plural': 'used proofs',
+                'base_manager_name': 'objects',
+            },
+        ),
+        migrations.CreateModel(
+            name='DatabaseHistory',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('history', models.CharField(max_length=64, unique=True)),
+                ('first_seen', models.DateTimeField()),
+                ('last_seen', models.DateTimeField()),
+            ],
+            options={
+                'verbose_name': 'database history',
+                'verbose_name_plural': 'database histories',
                 'base_manager_name': 'objects',
             },
         ),
@@ -64,23 +128,30 @@ class Migration(migrations.Migration):
                 ('city', models.CharField(blank=True, max_length=128)),
                 ('latitude', models.FloatField(blank=True, null=True)),
                 ('longitude', models.FloatField(blank=True, null=True)),
+                ('is_place_uncertain', models.BooleanField(default=False)),
                 ('login_method', models.CharField(default='password', max_length=32)),
                 ('authenticated_at', models.DateTimeField()),
                 ('mfa_at', models.DateTimeField(blank=True, null=True)),
+                ('binding', models.CharField(choices=[('none', 'Not bound'), ('dpop', 'DPoP'), ('dbsc', 'DBSC')], default='none', max_length=8)),
+                ('binding_key', models.CharField(blank=True, max_length=64)),
+                ('binding_jwk', models.JSONField(blank=True, null=True)),
+                ('binding_failed_at', models.DateTimeField(blank=True, null=True)),
+                ('binding_proofs', models.PositiveIntegerField(default=0)),
+                ('binding_proved_at', models.DateTimeField(blank=True, null=True)),
                 ('risk_score', models.PositiveSmallIntegerField(default=0)),
                 ('risk_level', models.CharField(choices=[('none', 'None'), ('low', 'Low'), ('medium', 'Medium'), ('high', 'High'), ('critical', 'Critical')], default='none', max_length=8)),
                 ('reviewed_at', models.DateTimeField(blank=True, null=True)),
                 ('unusual_uses', models.CharField(blank=True, max_length=255)),
-                ('doubted_at', models.DateTimeField(blank=True, null=True)),
+                ('reauth_required_since', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField()),
                 ('last_active', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
                 ('absolute_expires_at', models.DateTimeField()),
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('revoke_reason', models.CharField(blank=True, choices=[('logout', 'Signed out'), ('user', 'Signed out from another device'), ('user_all', 'Signed out everywhere'), ('admin', 'Revoked by staff'), ('limit', 'Too many sessions'), ('superseded', 'Signed in again on the same device'), ('password_changed', 'Password changed'), ('deactivated', 'Account deactivated'), ('reuse', 'Refresh token used twice'), ('not_me', 'Reported as not me'), ('impersonation', 'Staff acted on your behalf, and left'), ('risk', 'Too strange to be let in')], max_length=32)),
+                ('revoke_reason', models.CharField(blank=True, choices=[('logout', 'Signed out'), ('user', 'Signed out from another device'), ('user_all', 'Signed out everywhere'), ('admin', 'Revoked by staff'), ('limit', 'Too many sessions'), ('superseded', 'Signed in again on the same device'), ('password_changed', 'Password changed'), ('deactivated', 'Account deactivated'), ('reuse', 'Refresh token used twice'), ('not_me', 'Reported as not me'), ('impersonation', 'Staff acted on your behalf, and left'), ('risk', 'Refused as too unusual'), ('provider', 'Signed out by the site you signed in with')], max_length=32)),
                 ('impersonator_session_id', models.UUIDField(blank=True, editable=False, null=True)),
-                ('precise_since', models.DateTimeField(blank=True, default=datetime.datetime(1970, 1, 1, 0, 0, tzinfo=datetime.timezone.utc), null=True)),
-                ('auth_stamp', models.CharField(blank=True, max_length=32)),
+                ('pii_since', models.DateTimeField(blank=True, default=datetime.datetime(1970, 1, 1, 0, 0, tzinfo=datetime.timezone.utc), null=True)),
+                ('password_stamp', models.CharField(blank=True, max_length=32)),
                 ('generation', models.PositiveIntegerField(default=0)),
                 ('generation_used', models.PositiveIntegerField(default=0)),
                 ('rotated_at', models.DateTimeField()),
@@ -115,25 +186,25 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='LoginPast',
+            name='LoginHistory',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('data', models.JSONField(default=dict)),
                 ('seen_at', models.DateTimeField(db_index=True)),
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='devices_past', to=settings.AUTH_USER_MODEL)),
+                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='devices_login_history', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                'verbose_name': 'past of logins',
-                'verbose_name_plural': 'pasts of logins',
+                'verbose_name': 'login history',
+                'verbose_name_plural': 'login histories',
                 'base_manager_name': 'objects',
             },
         ),
         migrations.CreateModel(
-            name='Notice',
+            name='Notification',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('session_id', models.UUIDField(null=True)),
-                ('kind', models.CharField(choices=[('new_device', 'Sign-in on a new device'), ('suspicious_login', 'Suspicious sign-in'), ('refresh_reused', 'Copied session'), ('password_changed', 'Password changed'), ('session_approved', 'Sign-in approved'), ('address_changed', 'Email address changed'), ('notices_off', 'Mails switched off'), ('staff_changed', 'Way to sign in changed by staff')], max_length=32)),
+                ('kind', models.CharField(choices=[('new_device', 'Sign-in on a new device'), ('suspicious_login', 'Suspicious sign-in'), ('refresh_reused', 'Copied session'), ('password_changed', 'Password changed'), ('session_approved', 'Sign-in approved'), ('address_changed', 'Email address changed'), ('notices_off', 'Mails switched off'), ('staff_changed', 'Sign-in method changed by staff'), ('binding_failed', 'Copied session was refused'), ('binding_lost', 'Session is no longer bound to its device'), ('method_added', 'Sign-in method added'), ('account_recovered', 'Account restored'), ('device_code', 'Code for a new device')], max_length=32)),
                 ('address', models.TextField(blank=True)),
                 ('data', models.JSONField(default=dict)),
                 ('language', models.CharField(blank=True, max_length=16)),
@@ -146,39 +217,64 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                'verbose_name': 'notice',
-                'verbose_name_plural': 'notices',
+                'verbose_name': 'notification',
+                'verbose_name_plural': 'notifications',
                 'base_manager_name': 'objects',
             },
         ),
         migrations.CreateModel(
-            name='NoticePreferences',
+            name='NotificationPreferences',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('new_device', models.BooleanField(default=True, verbose_name='a new device')),
-                ('suspicious_login', models.BooleanField(default=True, verbose_name='a sign-in that is somewhat strange')),
+                ('suspicious_login', models.BooleanField(default=True, verbose_name='a sign-in that is somewhat unusual')),
+                ('time_zone', models.CharField(blank=True, max_length=64, verbose_name='time zone')),
                 ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                'verbose_name': 'preferences of notices',
-                'verbose_name_plural': 'preferences of notices',
+                'verbose_name': 'notification preferences',
+                'verbose_name_plural': 'notification preferences',
                 'base_manager_name': 'objects',
             },
         ),
         migrations.CreateModel(
-            name='Tally',
+            name='TrustedDevice',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('hour', models.DateTimeField()),
-                ('kind', models.CharField(max_length=32)),
-                ('shard', models.PositiveSmallIntegerField()),
-                ('count', models.PositiveIntegerField(default=0)),
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('device_key', models.CharField(max_length=64)),
+                ('device', models.CharField(max_length=64)),
+                ('device_type', models.CharField(choices=[('desktop', 'Desktop'), ('mobile', 'Mobile'), ('tablet', 'Tablet'), ('tv', 'TV'), ('console', 'Console'), ('app', 'App'), ('cli', 'Command line'), ('bot', 'Bot'), ('unknown', 'Unknown')], default='unknown', max_length=16)),
+                ('password_stamp', models.CharField(max_length=32)),
+                ('factor_stamp', models.CharField(blank=True, max_length=64)),
+                ('trusted_at', models.DateTimeField(db_index=True)),
+                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                'verbose_name': 'tally',
-                'verbose_name_plural': 'tallies',
+                'verbose_name': 'trusted device',
+                'verbose_name_plural': 'trusted devices',
                 'base_manager_name': 'objects',
-                'constraints': [models.UniqueConstraint(models.F('hour'), models.F('kind'), models.F('shard'), name='devices_tally_of_hour')],
+                'constraints': [models.UniqueConstraint(models.F('user'), models.F('device_key'), name='devices_trusted_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='DeviceCode',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('device_key', models.CharField(max_length=64)),
+                ('password_stamp', models.CharField(max_length=32)),
+                ('login_method', models.CharField(max_length=32)),
+                ('remember', models.BooleanField()),
+                ('created_at', models.DateTimeField(db_index=True)),
+                ('sent_at', models.DateTimeField()),
+                ('mails', models.PositiveSmallIntegerField(default=1)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('redeemed_at', models.DateTimeField(null=True)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'code for a new device',
+                'verbose_name_plural': 'codes for new devices',
+                'base_manager_name': 'objects',
             },
         ),
         migrations.AddIndex(
@@ -215,7 +311,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='devicesession',
-            index=models.Index(models.F('precise_since'), condition=models.Q(('precise_since__isnull', False)), name='devices_precise'),
+            index=models.Index(models.F('last_ip'), name='devices_last_address'),
+        ),
+        migrations.AddIndex(
+            model_name='devicesession',
+            index=models.Index(models.F('pii_since'), condition=models.Q(('pii_since__isnull', False)), name='devices_pii'),
         ),
         migrations.AddIndex(
             model_name='devicesession',
@@ -239,6 +339,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='devicesession',
+            index=models.Index(models.F('binding'), condition=models.Q(('binding', 'none'), _negated=True), name='devices_binding'),
+        ),
+        migrations.AddIndex(
+            model_name='devicesession',
             index=models.Index(models.OrderBy(models.F('created_at'), descending=True), models.OrderBy(models.F('id'), descending=True), condition=models.Q(('risk_level__in', ('medium', 'high', 'critical'))), name='devices_suspicious'),
         ),
         migrations.AddConstraint(
@@ -247,7 +351,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='devicesession',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('revoke_reason', ''), ('revoked_at__isnull', True)), models.Q(('revoke_reason__in', ['logout', 'user', 'user_all', 'admin', 'limit', 'superseded', 'password_changed', 'deactivated', 'reuse', 'not_me', 'impersonation', 'risk']), ('revoked_at__isnull', False)), _connector='OR'), name='devices_revoked_with_reason'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('binding', 'none'), ('binding_key', '')), models.Q(('binding__in', ('dpop', 'dbsc')), models.Q(('binding_key', ''), _negated=True)), _connector='OR'), name='devices_bound_to_a_key'),
+        ),
+        migrations.AddConstraint(
+            model_name='devicesession',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('revoke_reason', ''), ('revoked_at__isnull', True)), models.Q(('revoke_reason__in', ['logout', 'user', 'user_all', 'admin', 'limit', 'superseded', 'password_changed', 'deactivated', 'reuse', 'not_me', 'impersonation', 'risk', 'provider']), ('revoked_at__isnull', False)), _connector='OR'), name='devices_revoked_with_reason'),
         ),
         migrations.AddConstraint(
             model_name='devicesession',
@@ -278,11 +386,49 @@ class Migration(migrations.Migration):
             index=models.Index(models.F('at'), condition=models.Q(('is_precise', True)), name='devices_act_precise'),
         ),
         migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(models.F('due_at'), condition=models.Q(('done_at__isnull', True)), name='devices_notices_due'),
+            model_name='activity',
+            index=models.Index(models.F('ip_address'), name='devices_act_address'),
         ),
         migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(models.F('done_at'), condition=models.Q(('done_at__isnull', False)), name='devices_notices_done'),
+            model_name='notification',
+            index=models.Index(models.F('due_at'), condition=models.Q(('done_at__isnull', True)), name='devices_notifications_due'),
+        ),
+        migrations.AddIndex(
+            model_name='notification',
+            index=models.Index(models.F('done_at'), condition=models.Q(('done_at__isnull', False)), name='devices_notifications_done'),
+        ),
+        migrations.CreateModel(
+            name='EventCounter',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('start', models.DateTimeField()),
+                ('kind', models.CharField(max_length=32)),
+                ('shard', models.PositiveSmallIntegerField()),
+                ('count', models.PositiveIntegerField(default=0)),
+            ],
+            options={
+                'verbose_name': 'event counter',
+                'verbose_name_plural': 'event counters',
+                'base_manager_name': 'objects',
+                'constraints': [models.UniqueConstraint(models.F('start'), models.F('kind'), models.F('shard'), name='devices_counter_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='FailedLogin',
+            fields=[
+                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ('kind', models.CharField(choices=[('login.failed', 'Wrong password or unknown account'), ('login.blocked', 'Blocked after too many attempts'), ('otp.failed', 'Wrong second factor'), ('otp.blocked', 'Second factor or code blocked after too many attempts'), ('device_code.failed', 'Wrong code by mail')], max_length=32)),
+                ('ip_address', models.GenericIPAddressField(null=True)),
+                ('first_at', models.DateTimeField()),
+                ('last_at', models.DateTimeField()),
+                ('count', models.PositiveIntegerField(default=0)),
+                ('user', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'failed sign-in',
+                'verbose_name_plural': 'failed sign-ins',
+                'base_manager_name': 'objects',
+                'indexes': [models.Index(models.OrderBy(models.F('first_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='devices_failed_newest'), models.Index(models.F('user'), condition=models.Q(('user__isnull', False)), name='devices_failed_user'), models.Index(models.F('ip_address'), name='devices_failed_address')],
+            },
         ),
     ]

@@ -1,24 +1,27 @@
 """A session as a card: what people see of one, in words."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Final, Literal, NamedTuple
 
 from django.utils import timezone
 
-from devices.models import SUSPICIOUS, Activity, DeviceSession, DeviceType
+from devices.models import SUSPICIOUS, Activity, DeviceSession
 
-from . import words
+from . import wording
 from .forms import NameForm
 
-# Not used for this long, a device is asked about.
-INACTIVE: Final = timedelta(days=90)
-STRANGE: Final = ("login.suspicious", "refresh.suspicious", "session.suspicious")
+# Half of the site's idle limit: sessions that were not used for so long are collapsed, at the end.
+INACTIVE: Final = timedelta(days=14)
+UNUSUAL: Final = ("login.suspicious", "refresh.suspicious", "session.suspicious")
 
 
 @dataclass(frozen=True)
 class Card:
+    """A session as the page shows it."""
+
     session: DeviceSession
     is_current: bool
     place: str
@@ -28,25 +31,28 @@ class Card:
     expires: str  # "in 4 weeks"
     ended: str  # "2 days ago"; "" while it has not
     is_active_now: bool
-    # Whether the login was strange, and why, in sentences.
+    # Whether the login was unusual, and why, in sentences.
     is_strange: bool
     hints: Sequence[str]
     # The owner has been asked whether it was them, and has not said.
     is_waiting: bool
     form: NameForm
+    # By what of its beginning it differs from another one in the list that is called the same.
+    told_apart: Literal["", "day", "moment"] = ""
 
     @property
     def icon(self) -> str:
-        known = self.session.device_type in tuple(DeviceType)
-        return self.session.device_type if known else DeviceType.UNKNOWN
+        """The name of the device type's icon."""
+        return wording.icon(self.session)
 
     @property
     def called(self) -> str:
         """Its name for a title, which holds no markup."""
-        return words.isolated(self.session)
+        return wording.isolated(self.session)
 
     @property
     def address(self) -> str:
+        """The latest IP address."""
         return self.session.last_ip or self.session.ip_address or ""
 
     @property
@@ -68,13 +74,13 @@ def cards(
         Card(
             session=session,
             is_current=current is not None and session.pk == current.pk,
-            place=words.place(session),
-            method=words.method(session),
-            last_active=words.ago(session.last_active, now),
-            signed_in=words.ago(session.created_at, now),
-            expires=words.ahead(session.expires_at, now),
-            ended=words.ago(session.ended_at, now) if session.ended_at else "",
-            is_active_now=not session.ended_at and now - session.last_active < words.NOW,
+            place=wording.place(session),
+            method=wording.method(session),
+            last_active=wording.ago(session.last_active, now),
+            signed_in=wording.ago(session.created_at, now),
+            expires=wording.ahead(session.expires_at, now),
+            ended=wording.ago(session.ended_at, now) if session.ended_at else "",
+            is_active_now=not session.ended_at and now - session.last_active < wording.NOW,
             is_strange=session.risk_level in SUSPICIOUS,
             hints=hints.get(str(session.pk), ()),
             is_waiting=session.risk_level in SUSPICIOUS and session.reviewed_at is None,
@@ -84,8 +90,43 @@ def cards(
     ]
 
 
+class Group(NamedTuple):
+    """Devices of one kind."""
+
+    title: str
+    cards: list[Card]
+
+
+def groups(shown: Sequence[Card], *, by_kind: bool) -> list[Group]:
+    """The cards by what kind of device they are, each kind where its first card is; told apart.
+
+    Without `by_kind` they stay in their order.
+    """
+    kinds: dict[str, Group] = {}
+    for card in told_apart(shown):
+        title = wording.kind(card.session) if by_kind else ""
+        kinds.setdefault(title, Group(title, [])).cards.append(card)
+    return list(kinds.values())
+
+
+def told_apart(shown: Sequence[Card]) -> list[Card]:
+    """The same cards; those called the same say when they began, as exactly as it takes."""
+    names = Counter(str(card.session) for card in shown)
+    days = Counter(map(_name_and_day, shown))
+    return [
+        replace(card, told_apart="day" if days[_name_and_day(card)] == 1 else "moment")
+        if names[str(card.session)] > 1
+        else card
+        for card in shown
+    ]
+
+
+def _name_and_day(card: Card) -> tuple[str, date]:
+    return str(card.session), timezone.localdate(card.session.created_at)
+
+
 def _hints(sessions: Sequence[DeviceSession]) -> dict[str, list[str]]:
-    strange = [session.pk for session in sessions if session.risk_level in SUSPICIOUS]
-    found = Activity.objects.filter(session__in=strange, kind__in=STRANGE).order_by("at", "id")
-    # What was found last tells the most.
-    return {str(pk): words.reasons(data) for pk, data in found.values_list("session_id", "data")}
+    unusual = [session.pk for session in sessions if session.risk_level in SUSPICIOUS]
+    found = Activity.objects.filter(session__in=unusual, kind__in=UNUSUAL).order_by("at", "id")
+    # The latest finding is the most telling.
+    return {str(pk): wording.reasons(data) for pk, data in found.values_list("session_id", "data")}

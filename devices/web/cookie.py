@@ -1,5 +1,6 @@
 """Who a cookie session of Django signs in: it holds the id of a DeviceSession, and is worth what that is."""
 
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from asgiref.sync import sync_to_async
@@ -8,32 +9,45 @@ from django.contrib import messages
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, load_backend
 from django.contrib.auth.backends import ModelBackend, RemoteUserBackend
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, update_last_login
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.middleware.csrf import rotate_token
 from django.utils.crypto import constant_time_compare
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from devices.conf import conf
-from devices.core import sessions
-from devices.core.proof import second_factor
-from devices.exceptions import SessionError, SessionRevoked
-from devices.http import browser_of, client_of, newcomer_of
+from devices.core import second_factor, sessions
+from devices.exceptions import (
+    BindingRequired,
+    DeviceCodeRequired,
+    SessionError,
+    SessionRevoked,
+    TooManyAttempts,
+)
+from devices.http import clear_site_data, get_browser_client, get_client, get_login_client
 from devices.models import DeviceSession, RevokeReason
 
-# In `request.session`: the id, which opens nothing by itself.
-ID: Final = "device_session"
+from . import bound_cookie
+from .session_store import ID as ID
+from .session_store import DeviceSessionStore
+
 METHOD_LENGTH: Final = 32
+# In the cookie session of a login that waits for a code: the challenge, and how to continue.
+WAITING: Final = "devices.waiting"
 
 
 class Proof(NamedTuple):
-    """How somebody proved who they are, as LOGIN_PROOF tells it."""
+    """How somebody signed in, by the function that LOGIN_PROOF names."""
 
     method: str
     # Whether with a second factor, too.
     mfa: bool = False
     # Whether for longer than SHORT_SESSION_MAX_AGE.
     remember: bool = True
+    # Whether a new device needs no code (DEVICE_CODE_METHODS): the account has just been made on it.
+    is_device_proved: bool = False
 
 
 def is_signed_in(request: Any, user: AbstractBaseUser) -> bool:
@@ -45,7 +59,7 @@ def is_signed_in(request: Any, user: AbstractBaseUser) -> bool:
 
 
 def is_of_browser(request: HttpRequest) -> bool:
-    """Whether the session of this request is that of its cookie, and not one that stands in for an app's."""
+    """Whether this request's session belongs to its cookie, and not to the tokens of an app."""
     return getattr(request, "cookie_session", None) is request.session
 
 
@@ -55,13 +69,54 @@ def was_proved(request: HttpRequest, user: AbstractBaseUser) -> bool:
 
 
 def begin_or_refuse(request: HttpRequest, user: AbstractBaseUser) -> None:
-    """As `begin`. Where there is no session to be, nobody is signed in, and PermissionDenied is raised."""
+    """As `begin`. If no session may start, nobody is signed in, and PermissionDenied is raised.
+
+    Or DeviceCodeRequired, with what waits for its code noted in the cookie session.
+    """
+    backend = request.session[BACKEND_SESSION_KEY]
     try:
         begin(request, user)
+    except DeviceCodeRequired as waiting:
+        request.session.flush()
+        request.user = AnonymousUser()
+        challenge = waiting.details["challenge"]
+        request.session[WAITING] = {
+            "challenge": challenge,
+            "backend": backend,
+            "next": _next(request),
+        }
+        raise
+    except TooManyAttempts:
+        request.session.flush()
+        request.user = AnonymousUser()
+        raise
     except SessionError as refused:
         request.session.flush()
         request.user = AnonymousUser()
         raise PermissionDenied(str(refused.message)) from refused
+
+
+def _next(request: HttpRequest) -> str:
+    """Where the form of the login leads to, if that is on this site."""
+    path: str = request.POST.get("next") or request.GET.get("next") or ""
+    is_ours = url_has_allowed_host_and_scheme(path, {request.get_host()}, request.is_secure())
+    return path if is_ours else ""
+
+
+def go_on(request: HttpRequest, session: DeviceSession, backend: str) -> None:
+    """Sign a browser in to a session that waited for its code, as Django's `login` does."""
+    user = session.user
+    request.session.flush()
+    request.session[SESSION_KEY] = user._meta.pk.value_to_string(user)
+    request.session[BACKEND_SESSION_KEY] = backend
+    request.session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    request.session[ID] = str(session.pk)
+    known: Any = request
+    known.user = known._cached_user = known._device_user = user
+    known.device_session = session
+    rotate_token(request)
+    update_last_login(type(user), user)
+    bound_cookie.offer(request, session)
 
 
 def begin(request: HttpRequest, user: AbstractBaseUser) -> DeviceSession:
@@ -71,11 +126,12 @@ def begin(request: HttpRequest, user: AbstractBaseUser) -> DeviceSession:
     is_cookie = getattr(request, "cookie_session", request.session) is request.session
     session = sessions.start(
         user,
-        browser_of(request) if is_cookie else newcomer_of(request),
+        get_browser_client(request) if is_cookie else get_login_client(request),
         method=proof.method[:METHOD_LENGTH],
         # A request without a method comes from no client: a test vouches for the user, by force_login.
         mfa=proof.mfa or (request.method is None and second_factor.required_of(user)),
         remember=proof.remember,
+        is_device_proved=proof.is_device_proved or request.method is None,
     )
     before: DeviceSession | None = getattr(request, "device_session", None)
     if is_cookie and before is not None:
@@ -87,6 +143,8 @@ def begin(request: HttpRequest, user: AbstractBaseUser) -> DeviceSession:
         request.session.cycle_key()
     request.session[ID] = str(session.pk)
     request.device_session = session  # type: ignore[attr-defined]
+    if is_cookie:
+        bound_cookie.offer(request, session)
     return session
 
 
@@ -94,8 +152,9 @@ def end(request: HttpRequest) -> None:
     """End the DeviceSession of a cookie session that is being signed out."""
     user_id, session_id = request.session.get(SESSION_KEY), request.session.get(ID)
     if user_id is not None and session_id is not None:
-        sessions.leave(user_id, session_id)
-        request.has_left = True  # type: ignore[attr-defined]
+        sessions.logout_by_id(user_id, session_id)
+        clear_site_data(request)
+        bound_cookie.forget(request)
 
 
 def user_of(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
@@ -116,22 +175,37 @@ def user_of(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
 
 
 async def auser_of(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
+    """Do the same as `user_of`, in async code."""
     return await sync_to_async(user_of)(request)
 
 
 def _ask(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
-    if SESSION_KEY not in request.session:
-        return AnonymousUser()
+    store = request.session
+    ours = store if isinstance(store, DeviceSessionStore) else None
     try:
-        session, is_prolonged = sessions.visit(
-            request.session[SESSION_KEY], request.session.get(ID), lambda: client_of(request)
-        )
+        if SESSION_KEY not in store:
+            if ours is not None and ours.refusal is not None:
+                raise ours.refusal
+            return AnonymousUser()
+        found = None if ours is None else ours.take_device_session()
+        if found is None:
+            found = sessions.authenticate_cookie(
+                store[SESSION_KEY], store.get(ID), lambda: get_client(request)
+            )
+        # Before anything is noted of a use: it may be a thief's.
+        bound_cookie.check(request, found)
+        session, is_prolonged = sessions.record_use(found, lambda: get_client(request))
         user = _account(request, session)
         if user is None:
             sessions.logout(session)
             raise SessionRevoked
+    except BindingRequired as error:
+        # The cookie session stays: it continues once the browser has proved its key.
+        messages.warning(request, error.message, fail_silently=True)
+        return AnonymousUser()
     except SessionError as error:
-        request.session.flush()
+        bound_cookie.forget(request)
+        store.flush()
         messages.warning(request, error.message, fail_silently=True)
         return AnonymousUser()
     if is_prolonged:
@@ -142,7 +216,7 @@ def _ask(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
 
 
 def _account(request: HttpRequest, session: DeviceSession) -> AbstractBaseUser | None:
-    """The session's user, if Django would have them, too: its backend is still there and still lets them in.
+    """The session's user, if Django accepts them, too: its backend still exists and still returns them.
 
     That the password is the same, the DeviceSession knows. Django's own digest takes a password that was
     merely hashed anew for another one, so only a digest of the user model's own is compared.
@@ -161,7 +235,9 @@ def _account(request: HttpRequest, session: DeviceSession) -> AbstractBaseUser |
     digest = getattr(user.__class__, "get_session_auth_hash", None)
     if digest not in (None, AbstractBaseUser.get_session_auth_hash):
         given = request.session.get(HASH_SESSION_KEY, "")
-        if not constant_time_compare(given, user.get_session_auth_hash()):
+        # By SECRET_KEY_FALLBACKS, too, as Django does; these only if the first is another.
+        good = chain([user.get_session_auth_hash()], user.get_session_auth_fallback_hash())
+        if not any(constant_time_compare(given, each) for each in good):
             return None
     return user  # type: ignore[no-any-return]
 

@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from devices.core.log.shown_text import has_controls
+from devices.core.log.sanitize import has_controls
 from devices.models import DeviceSession
 
 
@@ -27,6 +27,7 @@ class NameForm(forms.Form):
         self.fields["name"].widget.attrs["placeholder"] = session.device
 
     def clean_name(self) -> str:
+        """Refuse control characters."""
         name: str = self.cleaned_data["name"]
         if has_controls(name):
             raise ValidationError(

@@ -10,13 +10,13 @@ from typing import Any
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from devices.conf import conf
-from devices.core import sessions, stepup
-from devices.core.oversight import impersonation
+from devices.core import sessions, step_up
+from devices.core.staff import impersonation
 from devices.exceptions import SessionError
-from devices.http import client_of
+from devices.http import get_client
 from devices.models import DeviceSession
 
 from . import cookie
@@ -32,10 +32,10 @@ def impersonate(request: HttpRequest, user: AbstractBaseUser, *, reason: str) ->
     by = _session_of(request)
     if not reason.strip():
         raise ValueError("A reason is required.")
-    if by is None or stepup.missing_proof(by) is not None:
+    if by is None or step_up.missing_proof(by) is not None:
         raise PermissionDenied("Confirm who you are first.")
     try:
-        session = impersonation.begin(by, user, client_of(request), note=reason)
+        session = impersonation.begin(by, user, get_client(request), note=reason)
     except SessionError as error:
         raise PermissionDenied(str(error.message)) from error
     _sign_in(request, session, user, request.session[BACKEND_SESSION_KEY])
@@ -58,13 +58,13 @@ def stop_impersonating(request: HttpRequest) -> DeviceSession:
 
 
 def is_return(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    """Whether a login by another package brings back whoever acted on somebody's behalf."""
+    """Whether a login by another package returns from an impersonation."""
     before = _session_of(request)
     return before is not None and before.is_impersonated and before.impersonator_id == user.pk
 
 
 def come_back(request: HttpRequest) -> None:
-    """After such a login: go on with the session they had. It is no fresher than it was."""
+    """After such a login: continue the earlier session, with its earlier confirmation."""
     before = _session_of(request)
     assert before is not None
     origin = _end(request, before)
@@ -78,13 +78,12 @@ def may_be_on_behalf(request: HttpRequest, user: AbstractBaseUser) -> bool:
     return before is not None and before.user_id != user.pk
 
 
-def settle(request: HttpRequest) -> None:
+def settle(user: AbstractBaseUser, request: HttpRequest, _response: HttpResponse) -> None:
     """When the view is through: begin the session of a login that may be on another's behalf.
 
-    Raises PermissionDenied if there is none to be. Whoever was not let act for another stays who they are.
+    Raises PermissionDenied if it may not start. The user then stays signed in as themselves.
     """
-    user: AbstractBaseUser | None = request.__dict__.pop("unsettled_login", None)
-    if user is None or not cookie.is_signed_in(request, user):
+    if not cookie.is_signed_in(request, user):
         return
     if not any(request.session.get(key) for key in conf.IMPERSONATION_KEYS):
         cookie.begin_or_refuse(request, user)
@@ -93,7 +92,7 @@ def settle(request: HttpRequest) -> None:
     assert before is not None
     try:
         origin = _end(request, before) if before.is_impersonated else before
-        session = impersonation.begin(origin, user, client_of(request), note="")
+        session = impersonation.begin(origin, user, get_client(request), note="")
     except SessionError as error:
         _sign_in(request, before, before.user, request.session[BACKEND_SESSION_KEY])
         raise PermissionDenied(str(error.message)) from error

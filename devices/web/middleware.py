@@ -1,4 +1,4 @@
-"""What the pages know of a browser: who is signed in to it, for as long as that lives, and which it is."""
+"""DeviceMiddleware: who is signed in to a browser, while that session is active, and which browser it is."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,13 +7,16 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils.functional import SimpleLazyObject
 from rest_framework.views import APIView
 
-from devices.conf import conf
-from devices.http import answering, expect_newcomer, hand_out_cookie
+from devices.core import device_codes
+from devices.exceptions import DeviceCodeRequired, DevicesError, TooManyAttempts, in_words
+from devices.http import answering, expect_answer, wants_page
+from devices.shortcuts import error_response
 
-from . import cookie, impersonation
+from . import cookie, device_code
 
 # Chromium sends these only when asked: Windows 10 or 11, the phone's model, whether it is a tablet.
 # It listens to the answer of a navigation alone, so an API's answers need not ask.
@@ -34,7 +37,7 @@ class DeviceMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: Any) -> HttpResponse:
-        expect_newcomer(request)
+        promised = expect_answer(request)
         request.device_session = None
         if hasattr(request, "session") and hasattr(request, "user"):
             request.cookie_session = request.session
@@ -42,14 +45,31 @@ class DeviceMiddleware:
             request.auser = partial(cookie.auser_of, request)
         with answering(request):
             response = self.get_response(request)
-            impersonation.settle(request)
-        hand_out_cookie(request, response)
-        if conf.CLEAR_SITE_DATA and getattr(request, "has_left", False):
-            wiped = ", ".join(f'"{kind}"' for kind in conf.CLEAR_SITE_DATA)
-            response.headers.setdefault("Clear-Site-Data", wiped)
+            # One may promise another.
+            for do in promised:
+                do(request, response)
         if response.get("Content-Type", "").startswith("text/html"):
             response.headers.setdefault("Accept-CH", ACCEPT_CH)
         return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer an error of ours that a view let through, instead of with a 500."""
+        if isinstance(error, DeviceCodeRequired):
+            # What the login wrote went with its transaction, under ATOMIC_REQUESTS.
+            device_codes.keep(error.pending)
+            page = device_code.page()
+            if page and wants_page(request):
+                return redirect(page)
+        if isinstance(error, TooManyAttempts) and wants_page(request):
+            response = render(
+                request, "devices/too_many.html", {"time": in_words(error.retry_after)}, status=429
+            )
+            response["Retry-After"] = str(error.retry_after)
+            response["Cache-Control"] = "no-store"
+            return response
+        if isinstance(error, DevicesError | TooManyAttempts):
+            return error_response(error)
+        return None
 
     def process_view(self, request: Any, view: Any, args: Any, kwargs: Any) -> None:
         """Ask before the view does: outside of the transaction that ATOMIC_REQUESTS wraps around it."""
@@ -57,6 +77,9 @@ class DeviceMiddleware:
             return
         if issubclass(getattr(view, "cls", object), APIView):
             # It asks for a token, mostly; if for the cookie, then itself.
+            return
+        if getattr(view, "proves_binding", False):
+            # It asks for the proof by which the cookie becomes good again.
             return
         try:
             bool(request.user.is_authenticated)

@@ -1,12 +1,15 @@
 """Your devices, as pages: where you are signed in, what happened there, and a name for each."""
 
 import uuid
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
@@ -16,20 +19,26 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.generic import TemplateView, View
 
-from devices.core import sessions
-from devices.core.log import history
+from devices.core import sessions, trusted_devices
+from devices.core.log import export
+from devices.core.log.sanitize import has_controls
 from devices.exceptions import SessionRevoked
-from devices.http import csv_download
+from devices.http import csv_download, get_session
 from devices.models import DeviceSession, DeviceSessionQuerySet
 
-from . import words
-from .cards import INACTIVE, cards
+from . import watch, wording
+from .cards import INACTIVE, cards, groups, told_apart
 from .forms import NameForm
 
 # One page holds everybody's devices but those of a host project without a limit.
 PAGE_SIZE: Final = 100
 ACTIVITIES_PER_PAGE: Final = 25
 PAST_SHOWN: Final = 20
+# Unusual sign-ins that stand at the top; what is more than these, among the others.
+UNANSWERED_SHOWN: Final = 5
+# From so many on, the list can be narrowed, and what can be done to a device is shown once it is opened.
+FILTERED_FROM: Final = 16
+SOUGHT_LENGTH: Final = 64
 
 
 class SignedInHttpRequest(HttpRequest):
@@ -40,25 +49,39 @@ class SignedInHttpRequest(HttpRequest):
 
 
 def current_session(request: HttpRequest) -> DeviceSession | None:
-    """The session of the browser that asks; None if it has none, as where no middleware knows it."""
-    return getattr(request, "device_session", None)
+    """The session of the browser that asks; None if its user has none, as where no middleware knows it."""
+    return get_session(request)
 
 
 def active_sessions(request: SignedInHttpRequest) -> DeviceSessionQuerySet:
-    return DeviceSession.objects.of(request.user).active().order_by("-last_active", "-created_at")
+    """Select the active sessions of the request's user, the latest used first."""
+    return (
+        DeviceSession.objects.for_user(request.user)
+        .active()
+        .order_by("-last_active", "-created_at")
+    )
 
 
 @method_decorator(never_cache, name="dispatch")
 class PersonalPage(LoginRequiredMixin):
-    """For pages that tell of a person: once they have signed out, no cache shows them to anybody."""
+    """For pages with personal data: no cache shows them after the sign-out.
+
+    While one is open in a browser, it notices that its session was signed out elsewhere.
+    """
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add the URL at which the page learns that its session has ended."""
+        current = current_session(self.request)  # type: ignore[attr-defined]
+        kwargs.setdefault("watch", watch.url_of(current) if current else "")
+        context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
+        return context
 
 
 class DevicesView(PersonalPage, TemplateView):
-    """All of them, the current one first."""
+    """What needs an answer, the current device, and the others by what kind of device they are."""
 
     request: SignedInHttpRequest
     template_name = "devices/devices.html"
-    refused: NameForm | None = None
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         current = current_session(self.request)
@@ -68,26 +91,95 @@ class DevicesView(PersonalPage, TemplateView):
             # Asked for anew: what every request brings along holds no more than every request needs.
             here = list(others.filter(pk=current.pk))
             others = others.exclude(pk=current.pk)
-        page = Paginator(others, PAGE_SIZE).get_page(self.request.GET.get("page"))
-        shown = cards([*here, *page.object_list], current, self.refused)
+        unanswered = list(others.pending_review()[:UNANSWERED_SHOWN])
+        sought = sought_by(self.request)
+        rest = others.exclude(pk__in=[session.pk for session in unanswered])
+        page = Paginator(found(rest, sought), PAGE_SIZE).get_page(self.request.GET.get("page"))
+        shown = cards([*here, *unanswered, *page.object_list], current)
+        rows = shown[len(here) + len(unanswered) :]
         now = timezone.now()
+        used = [card for card in rows if now - card.session.last_active <= INACTIVE]
+        if sought or page.has_other_pages():
+            others_count = others.count()
+            inactive_count = others.filter(last_active__lt=now - INACTIVE).count()
+        else:
+            others_count = len(unanswered) + len(rows)
+            idle = (now - session.last_active for session in unanswered)
+            inactive_count = len(rows) - len(used) + sum(time > INACTIVE for time in idle)
         past = DeviceSession.objects.filter(user_id=self.request.user.pk).ended_lately(now)
         return super().get_context_data(
             current=shown[0] if here else None,
-            others=shown[len(here) :],
+            unanswered=told_apart(shown[len(here) :][: len(unanswered)]),
+            # A search shows what it finds, folded or not.
+            groups=groups(rows if sought else used, by_kind=others_count >= FILTERED_FROM),
+            inactive=[] if sought else told_apart(rows[len(used) :]),
             page=page,
-            others_count=page.paginator.count,
-            inactive_count=others.filter(last_active__lt=now - INACTIVE).count(),
+            others_count=others_count,
+            is_short=others_count < FILTERED_FROM,
+            sought=sought,
+            inactive_count=inactive_count,
             inactive_days=INACTIVE.days,
             past=[
-                (session, words.ago(session.ended_at or now, now)) for session in past[:PAST_SHOWN]
+                (session, wording.icon(session), wording.ago(session.ended_at or now, now))
+                for session in past[:PAST_SHOWN]
+            ],
+            trusted=[
+                (each, wording.icon(each), wording.ahead(trusted_devices.until(each), now))
+                for each in trusted_devices.of_user(self.request.user)
             ],
             **kwargs,
         )
 
 
-class RenameView(DevicesView):
-    """A name for one device; where it is not taken, the list again, with the reason."""
+def sought_by(request: HttpRequest) -> str:
+    """What the list shall be narrowed to, by the form above it; "" for all."""
+    text = request.GET.get("q", "").strip()[:SOUGHT_LENGTH]
+    return "" if has_controls(text) else text
+
+
+def found(mine: DeviceSessionQuerySet, sought: str) -> DeviceSessionQuerySet:
+    """Those of one's own devices whose name, label, place or address has this text in it."""
+    if not sought:
+        return mine
+    columns = ("name", "device", "city", "ip_address", "last_ip")
+    of_text = reduce(or_, (Q(**{f"{column}__icontains": sought}) for column in columns))
+    return mine.filter(of_text | Q(country__in=wording.countries_called(sought)))
+
+
+class ActivityView(PersonalPage, TemplateView):
+    """One session, active or ended: what it is, what can be done to it, and what happened, newest first."""
+
+    request: SignedInHttpRequest
+    template_name = "devices/activity.html"
+    refused: NameForm | None = None
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        mine = DeviceSession.objects.filter(user_id=self.request.user.pk)
+        session = get_object_or_404(mine, pk=self.kwargs["pk"])
+        log = session.activities.order_by("-at", "-id")
+        page = Paginator(log, ACTIVITIES_PER_PAGE).get_page(self.request.GET.get("page"))
+        current = current_session(self.request)
+        return super().get_context_data(
+            card=cards([session], current, self.refused)[0],
+            page=page,
+            happenings=wording.happenings(page.object_list),
+            **kwargs,
+        )
+
+
+class ForgetTrustedView(PersonalPage, View):
+    """Ask for the second factor again on one device. That makes a login harder, so that it takes no proof."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: SignedInHttpRequest, pk: uuid.UUID) -> HttpResponse:
+        if trusted_devices.forget_one(request.user, pk):
+            messages.success(request, _("The second factor is asked for on that device again."))
+        return redirect("devices:list")
+
+
+class RenameView(ActivityView):
+    """A name for one device; where it is not taken, its page again, with the reason."""
 
     http_method_names = ["post"]
 
@@ -103,33 +195,13 @@ class RenameView(DevicesView):
             tell, text = messages.error, _("%(device)s has just been signed out.")
         else:
             tell, text = messages.success, _("This device is now called %(device)s.")
-        tell(request, text % {"device": words.isolated(session)})
-        return redirect("devices:list")
-
-
-class ActivityView(PersonalPage, TemplateView):
-    """What happened in one session, active or ended, newest first."""
-
-    request: SignedInHttpRequest
-    template_name = "devices/activity.html"
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        mine = DeviceSession.objects.filter(user_id=self.request.user.pk)
-        session = get_object_or_404(mine, pk=self.kwargs["pk"])
-        log = session.activities.order_by("-at", "-id")
-        page = Paginator(log, ACTIVITIES_PER_PAGE).get_page(self.request.GET.get("page"))
-        current = current_session(self.request)
-        return super().get_context_data(
-            card=cards([session], current)[0],
-            page=page,
-            entries=[(entry, *words.happening(entry)) for entry in page.object_list],
-            **kwargs,
-        )
+        tell(request, text % {"device": wording.isolated(session)})
+        return redirect("devices:activity", pk=pk)
 
 
 class HistoryView(PersonalPage, View):
     """All sessions that are still kept, as a file to take home."""
 
     def get(self, request: SignedInHttpRequest) -> HttpResponseBase:
-        lines = history.as_csv(request.user, current_session(request))
+        lines = export.as_csv(request.user, current_session(request))
         return csv_download(lines, f"sessions-{timezone.now():%Y-%m-%d}.csv")

@@ -10,7 +10,7 @@ from django.core import mail
 from django.test import Client as Browser
 
 from accounts.models import User
-from devices.core.watch import notices
+from devices.core.notifications import outbox
 from devices.models import DeviceSession
 from tests.client import PASSWORD, Device, refusal
 
@@ -34,7 +34,7 @@ def sent(django_capture_on_commit_callbacks):
         with django_capture_on_commit_callbacks(execute=True):
             answer = act()
         # A thread of the site does so; here none runs.
-        notices.send_due()
+        outbox.send_due()
         return answer, list(mail.outbox)
 
     return sent
@@ -254,9 +254,12 @@ def test_6_3_7_a_changed_address_is_told_to_the_old_one(alice, sent):
     form = {"email": "new@example.org", "action_primary": ""}
     _, mails = sent(lambda: browser.post("/accounts/email/", form))
     told = {message.to[0]: message.body for message in mails}
-    assert set(told) == {old.email, "new@example.org"} and len(mails) == 2
+    assert set(told) == {old.email, "new@example.org"}
+    # Of the address that was added, too.
+    assert len(mails) == 3
     # Only the old address may say that it was a stranger who did it.
-    assert "/devices/review/" in told[old.email]
-    assert "/devices/review/" not in told["new@example.org"]
+    for link in ("/accounts/recover/", "/devices/review/"):
+        assert link not in told["new@example.org"]
+    assert "/accounts/recover/" in told[old.email]
     alice.refresh_from_db()
     assert alice.email == "new@example.org"

@@ -10,8 +10,8 @@ from django.core import mail
 from django.test import Client as Browser
 
 from accounts.models import User
-from devices.core.watch import notices
-from devices.models import DeviceSession, LoginPast
+from devices.core.notifications import outbox
+from devices.models import DeviceSession, LoginHistory
 from tests import oidc
 from tests.authenticator import enrol
 from tests.client import PASSWORD, Device, refusal
@@ -29,7 +29,7 @@ def link(django_capture_on_commit_callbacks):
         mail.outbox.clear()
         with django_capture_on_commit_callbacks(execute=True):
             act()
-        notices.send_due()
+        outbox.send_due()
         body = "".join(message.body for message in mail.outbox if message.to == [VICTIM])
         return re.search(r"https://devices\.test(/\S+)", body)[1]
 
@@ -72,7 +72,7 @@ def assert_nothing_is_left():
     assert not SocialAccount.objects.exists() and not Authenticator.objects.exists()
     assert not DeviceSession.objects.active().exists()
     assert set(DeviceSession.objects.values_list("revoke_reason", flat=True)) == {"not_me"}
-    assert not LoginPast.objects.exists()
+    assert not LoginHistory.objects.exists()
     assert Device().post("/api/login", {"email": VICTIM, "password": PASSWORD}).status_code == 401
 
 

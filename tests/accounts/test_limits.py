@@ -5,7 +5,7 @@ from django.core import mail
 from django.test import Client as Browser
 
 from accounts.models import User
-from devices.core.watch import notices
+from devices.core.notifications import outbox
 from tests.client import PASSWORD, Device, refusal
 
 HEADLESS = "/_allauth/app/v1"
@@ -47,6 +47,42 @@ def test_A30_one_address_registers_twenty_accounts_a_minute_at_every_door(regist
         assert refusal(refused) == (429, "throttled")
 
 
+# What a limit of twenty a minute, and one of five an hour, leave to wait after ten seconds.
+WAITS = {"one address": ("u{}@example.org", 20, 50), "one mailbox": ("u+{}@example.org", 5, 3590)}
+
+
+@pytest.mark.usefixtures("db")
+@pytest.mark.parametrize(("email", "allowed", "wait"), WAITS.values(), ids=WAITS)
+@pytest.mark.parametrize("register", REGISTER.values(), ids=REGISTER)
+def test_an_answer_429_says_how_long_to_wait_and_it_is_true(
+    register, email, allowed, wait, clock, settings
+):
+    for n in range(allowed):
+        assert register(email.format(n)).status_code < 400
+    clock.shift(10)
+    refused = register(email.format(99))
+    assert (refused.status_code, refused["Retry-After"]) == (429, str(wait))
+    if register is on_page:
+        words = "50 seconds" if wait == 50 else "60 minutes"
+        assert f"Try again in {words}." in refused.content.decode()
+    clock.shift(wait - 1)
+    assert register(email.format(99)).status_code == 429
+    clock.shift(1)
+    assert register(email.format(99)).status_code < 400
+
+
+def test_a_limit_by_the_account_is_told_with_its_own_time(alice, clock, settings):
+    settings.ACCOUNT_RATE_LIMITS = {"change_password": "2/m/user", "signup": "1/h/ip"}
+    browser = Browser(REMOTE_ADDR="203.0.113.7")
+    browser.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+    for _ in range(2):
+        assert browser.post("/accounts/password/change/", {}).status_code == 200
+    clock.shift(20)
+    refused = browser.post("/accounts/password/change/", {})
+    assert (refused.status_code, refused["Retry-After"]) == (429, "40")
+    assert "Try again in 40 seconds." in refused.content.decode()
+
+
 @pytest.mark.usefixtures("db")
 def test_A30_the_doors_share_their_limit():
     doors = [*REGISTER.values()] * 7
@@ -61,7 +97,7 @@ def test_A30_plus_addressing_makes_no_more_mailboxes(
 ):
     with django_capture_on_commit_callbacks(execute=True):
         answers = [register(f"Victim+{n}@example.org") for n in range(8)]
-    notices.send_due()
+    outbox.send_due()
     assert [answer.status_code for answer in answers[5:]] == [429] * 3
     assert int(answers[5]["Retry-After"]) > 0
     assert User.objects.count() == len(mail.outbox) == 5

@@ -2,7 +2,7 @@
 
 import pytest
 
-from devices.core.proof import attempts
+from devices.core import throttling
 from devices.models import Activity, DeviceSession
 from tests.accounts.test_register import TOKENS
 from tests.client import IPHONE, PASSWORD, Device, refusal
@@ -134,13 +134,13 @@ def test_10_5_5_a_session_id_signs_nobody_out(alice, sign_in):
 
 @pytest.mark.parametrize("path", ["/api/login", "/api/token"])
 def test_A13_an_account_deactivated_after_the_proof_gets_no_tokens(alice, monkeypatch, path):
-    succeeded = attempts.Attempt.succeeded
+    succeeded = throttling.Attempt.succeeded
 
     def meanwhile(attempt):
         succeeded(attempt)
         type(alice).objects.filter(pk=alice.pk).update(is_active=False)
 
-    monkeypatch.setattr(attempts.Attempt, "succeeded", meanwhile)
+    monkeypatch.setattr(throttling.Attempt, "succeeded", meanwhile)
     answer = Device().post(path, {"email": alice.email, "password": PASSWORD})
     assert refusal(answer) == (401, "no_active_account")
     assert not DeviceSession.objects.exists()

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client as Browser
 
-from devices.core.proof import second_factor
+from devices.core import second_factor
 from devices.models import DeviceSession
 from tests.authenticator import decrypted, enrol
 from tests.client import PASSWORD, Device, refusal

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from devices.core import sessions
-from devices.core.caller.client import Client
+from devices.core.clients.client import Client
 from devices.models import DeviceSession, RevokeReason
 from tests.browser.visitor import FIREFOX, WINDOWS
 
@@ -70,14 +70,14 @@ def past(
 
 
 def alice(user: User) -> DeviceSession:
-    """A usual life: some devices, one of them strange, and some that are over. The strange one."""
+    """A usual life: some devices, one of them unusual, and some that are over. The unusual one."""
     past(user, IPHONE, "84.160.12.7", began=41, last=0.02, name="My phone", city="Hamburg")
     past(user, MAC, "84.160.12.7", began=12, last=0.4, name="Work laptop", city="Hamburg")
     past(user, IPAD, "84.160.12.7", began=3, last=2.2, login_method="passkey", city="Hamburg")
     past(user, TV, "84.160.12.7", began=28, last=6, login_method="google", city="Hamburg")
     past(user, "curl/8.9.1", "2001:db8:3f:1c02:9a31:77ff:fe20:1b", began=60, last=9)
-    # In a country and on a system where nobody has seen her: the rules find it strange by themselves.
-    strange = past(user, FIREFOX, "177.32.90.14", began=0.2, last=0.1, city="São Paulo")
+    # In a country and on a system where nobody has seen her: the rules find it unusual by themselves.
+    unusual = past(user, FIREFOX, "177.32.90.14", began=0.2, last=0.1, city="São Paulo")
     for agent, began, ended, reason in (
         (PIXEL, 50, 2, RevokeReason.USER),
         (WINDOWS, 30, 6, RevokeReason.LOGOUT),
@@ -86,7 +86,7 @@ def alice(user: User) -> DeviceSession:
         session = past(user, agent, "84.160.12.7", began=began, last=ended)
         with days_ago(ended):
             sessions.revoke(session, reason=reason, by=user)
-    return strange
+    return unusual
 
 
 def sixty(user: User) -> None:

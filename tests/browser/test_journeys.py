@@ -1,5 +1,7 @@
 """What people come for, played in Chromium: two browsers of one person, seen from both."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from devices.models import DeviceSession
@@ -22,7 +24,7 @@ def sign_up(visitor):
 
 def is_out(visitor):
     """Whether the next click leads to the login, with a word why."""
-    visitor.press("Activity", within="main")
+    visitor.press("Your devices", within="header")
     return visitor.path.startswith("/accounts/login/") and "signed out" in visitor.reads()
 
 
@@ -44,15 +46,18 @@ def test_signing_up_naming_and_signing_out_elsewhere(drive, db, how):
             visitor.sign_in(EMAIL, PASSWORD).go("/devices/")
             assert "This device Last active now" in visitor.reads().replace(" Windows 10", "")
 
-        # A name, in place; the other browser sees it.
+        # A name, on its page.
         laptop.page.reload()
         assert "Other devices 2" in laptop.reads()
         there = card(laptop, "Firefox on Linux")
         there.locator("summary").click()
-        there.get_by_role("textbox").fill("Kitchen")
-        there.get_by_role("button", name="Save").click()
+        there.get_by_role("link", name="Details and name").click()
+        laptop.page.get_by_role("main").locator("summary").click()
+        laptop.page.get_by_role("textbox").fill("Kitchen")
+        laptop.press("Save", within="main")
         assert "This device is now called Kitchen." in laptop.reads()
-        assert "Kitchen Firefox on Linux" in laptop.reads()
+        assert "Kitchen Firefox on Linux" in laptop.reads().replace("This device is", "", 1)
+        laptop.go("/devices/")
 
         # One, by its name. Whoever thinks better of it, is back where they were.
         card(laptop, "Kitchen").get_by_role("link", name="Sign out").click()
@@ -77,6 +82,59 @@ def test_signing_up_naming_and_signing_out_elsewhere(drive, db, how):
 
     drive(journey)
     assert not DeviceSession.objects.active().exists()
+
+
+def test_a_page_that_is_open_says_within_five_seconds_that_it_was_signed_out(drive, make_user):
+    make_user(EMAIL)
+
+    def journey(visit):
+        one = visit(timezone_id="Asia/Kolkata").sign_in(EMAIL, PASSWORD).go("/devices/")
+        other = visit(agent=FIREFOX).sign_in(EMAIL, PASSWORD).go("/devices/")
+        card(other, "Chrome on Windows").get_by_role("link", name="Sign out").click()
+        assert "You are signed out here" not in one.reads()
+        other.press("Sign out", within="main form")
+        told = one.page.get_by_role("alert")
+        told.wait_for(timeout=5000)
+        text = told.inner_text()
+        assert "You are signed out here" in text and "Signed out from another device" in text
+        # When, in the zone of whoever reads.
+        assert "GMT+5:30" in text
+        # The list is not left standing there.
+        assert "Other devices" not in one.reads()
+        one.press("Sign in again", within="main")
+        assert one.path.startswith("/accounts/login/")
+
+    drive(journey)
+
+
+def test_the_exact_time_can_be_read_by_touch_in_the_zone_of_whoever_reads(drive, make_user):
+    user = make_user(EMAIL)
+    session = scenes.past(user, scenes.IPHONE, "84.160.12.7", began=3, last=1)
+
+    def journey(visit):
+        visitor = visit(phone=True, timezone_id="Asia/Kolkata").sign_in(EMAIL, PASSWORD)
+        visitor.go("/devices/")
+        there = card(visitor, "Safari on iOS")
+        there.locator("summary").tap()
+        return there.locator("details time").first.inner_text()
+
+    there = session.last_active.astimezone(ZoneInfo("Asia/Kolkata"))
+    assert drive(journey).replace("\u202f", " ") == f"{there:%b} {there.day}, {there:%Y}, " + (
+        f"{there:%I:%M %p} GMT+5:30".lstrip("0")
+    )
+
+
+def test_a_passkey_that_does_not_work_says_why(drive, db, live_server):
+    def journey(visit):
+        visitor = visit()
+        # There browsers have no passkeys, which nothing but the console told.
+        visitor.go(live_server.url.replace("localhost", "127.0.0.1") + "/accounts/login/")
+        visitor.page.locator("#passkey_login").click()
+        problem = visitor.page.locator("#passkey-problem")
+        problem.wait_for()
+        return problem.inner_text()
+
+    assert "Open this site by its name" in drive(journey)
 
 
 def test_what_is_old_asks_who_one_is_and_comes_back(drive, make_user):
@@ -110,6 +168,10 @@ def test_it_can_be_done_with_the_keyboard_alone(drive, make_user):
 
     def journey(visit):
         visitor = visit().sign_in(EMAIL, PASSWORD).go("/devices/")
+        card(visitor, "Safari on iOS").locator("summary").press("Enter")
+        visitor.page.keyboard.press("Tab")
+        visitor.page.keyboard.press("Enter")
+        visitor.page.wait_for_url("**/devices/*-*/")
         keyboard = visitor.page.keyboard
         seen = []
         for _ in range(40):

@@ -12,7 +12,11 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
 
-from devices.core.watch import review
+from accounts import recovery
+from devices.core.clients.client import Client
+from devices.core.log import security_log
+from devices.core.log.security_log import Event
+from devices.core.notifications import review_links
 from tests.browser import scenes
 from tests.browser.visitor import DESK, PHONE
 from tests.client import PASSWORD
@@ -77,12 +81,13 @@ STRANGERS = {
 }
 OWN = {
     "devices": "/devices/",
-    "sign-out-one": "/devices/{strange}/sign-out/",
+    "sign-out-one": "/devices/{unusual}/sign-out/",
     "sign-out-others": "/devices/sign-out-others/",
-    "activity": "/devices/{strange}/",
+    "activity": "/devices/{unusual}/",
     "confirm": "/devices/confirm/",
     "notifications": "/devices/notifications/",
     "was-this-you": "/devices/review/?token={question}",
+    "take-account-back": "{recovery}",
     "home-signed-in": "/",
     "email": "/accounts/email/",
     "password-change": "/accounts/password/change/",
@@ -99,8 +104,9 @@ STAFF = {
     "admin": "/admin/",
     "admin-dashboard": "/admin/devices/devicesession/dashboard/",
     "admin-sessions": "/admin/devices/devicesession/",
-    "admin-session": "/admin/devices/devicesession/{strange}/change/",
+    "admin-session": "/admin/devices/devicesession/{unusual}/change/",
     "admin-activity": "/admin/devices/activity/",
+    "admin-failures": "/admin/devices/failedlogin/",
     "admin-user": "/admin/accounts/user/{user}/change/",
 }
 
@@ -134,11 +140,14 @@ def test_pages_of_ones_own(drive, make_user):
     user = make_user()
     # Before that, nobody can have a second factor.
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
-    strange = scenes.alice(user)
+    EmailAddress.objects.create(user=user, email="other@example.org", verified=True)
+    unusual = scenes.alice(user)
+    back = recovery.url_for(user.pk, user.email).partition("devices.test")[2]
 
     def journey(visit):
         visitor = visit().sign_in(user.email, PASSWORD)
-        return walk(visitor, OWN, strange=strange.pk, question=review.token_of(strange.pk))
+        question = review_links.token_of(unusual.pk)
+        return walk(visitor, OWN, unusual=unusual.pk, question=question, recovery=back)
 
     assert drive(journey) == []
 
@@ -155,14 +164,56 @@ def test_few_and_many_devices(drive, make_user):
     assert drive(journey) == []
 
 
+WIDTHS = (360, 390, 768, 1280, 1920)
+# What can be reached by Tab within the page.
+TAB_STOPS = """
+[...document.querySelectorAll("main :is(a[href], button, input:not([type=hidden]), summary)")]
+  .filter((each) => each.checkVisibility() && each.tabIndex >= 0).length
+"""
+# A third of what 60 sessions took before: of 14,895 pixels at a desk, 24,261 on a phone, and 317 stops.
+TALLEST, TALLEST_ON_PHONES, MOST_STOPS, MOST_BYTES = 4_965, 8_087, 105, 60_000
+
+
+def test_sixty_devices_fit_on_a_page_of_any_width_in_either_direction(drive, make_user):
+    collector = make_user("many@example.org")
+    scenes.sixty(collector)
+    scenes.past(collector, scenes.FIREFOX, "177.32.90.14", began=0.2, last=0.1, city="São Paulo")
+
+    def journey(visit):
+        visitor = visit().sign_in(collector.email, PASSWORD).go("/devices/")
+        page, found = visitor.page, []
+        length = len(page.request.get(visitor.path).body())
+        # With what was not used for long, as well.
+        page.locator(".devices-fold > summary").click()
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            for direction in ("ltr", "rtl"):
+                page.evaluate("(direction) => { document.dir = direction }", direction)
+                wide, tall = page.evaluate(
+                    "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+                )
+                found.append((width, direction, wide, tall))
+        return length, page.evaluate(TAB_STOPS), found
+
+    length, stops, found = drive(journey)
+    print(length, "bytes,", stops, "tab stops,", found)
+    assert length < MOST_BYTES
+    assert stops <= MOST_STOPS
+    for width, direction, wide, tall in found:
+        assert wide <= width, (width, direction)
+        assert tall <= (TALLEST if width >= 768 else TALLEST_ON_PHONES), (width, direction)
+
+
 def test_pages_of_staff(drive, make_user):
     admin = make_user("root@example.org", is_staff=True, is_superuser=True)
     user = make_user()
-    strange = scenes.alice(user)
+    unusual = scenes.alice(user)
     scenes.sixty(make_user("many@example.org"))
+    for address in ("2001:db8:3f:1c02:9a31:77ff:fe20:1b", "41.58.3.1"):
+        security_log.log(Event.LOGIN_FAILED, user_id=user.pk, client=Client(address, ""))
 
     def journey(visit):
         visitor = visit().sign_in(admin.email, PASSWORD)
-        return walk(visitor, STAFF, strange=strange.pk, user=user.pk)
+        return walk(visitor, STAFF, unusual=unusual.pk, user=user.pk)
 
     assert drive(journey) == []

@@ -1,6 +1,7 @@
 """Every numbered check: silent on the site's own settings, and loud when what it is for is broken."""
 
 import re
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from django.test import override_settings
 from django.urls import path
 from rest_framework_simplejwt.views import TokenObtainPairView
 
-from devices.checks import check_deployment, check_settings
-from devices.checks.names import MIDDLEWARE
+from devices.api.serializers import SessionStartSerializer
+from devices.checks import check_deployment, check_settings, session_engine
+from devices.checks.names import COOKIES, MIDDLEWARE
+from devices.checks.session_engine import JWTS, SESSION_TOKENS
 
 urlpatterns = [path("token", TokenObtainPairView.as_view())]
 
@@ -24,7 +27,8 @@ def ids() -> set[str]:
 
 def test_each_fault_has_an_id_of_its_own_and_a_line_in_the_documents():
     root = Path(project.BASE_DIR)
-    sources = "".join(path.read_text() for path in root.glob("devices/checks/*.py"))
+    files = [*root.glob("devices/checks/*.py"), *root.glob("devices/contrib/*/checks.py")]
+    sources = "".join(path.read_text() for path in files)
     reported = re.findall(r'id="(devices\.[EW]\d{3})"', sources)
     assert len(reported) == len(set(reported)) == sources.count("id=")
     assert len({each[-3:] for each in reported}) == len(reported)
@@ -54,6 +58,19 @@ def test_a_site_whose_mails_carry_no_link_is_warned_before_it_is_deployed(
     assert [message.id for message in check_deployment()] == warned
 
 
+def test_claims_that_get_token_would_add_are_refused():
+    """SimpleJWT's usual way; here they would be lost at the first refresh."""
+
+    class WithClaims(SessionStartSerializer):
+        @classmethod
+        def get_token(cls, user):
+            return super().get_token(user)
+
+    assert "E100" in ids()
+    del WithClaims.get_token
+    assert "E100" not in ids()
+
+
 def jwt(**changes):
     return {"SIMPLE_JWT": {**project.SIMPLE_JWT, **changes}}
 
@@ -63,6 +80,8 @@ def drf(**changes):
 
 
 STOCK = "rest_framework_simplejwt.serializers"
+
+DJANGO = "django.contrib.sessions.backends"
 
 
 @pytest.mark.parametrize(
@@ -88,6 +107,7 @@ STOCK = "rest_framework_simplejwt.serializers"
         ("W018", {"MIDDLEWARE": project.MIDDLEWARE[:1]}),
         ("E024", {"MIDDLEWARE": [each for each in project.MIDDLEWARE if each != MIDDLEWARE]}),
         ("E025", {"MIDDLEWARE": [MIDDLEWARE, *project.MIDDLEWARE]}),
+        ("E053", {"MIDDLEWARE": [*project.MIDDLEWARE, COOKIES]}),
         ("E004", jwt(BLACKLIST_AFTER_ROTATION=True)),
         ("E005", jwt(SIGNING_KEY="k" * 31)),
         ("W006", jwt(SIGNING_KEY=project.SECRET_KEY)),
@@ -101,11 +121,16 @@ STOCK = "rest_framework_simplejwt.serializers"
         ("E012", {"DEVICES": {"SESSION_MAX_AGE": None}}),
         ("E012", {"DEVICES": {"SESSION_MAX_AGE": 0}}),
         ("E013", {"DEVICES": {"MAX_SESSIONS": 0}}),
+        ("E012", {"DEVICES": {"SESSION_MAX_AGE": timedelta()}}),
+        ("E013", {"DEVICES": {"MAX_SESSIONS": timedelta(days=1)}}),
+        ("E013", {"DEVICES": {"STEP_UP_MAX_AGE": timedelta()}}),
+        ("E013", {"DEVICES": {"RETENTION_DAYS": timedelta(days=-1)}}),
         ("E013", {"DEVICES": {"TOUCH_INTERVAL": "60"}}),
+        ("E054", {"DEVICES": {"TOUCH_INTERVAL": timedelta(days=400)}}),
         ("E013", {"DEVICES": {"REFRESH_GRACE": None}}),
-        ("E014", {"DEVICES": {"TRUSTED_PROXIES": "10.0.0.0/8"}}),
+        ("E048", {"DEVICES": {"TRUSTED_PROXIES": "10.0.0.0/8"}}),
         ("E014", {"DEVICES": {"TRUSTED_PROXIES": ["10.0.0.1/8"]}}),
-        ("E060", {"DEVICES": {"TRUSTED_PROXY_HEADER": None}}),
+        ("E048", {"DEVICES": {"TRUSTED_PROXY_HEADER": None}}),
         ("E060", {"DEVICES": {"TRUSTED_PROXY_HEADER": "HTTP_CF_CONNECTING_IP"}}),
         ("E060", {"DEVICES": {"TRUSTED_PROXY_HEADER": "X-Forwarded-For, Forwarded"}}),
         ("W061", {"DEVICES": {"TRUSTED_PROXY_HEADER": "CF-Connecting-IP"}}),
@@ -113,6 +138,20 @@ STOCK = "rest_framework_simplejwt.serializers"
             "W015",
             {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"), "DEVICES": {}},
         ),
+        (
+            "E080",
+            {"SESSION_ENGINE": f"{DJANGO}.cached_db", "HEADLESS_TOKEN_STRATEGY": SESSION_TOKENS},
+        ),
+        ("E081", {"HEADLESS_TOKEN_STRATEGY": JWTS}),
+        ("E110", {"DEVICES": {"DBSC": True}, "ROOT_URLCONF": "accounts.urls"}),
+        ("E111", {"SESSION_COOKIE_DOMAIN": "example.org"}),
+        ("E111", {"SESSION_COOKIE_PATH": "/shop/"}),
+        ("W112", {"SESSION_COOKIE_SECURE": False}),
+        ("W113", {"DEVICES": {"DBSC": True, "DBSC_COOKIE_AGE": 299}}),
+        ("E013", {"DEVICES": {"DBSC": True, "DBSC_COOKIE_AGE": 0}}),
+        ("E120", {"DEVICES": {"DPOP": "sometimes"}}),
+        ("E120", {"DEVICES": {"DPOP": "tests.dpop.SITE.nothing"}}),
+        ("E121", {"DEVICES": {"DPOP_STORE": "memcached://127.0.0.1"}}),
     ],
 )
 def test_A47_what_weakens_the_sessions_is_said(expected, changes):
@@ -120,6 +159,38 @@ def test_A47_what_weakens_the_sessions_is_said(expected, changes):
         messages = check_settings()
         assert ids() == {expected}
         assert all(message.hint for message in messages)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # Only ours hands out tokens to apps.
+        {"SESSION_ENGINE": f"{DJANGO}.db"},
+        {"SESSION_ENGINE": f"{DJANGO}.db", "HEADLESS_CLIENTS": ("browser",)},
+        {"HEADLESS_TOKEN_STRATEGY": SESSION_TOKENS},
+        {
+            "HEADLESS_TOKEN_STRATEGY": JWTS,
+            "HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED": True,
+        },
+    ],
+)
+def test_apps_that_are_refused_after_the_end_pass(changes):
+    with override_settings(**changes):
+        assert ids() == set()
+
+
+def test_ninja_jwt_knows_no_sessions(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ninja_jwt.authentication", object())
+    assert ids() == {"W083"}
+
+
+def test_channels_is_told_of_an_engine_that_knows_no_end(settings, monkeypatch):
+    monkeypatch.setattr(session_engine, "_has_channels", lambda: True)
+    assert ids() == set()
+    settings.SESSION_ENGINE = f"{DJANGO}.cache"
+    assert ids() == {"W082"}
+    [warning] = check_settings()
+    assert "devices.web.session_engines.cache" in warning.hint
 
 
 def test_none_is_no_limit_of_sessions_and_passes():
@@ -138,6 +209,15 @@ def test_atomic_requests_are_fine_with_our_handler_and_our_urls():
 
 
 @pytest.mark.usefixtures("atomic_requests")
+def test_a_used_proof_has_to_be_written_down_beside_the_request():
+    is_sqlite = connections["default"].vendor == "sqlite"
+    with override_settings(DEVICES=project.DEVICES | {"DPOP": "required"}):
+        assert ids() == ({"E123"} if is_sqlite else set())
+    with override_settings(DEVICES=project.DEVICES | {"DPOP": "required", "DPOP_STORE": REDIS}):
+        assert ids() == set()
+
+
+@pytest.mark.usefixtures("atomic_requests")
 def test_A46_a_foreign_exception_handler_would_roll_revocations_back():
     with override_settings(**drf(EXCEPTION_HANDLER="rest_framework.views.exception_handler")):
         assert ids() == {"E016"}
@@ -150,15 +230,24 @@ def test_A46_an_atomic_token_view_would_not_count_failures():
 
 
 REDIS = "redis://127.0.0.1:6379/0"
+SENTINELS = "a.example.org:26379,[::1]:26379/main/0"
+TLS = "ssl_ca_certs=/etc/ssl/redis.pem&sentinel_password=x"
 
 
 @pytest.mark.parametrize(
     ("expected", "changes"),
     [
         ({"E020"}, {"LIVENESS": "redis"}),
+        ({"E150"}, {"REVOCATION_COMMIT": "remote_write"}),
+        (set(), {"REVOCATION_COMMIT": "remote_apply"}),
         ({"E021"}, {"LIVENESS": "cached", "BUS": None}),
         ({"E022"}, {"LIVENESS": "cached", "BUS": "memory"}),
-        ({"E022"}, {"LIVENESS": "cached", "BUS": "redis+sentinel://host:26379/main"}),
+        (set(), {"LIVENESS": "cached", "BUS": "redis+sentinel://host:26379/main"}),
+        (set(), {"LIVENESS": "cached", "BUS": f"rediss+sentinel://:p%40@{SENTINELS}?{TLS}"}),
+        ({"E022"}, {"LIVENESS": "cached", "BUS": "redis+sentinel://host:26379"}),
+        ({"E022"}, {"LIVENESS": "cached", "BUS": "redis+sentinel://host/main"}),
+        ({"E022"}, {"LIVENESS": "cached", "BUS": "redis+sentinel://host:26379/main/one"}),
+        ({"E022"}, {"LIVENESS": "cached", "BUS": "redis+sentinel://host:26379/main?pasword=x"}),
         (set(), {"LIVENESS": "cached", "BUS": REDIS}),
         (set(), {"LIVENESS": "database", "BUS": REDIS}),
     ],
@@ -182,6 +271,90 @@ def test_what_is_remembered_needs_a_bus(expected, changes):
 def test_the_second_factor_is_where_it_is_said_to_be(expected, path):
     with override_settings(DEVICES=project.DEVICES | {"SECOND_FACTOR": path}):
         assert ids() == expected
+
+
+PUBLIC = """-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----"""
+
+
+@pytest.mark.parametrize(
+    ("expected", "keys"),
+    [
+        (set(), None),
+        (set(), "database"),
+        (set(), "tests.keys.Elsewhere"),
+        (set(), [{"key": PUBLIC, "state": "retired"}]),
+        ({"E091"}, "tests.keys.Nowhere"),
+        ({"E091"}, "tests.keys.Away"),
+        ({"E091"}, 7),
+        ({"E091"}, [{"key": PUBLIC}]),
+        ({"E091"}, [{"key": PUBLIC, "state": "retired"}] * 2),
+        ({"E091"}, [{"key": PUBLIC, "state": "old"}]),
+        ({"E091"}, [{"key": PUBLIC, "state": "retired", "algorithm": "ES256"}]),
+        ({"E091"}, [{"state": "retired"}]),
+        ({"E091"}, [{"key": "no PEM"}]),
+        ({"E091"}, [{"key": Path("/nowhere.pem")}]),
+        ({"E091"}, [{"key": "short", "algorithm": "HS256", "kid": "a"}]),
+        ({"E091"}, [{"key": "long enough " * 4, "algorithm": "HS256"}]),
+        ({"E091"}, [{"key": PUBLIC, "algorithm": "HS256", "kid": "a"}]),
+        (set(), [{"key": "long enough " * 4, "algorithm": "HS256", "kid": "a"}]),
+    ],
+)
+def test_V11_2_3_keys_that_cannot_be_used_are_said(expected, keys):
+    with override_settings(DEVICES=project.DEVICES | {"SIGNING_KEYS": keys}):
+        assert ids() == expected
+
+
+SERVICE = {"secret": "sha256$" + "0" * 64, "may": ["introspect"]}
+
+
+@pytest.mark.parametrize(
+    ("expected", "changes"),
+    [
+        (set(), {"ACCESS_TOKEN_FORMAT": "rfc9068"}),
+        ({"E092"}, {"ACCESS_TOKEN_FORMAT": "RFC 9068"}),
+        (set(), {"SERVICE_CLIENTS": {"reports": SERVICE}}),
+        (set(), {"SERVICE_CLIENTS": {"reports": {"secret": [SERVICE["secret"]] * 2}}}),
+        ({"E094"}, {"SERVICE_CLIENTS": {"reports": {**SERVICE, "secret": "in plain text"}}}),
+        ({"E094"}, {"SERVICE_CLIENTS": {"reports": {**SERVICE, "secret": []}}}),
+        ({"E094"}, {"SERVICE_CLIENTS": {"reports": {**SERVICE, "may": ["everything"]}}}),
+        ({"E094"}, {"SERVICE_CLIENTS": {"reports": {}}}),
+        ({"E094"}, {"SERVICE_CLIENTS": {"reports": "secret"}}),
+        ({"E094"}, {"SERVICE_CLIENTS": {"a:b": SERVICE}}),
+    ],
+)
+def test_what_services_are_told_is_well_defined(expected, changes):
+    with override_settings(DEVICES=project.DEVICES | changes):
+        assert ids() == expected
+
+
+@pytest.mark.parametrize(
+    ("vendor", "keys", "expected"),
+    [
+        ("postgresql", "database", set()),
+        ("postgresql", None, {"E096"}),
+        ("sqlite", "database", {"E095"}),
+    ],
+)
+def test_the_feed_needs_postgresql_and_keys(monkeypatch, vendor, keys, expected):
+    monkeypatch.setattr(type(connections["default"]), "vendor", vendor)
+    with override_settings(DEVICES=project.DEVICES | {"FEED": True, "SIGNING_KEYS": keys}):
+        assert ids() - {"E072"} == expected
+
+
+def test_access_tokens_by_rfc_9068_name_issuer_and_audience():
+    changes = {"DEVICES": project.DEVICES | {"ACCESS_TOKEN_FORMAT": "rfc9068"}}
+    with override_settings(**changes, **jwt(ISSUER=None)):
+        assert ids() == {"W008", "E093"}
+
+
+def test_keys_of_ours_and_keys_of_others_do_not_mix():
+    with override_settings(
+        DEVICES=project.DEVICES | {"SIGNING_KEYS": "database"},
+        **jwt(JWK_URL="https://keys.example.org/"),
+    ):
+        assert ids() == {"E090"}
 
 
 def test_only_postgresql_can_be_its_own_bus():

@@ -5,11 +5,11 @@ import time
 import pytest
 from django.test import RequestFactory
 
-from devices.core.caller.agents.hints import HINT_HEADERS
-from devices.core.caller.client import label
-from devices.core.caller.device_key import likeness, proven_key
-from devices.core.caller.geo import locate
-from devices.http import APP_ID_LENGTH, ORIGIN_LENGTH, expect_newcomer, newcomer_of
+from devices.core.clients.client import describe_device
+from devices.core.clients.device_key import fingerprint, proven_key
+from devices.core.clients.geolocation import locate
+from devices.core.clients.user_agents.hints import HINT_HEADERS
+from devices.http import APP_ID_LENGTH, ORIGIN_LENGTH, expect_answer, get_login_client
 from devices.models import DeviceSession
 from tests.client import PASSWORD, Device
 
@@ -44,23 +44,23 @@ VALUES = {
 
 def request_with(**meta):
     request = RequestFactory().post("/api/login", **meta)
-    expect_newcomer(request)
+    expect_answer(request)
     return request
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
 @pytest.mark.parametrize("header", [*SENT, "all"])
 def test_any_header_is_read_in_5_ms_and_raises_nothing(header, value):
-    newcomer_of(request_with())
+    get_login_client(request_with())
     sent = dict.fromkeys(SENT, value) if header == "all" else {header: value}
     seconds = []
     for _ in range(3):
         request = request_with(**sent)
         _ = request.COOKIES  # parsed by Django for every request, read or not
         start = time.process_time()
-        client = newcomer_of(request)
-        named = label(client)
-        key = proven_key(1, client) or likeness(1, named)
+        client = get_login_client(request)
+        named = describe_device(client)
+        key = proven_key(1, client) or fingerprint(1, named)
         locate(client.ip_address)
         seconds.append(time.process_time() - start)
     assert min(seconds) < 0.005
@@ -95,14 +95,14 @@ def test_a_sign_in_with_such_headers_is_a_row_within_its_limits(alice, value):
     ],
 )
 def test_an_apps_id_is_taken_whole_or_not_at_all(sent, kept):
-    assert newcomer_of(request_with(HTTP_X_DEVICE_ID=sent)).app_id == kept
+    assert get_login_client(request_with(HTTP_X_DEVICE_ID=sent)).app_id == kept
 
 
 def test_without_the_middleware_no_id_is_made_that_nobody_would_hand_out():
-    assert newcomer_of(RequestFactory().post("/api/login")).browser_id == ""
+    assert get_login_client(RequestFactory().post("/api/login")).browser_id == ""
 
 
 def test_a_request_that_is_asked_twice_has_one_new_id():
     request = request_with()
-    assert newcomer_of(request).browser_id == newcomer_of(request).browser_id != ""
-    assert newcomer_of(request_with()).browser_id != newcomer_of(request).browser_id
+    assert get_login_client(request).browser_id == get_login_client(request).browser_id != ""
+    assert get_login_client(request_with()).browser_id != get_login_client(request).browser_id

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 import pytest
 
 from devices.core import sessions
-from devices.core.caller.client import Client
+from devices.core.clients.client import Client
 from devices.models import DeviceSession
 from tests.client import CHROME
 

@@ -9,8 +9,8 @@ from django.urls import get_resolver, include, path, reverse
 from rest_framework.versioning import NamespaceVersioning
 from rest_framework.views import APIView
 
-from devices.core.watch import notifications
-from devices.models import Notice, NoticeKind
+from devices.core.notifications import emails
+from devices.models import Notification, NotificationKind
 from project.urls import urlpatterns as site
 from tests.client import Device
 
@@ -18,7 +18,15 @@ TAKEN = [
     "devices", "devices-review", "devices-confirm", "devices-notifications", "list", "review",
     "sessions", "token",
 ]  # fmt: skip
-SERVED = ["web.urls", "api.urls", "api.urls.login", "api.urls.tokens", "api.urls.staff"]
+SERVED = [
+    "web.urls",
+    "api.urls",
+    "api.urls.login",
+    "api.urls.tokens",
+    "api.urls.staff",
+    "api.urls.oauth",
+    "api.urls.well_known",
+]
 
 
 class Theirs:
@@ -28,11 +36,12 @@ class Theirs:
     urlpatterns = [*theirs, *site, *theirs]
 
 
-@pytest.mark.parametrize("kind", NoticeKind)
+@pytest.mark.parametrize("kind", NotificationKind)
 def test_mails_lead_to_our_pages_where_a_project_has_the_same_names(settings, kind):
     settings.ROOT_URLCONF = Theirs
     assert reverse("devices-review") == "/theirs/devices-review"
-    told = "\n".join(notifications.compose(Notice(kind=kind, session_id=uuid4())))
+    notice = Notification(kind=kind, session_id=uuid4(), data={"challenge": str(uuid4())})
+    told = "\n".join(emails.compose(notice))
     assert "/devices/" in told
     assert "/theirs/" not in told
 

@@ -19,12 +19,14 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from devices.core import sessions
-from devices.core.caller.client import Client
-from devices.core.life import tokens
+from devices.core import sessions, tokens
+from devices.core.clients.client import Client
 from devices.models import DeviceSession, RevokeReason
 from project.wsgi import application
 from tests.client import CHROME, PASSWORD
+from tests.dpop import Key
+
+KEY = Key()
 
 # The callers bring their tokens themselves.
 CONFIG = SchemathesisConfig.from_dict({"generation": {"with-security-parameters": False}})
@@ -38,10 +40,11 @@ COMMON = {"deadline": None, "database": None, "suppress_health_check": list(Heal
 # Whose requests they are, some more often than others.
 STATES = ["fresh", "fresh", "fresh", "staff", "staff", "stale", "ended", "expired", "nobody"]
 
-# What makes a password good or right, an address one, or a filter enough, no description says.
+# What makes a password good or right, an address or a time zone one, or a filter enough, no description says.
 JUDGED = {
     "POST /api/register",
     "POST /api/me/password",
+    "PATCH /api/me/notifications",
     "POST /api/sessions/current/confirm",
     "GET /api/admin/sessions",
     "POST /api/admin/sessions/revoke",
@@ -73,6 +76,10 @@ class Caller:
         if is_meant_well(case, ParameterLocation.PATH) and "id" in case.path_parameters:
             ids = ["current", str(self.session.pk), str(self.other.pk), case.path_parameters["id"]]
             case.path_parameters["id"] = chance.choice(ids)
+        if is_meant_well(case, ParameterLocation.HEADER) and "DPoP" in case.headers:
+            # One that is made up is refused: no description says what a signature is.
+            url = f"http://localhost{case.formatted_path}"
+            case.headers["DPoP"] = KEY.proof(case.method, url)
         if is_meant_well(case, ParameterLocation.BODY) and isinstance(case.body, dict):
             mine = {"refresh": self.refresh, "token": self.refresh}
             mine |= {"email": self.session.user.email}

@@ -6,8 +6,8 @@ from pathlib import Path
 from django.test import Client
 from shop.moving import move_all
 
-from devices.core import sessions
 from devices.models import DeviceSession, RevokeReason
+from devices.shortcuts import end_session
 from tests.guides import alice
 
 
@@ -24,12 +24,12 @@ phone, laptop, bobs = (with_cookie(value) for value in cookies)
 assert phone.get("/admin/").status_code == 200 and laptop.get("/admin/").status_code == 200
 assert bobs.get("/admin/").status_code == 302
 
-mine = {session.device: session for session in DeviceSession.objects.of(alice).active()}
+mine = {session.device: session for session in DeviceSession.objects.for_user(alice).active()}
 assert set(mine) == {"Safari on iOS", "curl"}
 assert {session.login_method for session in mine.values()} == {"moved"}
 page = laptop.get("/devices/").content.decode()
 assert "Safari on iOS" in page and "curl" in page
 
-sessions.revoke(mine["Safari on iOS"], reason=RevokeReason.USER)
+end_session(mine["Safari on iOS"], reason=RevokeReason.USER)
 assert phone.get("/admin/").status_code == 302
 assert laptop.get("/admin/").status_code == 200

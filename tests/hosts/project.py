@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 from django.conf import settings
@@ -44,24 +45,35 @@ def build_wheel(source: Path) -> Path:
     return next(source.glob("dist/*.whl"))
 
 
+def install(wheel: Path, folder: Path) -> Path:
+    """The folder that has the wheel installed, for the path of any number of projects."""
+    run(
+        *("-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, wheel),
+        cwd=folder,
+    )
+    return folder
+
+
 class Host:
     """The project `stranger` in a folder of its own, with the wheel installed beside it."""
 
-    def __init__(self, folder: Path, wheel: Path) -> None:
-        self.site, self.folder = folder / "site", folder / "project"
+    def __init__(self, folder: Path, site: Path) -> None:
+        self.site, self.folder = site, folder / "project"
         self.folder.mkdir()
-        run(
-            *("-m", "pip", "install", "--quiet", "--no-deps", "--target", self.site, wheel),
-            cwd=folder,
-        )
         run("-m", "django", "startproject", "stranger", ".", cwd=self.folder)
-        told = (ROOT / "README.md").read_text().split("## In a project of yours")[1]
+        told = (ROOT / "README.md").read_text().split("## In your project")[1]
         blocks = re.findall(r"```python\n(.*?)```", told.split("\n## ")[0], re.DOTALL)
         for name, block in zip(("settings.py", "urls.py"), blocks, strict=True):
-            with (self.folder / "stranger" / name).open("a") as file:
-                file.write(f"\n{block}")
+            self.append(f"stranger/{name}", block)
 
-    def run(self, *command: object, fails: bool = False, **env: str) -> str:
+    def append(self, name: str, text: str) -> None:
+        """Add to the end of a file, which may not be there yet."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.write(f"\n{textwrap.dedent(text)}")
+
+    def run(self, *command: object, fails: bool = False, **more: str) -> str:
         return run(
             *command,
             cwd=self.folder,
@@ -71,7 +83,7 @@ class Host:
                 "WHEEL": str(self.site),
                 "JWT_SECRET_KEY": "a signing key for the stranger, of no use elsewhere",
                 "PYTHONWARNINGS": "error",
-                **env,
+                **more,
             },
         )
 
@@ -79,11 +91,9 @@ class Host:
         shutil.copytree(
             STORIES, self.folder / "stories", ignore=shutil.ignore_patterns("__pycache__")
         )
-        with (self.folder / "stranger/settings.py").open("a") as file:
-            file.write(f"\n{HASTE}")
+        self.append("stranger/settings.py", HASTE)
 
-    def play(self, story: str) -> None:
-        """Run the tests of one story, under settings of its own if it has some."""
-        own = (self.folder / f"stories/settings_{story}.py").exists()
-        settings = f"stories.settings_{story}" if own else "stranger.settings"
-        self.run("manage.py", "test", f"stories.{story}", DJANGO_SETTINGS_MODULE=settings)
+    def play(self, *stories: str, settings: str = "stranger.settings") -> None:
+        """Run the tests of these stories."""
+        labels = [f"stories.{story}" for story in stories]
+        self.run("manage.py", "test", *labels, DJANGO_SETTINGS_MODULE=settings)

@@ -5,19 +5,30 @@ import pytest
 from .project import STORIES
 
 NO_STORY = ("__init__", "people", "acting", "models")
-# What a story is about, where that is a package; without it the story is skipped, and says so.
-NEEDED = ("hijack", "loginas")
-
-
-@pytest.mark.parametrize(
-    "story",
-    sorted(
-        path.stem
-        for path in STORIES.glob("*.py")
-        if path.stem not in NO_STORY and not path.stem.startswith(("settings_", "urls_"))
-    ),
+# What a story is about, where that is a package: those of `make test-integrations`. Without it the story is
+# skipped, and says so.
+NEEDED = {
+    "hijack": "django-hijack",
+    "loginas": "django-loginas",
+    "otp": "django-otp",
+}
+MODULES = {"otp": "django_otp"}
+TOLD = sorted(
+    path.stem
+    for path in STORIES.glob("*.py")
+    if path.stem not in NO_STORY and not path.stem.startswith(("settings_", "urls_"))
 )
+# Those that change no settings before the project has started share one process.
+APART = [story for story in TOLD if (STORIES / f"settings_{story}.py").exists()]
+
+
+def test_the_app_holds_among_strangers_by_the_lines_of_the_readme(host):
+    host.play(*(story for story in TOLD if story not in APART))
+
+
+@pytest.mark.parametrize("story", APART)
 def test_the_app_holds_among_strangers(host, story):
     if story in NEEDED:
-        pytest.importorskip(story, reason=f"needs the package django-{story}")
-    host.play(story)
+        package = f"needs the package {NEEDED[story]}: make test-integrations"
+        pytest.importorskip(MODULES.get(story, story), reason=package)
+    host.play(story, settings=f"stories.settings_{story}")

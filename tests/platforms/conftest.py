@@ -13,7 +13,7 @@ from .project import Project
 
 @pytest.fixture
 def make_project(
-    tmp_path: Path, django_db_setup: None, django_db_blocker: Any
+    tmp_path: Path, wheel_site: Path, django_db_setup: None, django_db_blocker: Any
 ) -> Iterator[Callable[..., Project]]:
     """make_project("default", "other"): a project with an empty database for each alias."""
     # Last to leave: what was made is dropped with the database unblocked.
@@ -21,7 +21,9 @@ def make_project(
 
         def make(*aliases: str) -> Project:
             names = aliases or ("default",)
-            return Project(tmp_path, {name: _database(name, tmp_path, stack) for name in names})
+            return Project(
+                tmp_path, wheel_site, {name: _database(name, tmp_path, stack) for name in names}
+            )
 
         yield make
 

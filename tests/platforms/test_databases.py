@@ -4,6 +4,8 @@ from django.apps import apps
 
 from devices.models import PrimaryQuerySet
 
+from .project import Project
+
 EVERYTHING = """
     alice = User.objects.db_manager({db!r}).create_user("alice", "alice@example.org", PASSWORD)
     here, phone, tablet = sign_in(), sign_in(), sign_in()
@@ -91,6 +93,46 @@ def test_everything_works_under_an_alias_of_its_own(make_project):
     )
 
 
+def test_logins_at_once_wait_for_each_other_by_the_settings_of_startproject(tmp_path, wheel_site):
+    given = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3")}
+    Project(tmp_path, wheel_site, {"default": given}).play("""
+    import sqlite3
+    from concurrent.futures import ThreadPoolExecutor
+    from django.db import transaction
+    from devices.core import database
+
+    call_command("migrate", verbosity=0)
+    User.objects.create_user("alice", password=PASSWORD)
+
+    def may_write():
+        other = sqlite3.connect(settings.DATABASES["default"]["NAME"], timeout=0)
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            assert str(error) == "database is locked"
+            return False
+        finally:
+            other.close()
+        return True
+
+    with database.atomic():
+        assert not may_write()
+    assert may_write()
+    # The host's own transactions begin as the host has them.
+    with transaction.atomic():
+        assert may_write()
+
+    def login(_):
+        try:
+            return sign_in()["session_id"]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(login, range(24)))) == 24
+    """)
+
+
 REPLICA = """
 class Replica:
     def db_for_read(self, model, **hints):
@@ -113,6 +155,55 @@ def test_what_is_ours_is_never_read_from_a_replica(make_project):
         'call_command("migrate", verbosity=0)\n'
         + EVERYTHING.format(db="default").replace("\n    ", "\n")
     )
+
+
+def test_what_a_replica_does_not_know_of_a_user_yet(make_project):
+    project = make_project("default", "replica")
+    project.write("routers.py", REPLICA.format(labels=["auth"]))
+    project.configure('\nDATABASE_ROUTERS = ["routers.Replica"]\n')
+    project.play("""
+    from devices.core.staff import new_password
+    from devices.models import Notification
+
+    for alias in ("default", "replica"):
+        call_command("migrate", database=alias, verbosity=0)
+        for name in ("clerk", "bob"):
+            User.objects.db_manager(alias).create_user(name, f"{name}@example.org", PASSWORD)
+    clerk, bob = (User.objects.using("default").get(username=name) for name in ("clerk", "bob"))
+    assert new_password.may_require(bob, clerk)
+
+    # Nobody reaches above themselves.
+    User.objects.filter(pk=bob.pk).update(is_superuser=True)
+    assert not User.objects.get(pk=bob.pk).is_superuser
+    assert not new_password.may_require(bob, clerk)
+
+    # A change is told to the address that the account has, and not to one before it.
+    bob.email = "new@example.org"
+    bob.save()
+    Notification.objects.all().delete()
+    bob.email = "stranger@example.org"
+    bob.save()
+    told = set(Notification.objects.values_list("address", flat=True))
+    assert told == {"new@example.org", "stranger@example.org"}, told
+
+    # Staff have no rights that were taken from them.
+    from django.test import override_settings
+    from devices.core import sessions, tokens
+    from devices.core.clients.client import Client as Caller
+    token = tokens.issue(sessions.start(bob, Caller())).access
+    for alias in ("default", "replica"):
+        User.objects.using(alias).filter(pk=bob.pk).update(is_superuser=True)
+    with override_settings(DEVICES={**settings.DEVICES, "LIVENESS": "cached"}):
+        assert ask("GET", "/api/admin/sessions", token).status_code == 200
+        User.objects.filter(pk=bob.pk).update(is_superuser=False)
+        answer = ask("GET", "/api/admin/sessions", token)
+    assert answer.status_code == 403, (answer.status_code, answer.content)
+
+    # Groups get permissions that a migrate has just made.
+    from django.contrib.auth.models import Permission
+    Permission.objects.using("replica").all().delete()
+    call_command("session_groups")
+    """)
 
 
 def test_users_elsewhere_than_their_sessions_are_refused(make_project):

@@ -30,7 +30,7 @@ SCENE = """
 from contextlib import contextmanager
 from time import monotonic, sleep
 from routers import tenant
-from devices.core.life.memory import memory
+from devices.core.liveness.cache import session_cache
 RED, BLUE = {"Host": "red.example"}, {"Host": "blue.example"}
 
 @contextmanager
@@ -50,8 +50,8 @@ def status(token, where):
 
 def remembered(token, where):
     until = monotonic() + 10
-    before = memory.hits
-    while memory.hits < before + 3:
+    before = session_cache.hits
+    while session_cache.hits < before + 3:
         assert status(token, where) == 200
         assert monotonic() < until, "never remembered"
         sleep(0.05)
@@ -106,7 +106,7 @@ until = monotonic() + 2
 while monotonic() < until:
     assert (status(red, RED), status(red, BLUE)) == (200, 401)
     sleep(0.05)
-assert memory.is_trusted and memory.hits == 0
+assert session_cache.is_trusted and session_cache.hits == 0
 with connections["red"].cursor() as cursor:
     cursor.execute("UPDATE auth_user SET is_active = false")
 assert status(red, RED) == 401

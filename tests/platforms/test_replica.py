@@ -1,83 +1,44 @@
 """A streaming replica that is seconds behind, to which the router sends every read it may."""
 
-import os
 import shutil
-import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from tests.ports import free_port
+
+from .postgres import Server, folder_for_servers, needs_servers
 from .project import Project
 from .test_databases import REPLICA
 
 BEHIND = 4
-BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda each: int(each.parent.name))
-# PostgreSQL does not run as root.
-USER = ["runuser", "-u", "nobody", "--"] if hasattr(os, "getuid") and os.getuid() == 0 else []
-
-pytestmark = [
-    pytest.mark.skipif(
-        not (BINARIES or shutil.which("initdb")),
-        reason="NO REPLICA: it needs the server's programs (initdb, pg_basebackup)",
-    ),
-    pytest.mark.skipif(
-        bool(USER) and not shutil.which("runuser"),
-        reason="NO REPLICA: PostgreSQL does not run as root, and there is no runuser",
-    ),
-]
-
-
-def run(program: str, *arguments: object) -> None:
-    path = str(BINARIES[-1] / program) if BINARIES else program
-    command = [*USER, path, *map(str, arguments)]
-    done = subprocess.run(
-        command, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stdout
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def start(data: Path, port: int) -> None:
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-    run("pg_ctl", "-D", data, "-l", data / "log", "-o", options, "-w", "start")
+pytestmark = needs_servers
 
 
 @pytest.fixture(scope="module")
 def ports() -> Iterator[tuple[int, int]]:
     """A primary, and a replica that applies everything BEHIND seconds late."""
-    folder = Path(tempfile.mkdtemp())
-    if USER:
-        shutil.chown(folder, "nobody")
-    primary, replica = folder / "primary", folder / "replica"
-    ports = free_port(), free_port()
+    folder = folder_for_servers(Path(tempfile.mkdtemp()))
+    primary, replica = (Server(folder / name, free_port()) for name in ("primary", "replica"))
     try:
-        run("initdb", "-D", primary, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        start(primary, ports[0])
-        source = f"host=127.0.0.1 port={ports[0]} user=postgres"
-        run("pg_basebackup", "-d", source, "-D", replica, "-R", "-c", "fast", "--no-sync")
-        with (replica / "postgresql.auto.conf").open("a") as file:
-            file.write(f"recovery_min_apply_delay = '{BEHIND}s'\n")
-        start(replica, ports[1])
-        yield ports
+        primary.create()
+        primary.start()
+        replica.follow(primary.port)
+        replica.configure(recovery_min_apply_delay=f"{BEHIND}s")
+        replica.start()
+        yield primary.port, replica.port
     finally:
-        for data in (replica, primary):
-            with suppress(AssertionError):
-                run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+        for server in (replica, primary):
+            server.stop()
         shutil.rmtree(folder)
 
 
 @pytest.fixture
-def project(ports: tuple[int, int], tmp_path: Path) -> Project:
+def project(ports: tuple[int, int], tmp_path: Path, wheel_site: Path) -> Project:
     databases = {
         alias: {
             "ENGINE": "django.db.backends.postgresql",
@@ -88,7 +49,7 @@ def project(ports: tuple[int, int], tmp_path: Path) -> Project:
         }
         for alias, port in zip(("default", "replica"), ports, strict=True)
     }
-    project = Project(tmp_path, databases)
+    project = Project(tmp_path, wheel_site, databases)
     labels = ["auth", "contenttypes", "sessions", "devices"]
     project.write("routers.py", REPLICA.format(labels=labels))
     project.configure("""

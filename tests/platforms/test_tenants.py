@@ -82,11 +82,11 @@ def test_a_token_is_good_for_its_own_tenant_alone(project):
         SCENE
         + """
 token = sign_in(**RED)["access"]
-from devices.core.life import memory
+from devices.core.liveness.cache import session_cache
 for _ in range(20):
     assert status(token, RED) == 200
     sleep(0.05)
-assert memory.memory.hits > 0
+assert session_cache.hits > 0
 assert [status(token, BLUE) for _ in range(20)] == [401] * 20
 assert [status(token, RED) for _ in range(20)] == [200] * 20
 # The end of a session is heard, whichever schema it is in.
@@ -104,8 +104,8 @@ assert status(token, RED) == 200
 connection.set_schema_to_public()
 with connection.cursor() as cursor:
     cursor.execute("UPDATE red.auth_user SET is_active = false")
-    cursor.execute("SELECT auth_stamp FROM blue.devices_devicesession")
-    cursor.execute("SELECT count(*) FROM red.devices_devicesession WHERE auth_stamp = ''")
+    cursor.execute("SELECT password_stamp FROM blue.devices_devicesession")
+    cursor.execute("SELECT count(*) FROM red.devices_devicesession WHERE password_stamp = ''")
     assert cursor.fetchone() == (1,)
 """,
         python=PYTHON,
@@ -117,7 +117,7 @@ def test_mails_are_sent_for_each_tenant(project):
         SCENE
         + """
 from django.core import mail
-from devices.core.watch import background
+from devices.core.notifications import worker
 for where in (RED, BLUE):
     sign_in(**where)
     alice = ask("POST", "/api/token", data={"username": "alice", "password": PASSWORD}, **where)

@@ -138,3 +138,32 @@ def test_a_migrate_without_changes_waits_for_no_reader_of_the_users(project):
     assert took and took[0] < 2, took
     """
     )
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="NO SCHEMAS: needs PostgreSQL")
+def test_tables_may_be_in_a_schema_that_another_program_does_not_search(project):
+    """By SQL of somebody whose search path does not name it: the functions name their tables in full."""
+    project.configure(
+        """
+        DATABASES["default"]["OPTIONS"] = {"options": "-c search_path=app"}
+        """
+    )
+    project.play(
+        """
+    import psycopg
+    given = settings.DATABASES["default"]
+    address = dict(host=given["HOST"], port=given["PORT"], user=given["USER"], dbname=given["NAME"])
+    other = psycopg.connect(**address, password=given["PASSWORD"], autocommit=True)
+    other.execute("CREATE SCHEMA app")
+    call_command("migrate", verbosity=0)
+    assert other.execute("SELECT to_regclass('app.devices_devicesession') IS NOT NULL").fetchone()[0]
+    assert other.execute("SELECT to_regclass('devices_devicesession') IS NULL").fetchone()[0]
+    alice = User.objects.create_user("alice", password=PASSWORD)
+    token = sign_in()["access"]
+    assert ask("GET", "/api/sessions", token).status_code == 200
+    other.execute("UPDATE app.auth_user SET is_active = false")
+    other.execute("UPDATE app.auth_user SET is_active = true")
+    assert ask("GET", "/api/sessions", token).status_code == 401
+    other.execute("DELETE FROM app.devices_devicesession")
+    """
+    )

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.models import User
-from devices.models import Activity, DeviceSession, Notice, RevokeReason, Status
+from devices.models import Activity, DeviceSession, Notification, RevokeReason, Status
 from project.management.commands.demo import PASSWORD, PEOPLE
 from tests.client import Device
 
@@ -47,11 +47,11 @@ def test_a_stolen_refresh_token_ended_a_session_of_it(demo):
 
 
 def test_somebody_strange_waits_for_an_answer_and_nobody_gets_a_mail(demo):
-    assert {session.user.email for session in DeviceSession.objects.waiting()} == {
+    assert {session.user.email for session in DeviceSession.objects.pending_review()} == {
         "alice@example.org",
         "bob@example.org",
     }
-    assert not Notice.objects.exists() and not mail.outbox
+    assert not Notification.objects.exists() and not mail.outbox
 
 
 def test_it_refuses_a_database_with_people_in_it(alice, settings):

@@ -5,7 +5,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.backends.utils import CursorWrapper
 from django.test import Client
 
-from devices.core.life import liveness
+from devices.core.liveness import validation
 from devices.models import DeviceSession
 from tests.client import PASSWORD, refusal
 from tests.contract import PROTECTED
@@ -20,7 +20,7 @@ def broken(monkeypatch):
         def load(*args, **kwargs):
             raise error
 
-        monkeypatch.setattr(liveness, "load", load)
+        monkeypatch.setattr(validation, "load", load)
 
     return broken
 
@@ -96,3 +96,24 @@ def test_16_5_1_pages_are_told_in_html(db, monkeypatch):
     assert (failed.status_code, failed["Content-Type"]) == (500, "text/html; charset=utf-8")
     for answer in (missing, failed):
         assert "Traceback" not in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/devices/", "/accounts/email/", "/admin/", "/accounts/login/"]
+)
+def test_R03_a_page_says_that_the_database_is_away_and_when_to_come_back(
+    alice, browser_of, monkeypatch, path
+):
+    browser = browser_of(alice)
+    browser.raise_request_exception = False
+
+    def execute(self, *args, **kwargs):
+        raise OperationalError("could not connect to server at 10.0.0.7")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CursorWrapper, "execute", execute)
+        answer = browser.get(path)
+    assert (answer.status_code, answer["Content-Type"]) == (503, "text/html; charset=utf-8")
+    assert answer["Retry-After"] == "30"
+    assert "<h1>Not available right now</h1>" in answer.content.decode()
+    assert "10.0.0.7" not in answer.content.decode()

@@ -43,3 +43,13 @@ def test_the_docs_know_who_is_signed_in(client, alice):
     assert alice.email not in client.get("/docs").content.decode()
     client.force_login(alice)
     assert alice.email in client.get("/docs").content.decode()
+
+
+def test_password_managers_find_the_page_that_changes_the_password(client, db):
+    answer = client.get("/.well-known/change-password")
+    assert (answer.status_code, answer["Location"]) == (302, "/accounts/password/change/")
+    # They ask for this one first, and believe the other only if it is missing.
+    missing = client.get(
+        "/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200"
+    )
+    assert missing.status_code == 404

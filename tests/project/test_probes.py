@@ -28,6 +28,7 @@ def test_a_probe_calls_the_pod_by_its_address():
         200,
         {"status": "ok", "liveness": {"mode": "database"}},
     )
+    assert Client(**PROBE).get("/healthz/").json() == answer.json()
     assert Client(**PROBE).get("/api/schema").status_code == 400
 
 

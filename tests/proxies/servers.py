@@ -9,12 +9,15 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from os import environ
+from os import environ, geteuid
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from django.conf import settings
+
+from tests.ports import free_port
 
 ROOT = Path(settings.BASE_DIR)
 PAGE = (ROOT / "docs" / "proxies.md").read_text()
@@ -37,13 +40,6 @@ http {{
 {servers}
 }}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def environment(folder: Path, **changes: str) -> dict[str, str]:
@@ -94,6 +90,31 @@ def _listens(port: int | Path) -> bool:
     family = socket.AF_INET if isinstance(port, int) else socket.AF_UNIX
     with socket.socket(family) as client:
         return client.connect_ex(("127.0.0.1", port) if isinstance(port, int) else str(port)) == 0
+
+
+@contextmanager
+def pgbouncer(
+    program: str, folder: Path, mode: str, server: Mapping[str, Any], *, pool: int = 20
+) -> Iterator[int]:
+    """A PgBouncer in this mode before a server, whose way in is given as psycopg has it; its port."""
+    port = free_port()
+    way = f"host={server.get('host', '127.0.0.1')} port={server.get('port', 5432)}"
+    way += f" user={server['user']}"
+    if server.get("password"):
+        way += f" password={server['password']}"
+    config = folder / "pgbouncer.ini"
+    config.write_text(
+        f"[databases]\n* = {way}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"auth_type = any\npool_mode = {mode}\ndefault_pool_size = {pool}\n"
+    )
+    # It does not run as root.
+    config.chmod(0o644)
+    for each in (folder, *folder.parents[:3]):
+        each.chmod(each.stat().st_mode | 0o055)
+    command = [program, *(["-u", "postgres"] if geteuid() == 0 else []), str(config)]
+    with running(command, folder / "pgbouncer.log", port):
+        yield port
 
 
 @contextmanager

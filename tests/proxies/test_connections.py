@@ -13,8 +13,9 @@ import pytest
 from django.db import connection
 
 from tests.client import PASSWORD
+from tests.ports import free_port
 
-from .servers import environment, free_port, running
+from .servers import environment, running
 
 PYTHON = os.environ.get("SERVERS_PYTHON", "")
 HEADERS = {"Host": "api.example.org", "X-Forwarded-Proto": "https"}

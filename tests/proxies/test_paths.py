@@ -6,9 +6,10 @@ import httpx
 import pytest
 from django.urls import set_script_prefix
 
-from devices.core.watch import review
+from devices.core.notifications import review_links
+from tests.ports import free_port
 
-from .servers import environment, free_port, gunicorn, migrate
+from .servers import environment, gunicorn, migrate
 
 HEADERS = {"Host": "api.example.org", "X-Forwarded-Proto": "https"}
 
@@ -55,8 +56,8 @@ def test_links_in_mails_have_the_path_of_the_site(settings, prefix, seen, url, s
     settings.DEVICES = {**settings.DEVICES, "SITE_URL": url}
     settings.FORCE_SCRIPT_NAME = script_name
     prefix(seen)
-    assert review.page("devices:review") == "https://example.org/app/devices/review/"
-    assert review.password_page() == "https://example.org/app/accounts/password/reset/"
+    assert review_links.page("devices:review") == "https://example.org/app/devices/review/"
+    assert review_links.password_page() == "https://example.org/app/accounts/password/reset/"
 
 
 def test_a_path_in_settings_is_taken_as_it_is(settings):
@@ -65,4 +66,4 @@ def test_a_path_in_settings_is_taken_as_it_is(settings):
         "SITE_URL": "https://example.org/app",
         "PASSWORD_RESET_URL": "/reset",
     }
-    assert review.password_page() == "https://example.org/reset"
+    assert review_links.password_page() == "https://example.org/reset"

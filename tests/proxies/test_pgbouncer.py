@@ -13,11 +13,12 @@ import httpx
 import pytest
 from django.db import connection
 
-from devices.core.life import bus
-from devices.core.life.bus import PostgresLine
+from devices.core.liveness import invalidation
+from devices.core.liveness.invalidation import PostgresLine
 from tests.client import PASSWORD
+from tests.ports import free_port
 
-from .servers import ROOT, environment, free_port, gunicorn, running
+from .servers import ROOT, environment, gunicorn, pgbouncer
 
 PROGRAMS = {
     "installed": shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin"),
@@ -40,22 +41,7 @@ def pooled(request, program, tmp_path):
     if connection.vendor != "postgresql":
         pytest.skip("NO POOLER: it needs PostgreSQL, see DATABASE_URL")
     way = connection.get_connection_params()
-    port = free_port()
-    server = f"host={way.get('host', '127.0.0.1')} port={way.get('port', 5432)}"
-    given = f"user={way['user']}"
-    if way.get("password"):
-        given += f" password={way['password']}"
-    config = tmp_path / "pgbouncer.ini"
-    config.write_text(
-        f"[databases]\n* = {server} {given}\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        f"auth_type = any\npool_mode = {request.param}\ndefault_pool_size = 20\n"
-    )
-    config.chmod(0o644)
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(folder.stat().st_mode | 0o055)
-    command = [program, *(["-u", "postgres"] if os.geteuid() == 0 else []), str(config)]
-    with running(command, tmp_path / "pgbouncer.log", port):
+    with pgbouncer(program, tmp_path, request.param, way) as port:
         yield request.param, f"postgres://{way['user']}@127.0.0.1:{port}/{way['dbname']}"
 
 
@@ -124,7 +110,7 @@ def test_past_the_pooler_all_is_heard(pooled, settings):
     line = PostgresLine(url)
     try:
         settle(line, 1.0)
-        bus.publish(["4711"])
+        invalidation.publish(["4711"])
         assert list(line.beat()) == ["4711"]
     finally:
         line.close()

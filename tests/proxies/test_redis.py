@@ -1,25 +1,31 @@
-"""Kinds of Redis as the bus: a server, Valkey, a Cluster, a replica, a Sentinel.
+"""Kinds of Redis as the bus: a server, Valkey, a Cluster, a replica, Sentinels that fail over.
 
-Valkey is the one on the PATH, or the program that VALKEY_SERVER names.
+SENTINEL_REVOCATIONS says how many sessions end during a failover. Valkey is the one on the PATH, or the
+program that VALKEY_SERVER names.
 """
 
+import json
 import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 import time
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 
 import httpx
 import pytest
-from redis import Redis
+from redis import Redis, RedisError
 
-from devices.core.life import bus
-from devices.core.life.bus import RedisLine
+from devices.core.liveness import invalidation
+from devices.core.liveness.cache import MAX_AGE as BOUND
+from devices.core.liveness.invalidation import RedisLine, SentinelLine
 from tests.bus import wait_for
 from tests.client import PASSWORD
+from tests.ports import free_port
 
-from .servers import environment, free_port, gunicorn, migrate, running
+from .servers import ROOT, certificate, environment, gunicorn, migrate, running
 
 SERVERS = {
     "redis": shutil.which("redis-server"),
@@ -39,9 +45,6 @@ def program(request):
 def serving(program, folder, *options):
     """A server that keeps nothing; its port."""
     port = free_port()
-    # A Cluster's nodes speak to each other at a port that is 10000 higher.
-    while "--cluster-enabled" in options and port > 55000:
-        port = free_port()
     folder = folder / str(port)
     folder.mkdir()
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
@@ -107,8 +110,9 @@ def test_an_end_at_one_process_is_heard_at_another(kind, program, tmp_path):
             return here.get("/api/me", headers=bearer).status_code == 200
 
         def by_hand(change):
-            with sqlite3.connect(tmp_path / "site.sqlite3", timeout=10) as connection:
-                connection.execute(f"UPDATE devices_devicesession SET {change}")
+            # Python's own context commits, and leaves the connection open.
+            with closing(sqlite3.connect(tmp_path / "site.sqlite3", timeout=10)) as file, file:
+                file.execute(f"UPDATE devices_devicesession SET {change}")
 
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
@@ -127,7 +131,7 @@ def test_messages_cross_a_cluster(program, tmp_path):
     with cluster(program, tmp_path) as (here, there):
         line = RedisLine(url(here))
         settle(line)
-        bus._publish_to_redis(url(there), ["4711"])
+        invalidation._publish_to_redis(url(there), ["4711"])
         heard = []
         wait_for(lambda: heard.extend(line.wait(0.1)) or heard == ["4711"])
         line.close()
@@ -152,7 +156,7 @@ def test_a_replica_is_no_bus(program, tmp_path):
             settle(line)
 
 
-def test_a_sentinel_is_no_bus(program, tmp_path):
+def test_a_sentinel_by_a_servers_url_is_no_bus(program, tmp_path):
     with serving(program, tmp_path) as port:
         at = free_port()
         config = tmp_path / "sentinel.conf"
@@ -162,3 +166,199 @@ def test_a_sentinel_is_no_bus(program, tmp_path):
             pytest.raises(Exception, match="Only HELLO messages"),
         ):
             settle(RedisLine(url(at)))
+
+
+@contextmanager
+def sentinel(program, folder, *options):
+    """A master, a replica and a Sentinel; its URL as a bus, and the processes of the two servers by port."""
+    with ExitStack() as stack:
+        first, second = free_port(), free_port()
+        processes = {}
+        for port, more in ((first, ()), (second, ("--replicaof", f"127.0.0.1 {first}"))):
+            home = folder / str(port)
+            home.mkdir()
+            command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+            command += ["--dir", str(home), "--repl-diskless-sync-delay", "0", *options, *more]
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+            processes[port] = process
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            wait_for(lambda port=port: answers(port), 30)
+        wait_for(lambda: Redis(port=second).info()["master_link_status"] == "up", 30)
+        at = free_port()
+        config = folder / "sentinel.conf"
+        config.write_text(
+            f"port {at}\nsentinel monitor main 127.0.0.1 {first} 1\n"
+            "sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 10000\n"
+        )
+        command = [program, str(config), "--sentinel"]
+        stack.enter_context(running(command, folder / "sentinel.log", at))
+        watcher = Redis(port=at)
+        wait_for(lambda: watcher.sentinel_slaves("main"), 30)
+        yield f"redis+sentinel://127.0.0.1:{at}/main/0", watcher, processes
+
+
+def answers(port):
+    try:
+        return Redis(port=port, socket_connect_timeout=1).ping()
+    except RedisError:
+        return False
+
+
+def test_an_end_is_heard_through_a_failover_of_the_bus(program, tmp_path):
+    with sentinel(program, tmp_path) as (bus, watcher, processes):
+        line = SentinelLine(bus)
+        settle(line)
+        invalidation._publish_to_redis(bus, ["4711"])
+        heard = []
+        wait_for(lambda: heard.extend(line.wait(0.1)) or heard == ["4711"])
+        # By hand: the old master answers on.
+        before = watcher.sentinel_get_master_addr_by_name("main")
+        wait_for(lambda: bool(failed_over(watcher)), 30)
+        with pytest.raises(Exception, match="Another Redis|no master|cut|closed"):
+            settle(line, 30)
+        line.close()
+        wait_for(lambda: watcher.sentinel_get_master_addr_by_name("main") != before, 30)
+        wait_for(lambda: reaches(bus), 30)
+        line = SentinelLine(bus)
+        settle(line)
+        # The connection that sent the first message led to the old one.
+        invalidation._publish_to_redis(bus, ["4712"])
+        heard = []
+        wait_for(lambda: heard.extend(line.wait(0.1)) or heard == ["4712"])
+        line.close()
+
+
+def test_a_line_moves_with_the_master_though_the_old_one_goes_on(program, tmp_path, monkeypatch):
+    """As when the network parts the old master, which still says that it is one, from the Sentinels."""
+    with sentinel(program, tmp_path) as (bus, watcher, processes):
+        line = SentinelLine(bus)
+        settle(line)
+        [other] = set(processes) - {watcher.sentinel_get_master_addr_by_name("main")[1]}
+        proxy = line._redis.connection_pool.proxy
+        monkeypatch.setattr(
+            proxy.sentinel_manager, "discover_master", lambda name: ("127.0.0.1", other)
+        )
+        with pytest.raises(ConnectionError, match="Another Redis"):
+            settle(line)
+        line.close()
+
+
+def failed_over(watcher):
+    try:
+        return watcher.execute_command("SENTINEL", "FAILOVER", "main")
+    except RedisError:  # the replica is not known as good yet
+        time.sleep(0.1)
+        return False
+
+
+def reaches(bus):
+    try:
+        with closing(SentinelLine(bus)) as line:
+            settle(line, 0.1)
+        return True
+    except Exception:
+        return False
+
+
+# A few in the suite; a thousand are asked for by name.
+REVOCATIONS = int(os.environ.get("SENTINEL_REVOCATIONS", "60"))
+MADE = """
+import json
+from accounts.models import User
+from devices.core import sessions, tokens
+from devices.core.clients.client import Client
+made = []
+for number in range({count}):
+    user = User.objects.create(email=f"{{number}}@example.org", password="!")
+    made.append(tokens.issue(sessions.start(user, Client("127.0.0.1", "curl/8"))).access)
+print(json.dumps(made))
+"""
+
+
+def test_nothing_revoked_is_accepted_beyond_the_bound_while_sentinel_fails_over(
+    program, tmp_path, capsys
+):
+    with sentinel(program, tmp_path) as (bus, watcher, processes), ExitStack() as stack:
+        clients = []
+        for number in range(2):
+            folder = tmp_path / f"site{number}"
+            folder.mkdir()
+            database = f"sqlite:///{tmp_path}/site.sqlite3"
+            env = environment(
+                folder, DATABASE_URL=database, DEVICES_LIVENESS="cached", DEVICES_BUS=bus
+            )
+            if number == 0:
+                migrate(env)
+                shell = ["manage.py", "shell", "--no-imports", "-c", MADE.format(count=REVOCATIONS)]
+                done = subprocess.run(
+                    [sys.executable, *shell],
+                    cwd=ROOT,
+                    env=env,
+                    check=True,
+                    capture_output=True,
+                    text=True,
+                )
+                access = json.loads(done.stdout)
+            at = free_port()
+            stack.enter_context(gunicorn(folder, at, env))
+            client = httpx.Client(base_url=f"http://127.0.0.1:{at}", headers=HEADERS, timeout=30)
+            clients.append(stack.enter_context(client))
+        here, there = clients
+        accepted = []
+
+        def end(token):
+            """Have one process remember a session, end it at the other; how long does the first accept it?"""
+            bearer = {"Authorization": f"Bearer {token}"}
+            for _ in range(2):
+                assert here.get("/api/me", headers=bearer).status_code == 200
+            assert there.post("/api/logout", headers=bearer).status_code == 204
+            answered = last = time.monotonic()
+            while True:
+                asked = time.monotonic()
+                if here.get("/api/me", headers=bearer).status_code == 401:
+                    break
+                last = asked
+                assert asked - answered < BOUND, "accepted beyond the bound"
+                time.sleep(0.02)
+            accepted.append(last - answered)
+
+        with ThreadPoolExecutor(4) as pool:
+            jobs = [pool.submit(end, token) for token in access]
+            wait_for(lambda: len(accepted) >= REVOCATIONS // 4, 600)
+            _, port = watcher.sentinel_get_master_addr_by_name("main")
+            processes[port].kill()
+            wait_for(lambda: watcher.sentinel_get_master_addr_by_name("main")[1] != port, 60)
+            for job in jobs:
+                job.result()
+        assert len(accepted) == REVOCATIONS
+        with capsys.disabled():
+            slow = sum(each > 1 for each in accepted)
+            print(
+                f"\n{REVOCATIONS} revocations during a failover: accepted for at most"
+                f" {max(accepted):.2f} s, {slow} of them for more than 1 s"
+            )
+
+
+def test_a_password_and_tls_are_what_the_url_says(program, tmp_path):
+    certificate(tmp_path)
+    port = free_port()
+    plain = free_port()
+    command = [program, "--port", str(plain), "--tls-port", str(port), "--bind", "127.0.0.1"]
+    command += ["--tls-cert-file", f"{tmp_path}/site.crt", "--tls-key-file", f"{tmp_path}/site.key"]
+    command += ["--tls-auth-clients", "no", "--tls-ca-cert-file", f"{tmp_path}/site.crt"]
+    command += ["--requirepass", "a secret@", "--save", "", "--dir", str(tmp_path)]
+    with running(command, tmp_path / "log", port):
+        tls = f"ssl_ca_certs={tmp_path}/site.crt&ssl_check_hostname=false"
+        line = RedisLine(f"rediss://:a%20secret%40@127.0.0.1:{port}/0?{tls}")
+        settle(line)
+        line.close()
+        for wrong in (
+            f"rediss://:guessed@127.0.0.1:{port}/0?{tls}",
+            f"rediss://127.0.0.1:{port}/0?{tls}",
+            # By a certificate that nobody vouches for.
+            f"rediss://:a%20secret%40@127.0.0.1:{port}/0",
+            f"redis://:a%20secret%40@127.0.0.1:{port}/0",
+        ):
+            with pytest.raises(RedisError):
+                RedisLine(wrong)

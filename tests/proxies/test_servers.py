@@ -1,14 +1,18 @@
 """Behind nginx and HAProxy as documented, a client has its own address, whatever it says of it."""
 
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.client import PASSWORD
+from tests.dpop import Key
+from tests.ports import free_port
 
-from .servers import certificate, client_at, environment, free_port, gunicorn, migrate, proxy
+from .servers import certificate, client_at, environment, gunicorn, migrate, proxy, running
 
 EMAIL = "alice@example.org"
 FORGED = {
@@ -26,6 +30,13 @@ FORGED = {
     "RFC 7239": [("Forwarded", "for=9.9.9.9")],
     "other headers": [("X-Real-IP", "9.9.9.9"), ("CF-Connecting-IP", "9.9.9.9")],
 }
+
+BREAKS_OFF = """
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/csv")])
+    yield b"half of a file"
+    raise RuntimeError("The database does not answer.")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +86,25 @@ def test_a_session_has_the_address_of_the_client(site, address, headers):
     assert (seen["ip_address"], seen["last_ip"]) == (address, address)
 
 
+def test_a_proof_names_the_address_that_the_client_asked(site, address):
+    """The client knows the proxy, and the site what the proxy hands on (DPoP)."""
+    key = Key()
+    with client_at(site, address) as client:
+
+        def ask(method, path, token=None, **body):
+            headers = {"DPoP": key.proof(method, f"https://api.example.org{path}", token)}
+            if token:
+                headers["Authorization"] = f"DPoP {token}"
+            return client.request(method, f"{path}?x=1", headers=headers, json=body or None)
+
+        login = ask("POST", "/api/login", email=EMAIL, password=PASSWORD)
+        assert login.json()["token_type"] == "DPoP"
+        token = login.json()["access_token"]
+        assert ask("GET", "/api/me", token).status_code == 200
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert client.get("/api/me", headers=bearer).status_code == 401
+
+
 def test_no_header_gives_more_guesses(site, address):
     with client_at(site, address) as client:
         answers = [
@@ -89,3 +119,18 @@ def test_no_header_gives_more_guesses(site, address):
     with client_at(site, address.replace(".7", ".8")) as somebody_else:
         right = {"email": EMAIL, "password": PASSWORD}
         assert somebody_else.post("/api/login", json=right).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["nginx", "haproxy"])
+def test_a_download_that_breaks_off_is_not_a_whole_one(kind, tmp_path):
+    certificate(tmp_path)
+    (tmp_path / "broken.py").write_text(BREAKS_OFF)
+    upstream = free_port()
+    command = [sys.executable, "-m", "gunicorn", "broken:app", "--bind", f"127.0.0.1:{upstream}"]
+    command += ["--pythonpath", str(tmp_path), "--no-control-socket"]
+    with ExitStack() as stack:
+        stack.enter_context(running(command, tmp_path / "broken.log", upstream))
+        url = stack.enter_context(proxy(kind, tmp_path, upstream))
+        client = stack.enter_context(client_at(url))
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.get("/")

@@ -13,6 +13,11 @@ DEVICES = {
     **DEVICES,
     "LIVENESS": os.environ["RACE_LIVENESS"],
     "BUS": "postgres",
+    "SIGNING_KEYS": os.environ.get("RACE_SIGNING_KEYS"),
+    "FEED": "RACE_SERVICE" in os.environ,
+    "SERVICE_CLIENTS": {
+        "reports": {"secret": os.environ.get("RACE_SERVICE", ""), "may": ["feed", "introspect"]}
+    },
     "MAX_SESSIONS": 5,
     "LOGIN_ATTEMPTS_PER_ADDRESS": 1_000_000,
 }

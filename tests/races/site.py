@@ -154,6 +154,8 @@ def serve(database: str, liveness: str, log: Path, port: int | None = None) -> I
     try:
         url = _url(process, log)
         with Caller(url) as caller:
+            # It listens before a worker has loaded the site.
+            caller.get("/healthz", timeout=300)
             yield Site(url, liveness, log, caller)
     finally:
         process.terminate()

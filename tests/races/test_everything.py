@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from accounts.models import User
-from devices.core.forget import cleanup
+from devices.core.retention import cleanup
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 

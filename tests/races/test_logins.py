@@ -7,7 +7,7 @@ import pytest
 
 from accounts.models import User
 from devices.conf import conf
-from devices.models import Activity, DeviceSession, LoginLimit
+from devices.models import Activity, DeviceSession, LoginThrottle
 from tests.client import PASSWORD
 
 from .site import Cookie
@@ -55,7 +55,7 @@ def test_A23_parallel_logins_leave_exactly_the_newest_five(site, rounds, tally, 
             given = refreshed.json()
             older = older._replace(access=given["access"], refresh=given["refresh"])
         assert answered(site.caller, older) == (older.session_id in living)
-        assert not LoginLimit.objects.filter(failures__gt=0).exists()
+        assert not LoginThrottle.objects.filter(failures__gt=0).exists()
         tally(rounds=1, logins=len(logins), alive=len(living))
 
 

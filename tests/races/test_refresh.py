@@ -29,3 +29,22 @@ def test_A15_parallel_refreshes_of_one_token_converge(site, rounds, tally, alice
         assert [answer.status_code for answer in asked] == [200] * 20
         assert not Activity.objects.filter(kind="refresh.reused").exists()
         tally(rounds=1, refreshed=len(answers), successors=len(successors))
+
+
+def test_R22_parallel_refreshes_of_a_token_ahead_of_its_row_converge(site, rounds, tally, alice):
+    for _ in rounds(50):
+        phone = site.caller.login(alice.email)
+        ahead = phone.refresh
+        for _ in range(2):
+            ahead = site.caller.refresh(ahead).json()["refresh"]
+        # The database has lost both, as an asynchronous standby may.
+        rows = DeviceSession.objects.filter(pk=phone.session_id)
+        rows.update(generation=0, generation_used=0)
+        answers = site.par(20, lambda caller, i: caller.refresh(ahead))
+        assert [answer.status_code for answer in answers] == [200] * 20
+        successors = {answer.json()["refresh"] for answer in answers}
+        assert len(successors) == 1
+        session = rows.get()
+        assert (session.generation, session.revoked_at) == (3, None)
+        assert Activity.objects.filter(kind="refresh.recovered", session=session).count() == 1
+        tally(rounds=1, refreshed=len(answers), successors=len(successors))

@@ -12,8 +12,8 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from accounts.models import User
-from devices.core.forget import cleanup
-from devices.core.life.bus import LEASE
+from devices.core.liveness.invalidation import LEASE
+from devices.core.retention import cleanup
 from devices.models import Activity, DeviceSession
 from tests.client import PASSWORD
 from tests.devices.admin import pages

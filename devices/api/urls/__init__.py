@@ -5,7 +5,13 @@ is for staff.
 """
 
 from devices.api.routing import endpoint
-from devices.api.views import ActivityViewSet, HistoryViewSet, NotificationsView, SessionViewSet
+from devices.api.views import (
+    ActivityViewSet,
+    HistoryViewSet,
+    NotificationsView,
+    SessionViewSet,
+    TrustedDeviceViewSet,
+)
 
 SESSION = r"sessions/(?P<pk>[^/]+)"
 
@@ -29,6 +35,12 @@ urlpatterns = [
         SESSION,
         SessionViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         "session",
+    ),
+    endpoint("trusted-devices", TrustedDeviceViewSet.as_view({"get": "list"}), "trusted-devices"),
+    endpoint(
+        r"trusted-devices/(?P<pk>[^/]+)",
+        TrustedDeviceViewSet.as_view({"delete": "destroy"}),
+        "trusted-device",
     ),
     endpoint(f"{SESSION}/activity", ActivityViewSet.as_view({"get": "list"}), "session-activity"),
 ]

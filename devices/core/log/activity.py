@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -10,27 +10,34 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_ipv46_address
 from django.utils import timezone
 
-from devices.core.forget import traces
+from devices.lookups import shortened
 from devices.models import Activity, DeviceSession
 
 # A dotted name: of what, and what happened to it.
 KIND: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
 KIND_LENGTH: Final = 64
-# As JSON. A line tells what happened; it is no store of files.
+# As JSON. An entry says what happened; it does not store files.
 DATA_LENGTH: Final = 8192
 
 
-# In the lines that we write ourselves: what staff wrote down for one another, and nobody else reads.
-STAFF_ONLY: Final = frozenset({"note"})
+# In our own entries: notes for staff only.
+STAFF_ONLY: Final = frozenset({"note", "incident"})
 
 
 class Entry(NamedTuple):
+    """An entry that is to be written."""
+
     session: DeviceSession
     kind: str
     data: dict[str, Any]
     ip_address: str | None = None
-    # The key of whoever did it; stands in the data, too.
+    # The key of the user who did it; it is in the data, too.
     by: Any = None
+
+
+# Apps that are installed beside this one and tell others of it (devices.contrib.ssf). Called in the caller's
+# transaction.
+observers: Final[list[Callable[[Sequence[Entry]], None]]] = []
 
 
 def record(
@@ -54,7 +61,8 @@ def record(
 
 def record_all(entries: Iterable[Entry]) -> None:
     """Write several lines in one statement."""
-    now = timezone.now()
+    entries, now = list(entries), timezone.now()
+    tell(entries)
     lines = []
     for session, kind, data, ip_address, by in entries:
         if by is not None:
@@ -67,10 +75,16 @@ def record_all(entries: Iterable[Entry]) -> None:
             ip_address=ip_address,
             data=data,
             actor_id=by if by != session.user_id else None,
-            is_precise=ip_address is not None or traces.aged(kind, data) != data,
+            is_precise=ip_address is not None or redacted(kind, data) != data,
         )
         lines.append(line)
     Activity.objects.bulk_create(lines)
+
+
+def tell(entries: Sequence[Entry]) -> None:
+    """Tell the observers of what happened, also where no line is kept of it."""
+    for observe in observers:
+        observe(entries)
 
 
 def told_to_owner(kind: str, data: Any) -> Any:
@@ -95,7 +109,9 @@ def erase_actor(user_id: Any) -> int:
 
 def _check(kind: str, data: Any, ip_address: str | None) -> None:
     if not (isinstance(kind, str) and len(kind) <= KIND_LENGTH and KIND.fullmatch(kind)):
-        raise ValueError(f"Not a dotted name of at most {KIND_LENGTH} characters: {kind!r:.100}")
+        raise ValueError(
+            f"The kind is not a dotted name of at most {KIND_LENGTH} characters: {kind!r:.100}"
+        )
     if not isinstance(data, dict):
         raise ValueError(f"Not a dictionary: {type(data).__name__}")
     try:
@@ -104,7 +120,7 @@ def _check(kind: str, data: Any, ip_address: str | None) -> None:
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"Not JSON: {error}") from error
     if r"\u0000" in text.replace(r"\\", ""):
-        raise ValueError("Not JSON that every database holds: a NUL character")
+        raise ValueError("Not JSON for every database: a NUL character")
     if len(text) > DATA_LENGTH:
         raise ValueError(f"Longer than {DATA_LENGTH} characters as JSON: {len(text)}")
     if ip_address is None:
@@ -115,3 +131,43 @@ def _check(kind: str, data: Any, ip_address: str | None) -> None:
         validate_ipv46_address(ip_address)
     except (TypeError, ValidationError) as error:
         raise ValueError(f"Not an address: {ip_address!r:.100}") from error
+
+
+# Never kept when a line has aged: what a client called itself, and names that people gave.
+DROPPED: Final = frozenset({"user_agent"})
+DROPPED_OF_KIND: Final = {"session.renamed": frozenset({"from", "to"})}
+
+# What may be an address, wherever in a text; whether it is one is up to the parser.
+_IPV4 = r"\d{1,3}(?:\.\d{1,3}){3}"
+_IPV6 = rf"(?=[^:]*:[^:]*:)[0-9A-Fa-f:]{{2,39}}(?:{_IPV4})?"
+_ADDRESS = re.compile(
+    rf"(?<![\w:.]){_IPV6}(?!\w|:[\w:]|\.\d)|(?<![\w.]){_IPV4}(?!\w|\.\d)", re.ASCII
+)
+
+
+def redacted(kind: str, data: dict[str, Any]) -> dict[str, Any]:
+    """The data of a line as it is kept: addresses shortened, wherever they stand; agents and names gone."""
+    dropped = DROPPED | DROPPED_OF_KIND.get(kind, frozenset())
+    return {key: _redacted(value) for key, value in data.items() if key not in dropped}
+
+
+def _redacted(value: Any) -> Any:
+    match value:
+        case str():
+            return _ADDRESS.sub(_shortened, value)
+        case dict():
+            return redacted("", value)
+        case list() | tuple():
+            return [_redacted(item) for item in value]
+    return value
+
+
+def _shortened(found: re.Match[str]) -> str:
+    text = found[0]
+    # A colon may end the address ("2001:db8::") or what is said of it.
+    for address in (text, text.rstrip(":")):
+        try:
+            return f"{shortened(address)}{text[len(address) :]}"
+        except ValueError:
+            continue
+    return text

@@ -1,18 +1,30 @@
 """What happens to an account happens to its sessions."""
 
+from collections.abc import Iterable
+
 from django.contrib.auth import hashers
 from django.contrib.auth.models import AbstractBaseUser
+from django.utils import timezone
 
-from devices.core import database
-from devices.core.life import liveness
-from devices.core.log import activity
-from devices.core.proof import attempts
-from devices.core.watch import past
-from devices.exceptions import AccountNotActive
-from devices.models import DeviceSession, RevokeReason, auth_stamp
+from devices.core import database, throttling, trusted_devices
+from devices.core.clients.client import Client
+from devices.core.liveness import validation
+from devices.core.log import activity, security_log
+from devices.core.log.security_log import Event
+from devices.core.notifications import outbox
+from devices.core.risk import login_history
+from devices.exceptions import AccountNotActive, SessionRevoked
+from devices.models import DeviceSession, RevokeReason, password_stamp
 
-from .ending import end, end_values, note_end, revoke_all
-from .rows import is_same, lock, unrevoked
+from .revocation import (
+    after_revoke,
+    is_same,
+    lock,
+    revocation_values,
+    revoke_all,
+    revoke_rows,
+    unrevoked,
+)
 
 
 def change_password(user: AbstractBaseUser, password: str, *, keep: DeviceSession) -> None:
@@ -26,9 +38,24 @@ def change_password(user: AbstractBaseUser, password: str, *, keep: DeviceSessio
             raise AccountNotActive
         user.set_password(password)
         # Before the save, which ends whatever is not under the new password.
-        unrevoked(keep).update(auth_stamp=auth_stamp(user.password))
+        unrevoked(keep).update(password_stamp=password_stamp(user.password))
         user.save(update_fields=["password"])
-        keep.auth_stamp = auth_stamp(user.password)
+        keep.password_stamp = password_stamp(user.password)
+
+
+def recheck(session: DeviceSession) -> None:
+    """Look once more whether a session is active, for a request that it let in and that changes the account.
+
+    Such a request may still be answered when its session ends, by a new password or otherwise. Call it in the
+    transaction of the change, where it holds the user's row, or right after the change, to take that back.
+    Raises SessionRevoked.
+    """
+    with database.atomic():
+        account = lock(session.user)
+        if account is None or not account.is_active:
+            raise SessionRevoked
+        if not unrevoked(session).filter(password_stamp=password_stamp(account.password)).exists():
+            raise SessionRevoked
 
 
 def check_password(user: AbstractBaseUser, password: str | None) -> bool:
@@ -45,9 +72,10 @@ def check_password(user: AbstractBaseUser, password: str | None) -> bool:
                 if account and hashers.check_password(password, account.password):
                     user.password = account.password
                 return
-            sessions = DeviceSession.objects.of(user)
+            sessions = DeviceSession.objects.for_user(user)
             hashed = hashers.make_password(password)
-            sessions.filter(revoked_at__isnull=True).update(auth_stamp=auth_stamp(hashed))
+            trusted_devices.hashed_anew(user, hashed)
+            sessions.filter(revoked_at__isnull=True).update(password_stamp=password_stamp(hashed))
             user.password = hashed
             user.save(update_fields=["password"])
 
@@ -57,40 +85,69 @@ def check_password(user: AbstractBaseUser, password: str | None) -> bool:
 def account_changed(user: AbstractBaseUser, *, keep: DeviceSession | None = None) -> None:
     """End what the saved account ends: every session if inactive, else those under another password.
 
-    The one to keep, if it is the user's own, goes on under the new password.
+    The session to keep, if it is the user's own, gets the new password's stamp.
     """
     sessions = DeviceSession.objects.filter(user_id=user.pk)
     with database.atomic():
+        # Also where it finds nothing to end: the account may have been saved in a transaction before this.
+        database.commit_durably()
         lock(user)
         if user.is_active:
-            stamp = auth_stamp(user.password)
-            if keep is not None and keep.user_id == user.pk and keep.auth_stamp != stamp:
+            stamp = password_stamp(user.password)
+            if keep is not None and keep.user_id == user.pk and keep.password_stamp != stamp:
                 # Unless another change of the password was faster.
-                unrevoked(keep).filter(auth_stamp=keep.auth_stamp).update(auth_stamp=stamp)
-                keep.auth_stamp = stamp
-            stale = sessions.exclude(auth_stamp=stamp)
-            entries = end(stale, RevokeReason.PASSWORD_CHANGED)
+                unrevoked(keep).filter(password_stamp=keep.password_stamp).update(
+                    password_stamp=stamp
+                )
+                keep.password_stamp = stamp
+            stale = sessions.exclude(password_stamp=stamp)
+            entries = revoke_rows(stale, RevokeReason.PASSWORD_CHANGED)
         else:
-            entries = end(sessions, RevokeReason.DEACTIVATED)
-        liveness.forget([user.pk])
+            trusted_devices.forget(user.pk)
+            entries = revoke_rows(sessions, RevokeReason.DEACTIVATED)
+        validation.invalidate([user.pk])
         activity.record_all(entries)
 
 
-def disown_all(user: AbstractBaseUser) -> None:
+def revoke_all_as_unknown(user: AbstractBaseUser) -> None:
     """End all sessions of an account that its owner has only now proved to be theirs; learn from none."""
     with database.atomic():
         revoke_all(user, reason=RevokeReason.NOT_ME)
-        past.forget(user.pk)
-        attempts.pardon(user.get_username())
+        # No link that asks about an earlier session has anything learned from it.
+        asked = DeviceSession.objects.filter(user_id=user.pk, reviewed_at__isnull=True)
+        asked.update(reviewed_at=timezone.now())
+        login_history.erase(user.pk)
+        throttling.reset(user.get_username())
+
+
+def account_recovered(
+    user: AbstractBaseUser, client: Client, *, address: str, displaced: Iterable[str]
+) -> None:
+    """As `revoke_all_as_unknown`, for an owner who took the account back; it is logged and told.
+
+    `address` is theirs, and `displaced` are the addresses that nothing is told to from now on. All the mails
+    that can be switched off are on again. Call it in the transaction that restores the account.
+    """
+    with database.atomic():
+        revoke_all_as_unknown(user)
+        last = DeviceSession.objects.filter(user_id=user.pk).order_by("-created_at").first()
+        if last is not None:
+            activity.record(last, "account.recovered", ip_address=client.ip_address)
+        outbox.reset_preferences(user)
+        outbox.tell_account_recovered(user.pk, address, displaced)
+        database.on_commit(
+            lambda: security_log.log(Event.ACCOUNT_RECOVERED, user_id=user.pk, client=client)
+        )
 
 
 def account_leaves(user: AbstractBaseUser) -> None:
     """End the sessions of an account that is being deleted, in its transaction; their rows go with it.
 
-    Logins wait until that is over, and then find nobody. Whoever listens for the end of sessions is told of
-    each active one.
+    Logins wait for the transaction, and then find no user. `session_revoked` is sent for each active
+    session.
     """
     lock(user)
+    database.commit_durably()
     active = list(DeviceSession.objects.filter(user_id=user.pk).active())
-    note_end(active, end_values(RevokeReason.DEACTIVATED, None), "")
-    liveness.forget([user.pk])
+    activity.tell(after_revoke(active, revocation_values(RevokeReason.DEACTIVATED, None), ""))
+    validation.invalidate([user.pk])

@@ -1,4 +1,4 @@
-"""Door for cron: deletes what is over, shortens what has aged. The rules are in core."""
+"""Deletes old rows and shortens old IP addresses, from cron. The rules are in core."""
 
 import sys
 import time
@@ -13,21 +13,20 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from devices.conf import conf
-from devices.core.forget import cleanup, privacy
-from devices.core.oversight import figures
-from devices.core.proof import attempts
-from devices.core.watch import notices, past
+from devices.core import maintenance, throttling
+from devices.core.log import counters
+from devices.core.retention import anonymization, cleanup
+from devices.core.staff import statistics
 
 LIMITS = {"inactive_days": 36_500, "batch_size": 10_000}
 
 
 class Command(BaseCommand):
     help = (
-        "Deletes sessions without activity, and ended ones past their retention, in short batches. "
-        "With them go lines of the activity log past theirs, and limits of login attempts that limit "
-        "nobody any more. "
-        "Addresses seen IP_RETENTION_DAYS ago are shortened, and user agents dropped. "
-        "It may be interrupted and started again, also twice at once."
+        "Delete inactive sessions, and ended sessions after their retention period, in short batches. "
+        "Also delete old entries of the activity log and of login throttling, and shorten IP addresses and "
+        "delete user agents after IP_RETENTION_DAYS. You can stop it, start it "
+        "again, and run it twice at once."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -44,7 +43,7 @@ class Command(BaseCommand):
             help="rows deleted in one transaction (default: %(default)s)",
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="only say how many sessions would be deleted"
+            "--dry-run", action="store_true", help="only print how many sessions would be deleted"
         )
 
     def handle(self, **options: Any) -> None:
@@ -64,12 +63,12 @@ class Command(BaseCommand):
             due = {
                 "Sessions to delete": cleanup.count(inactive),
                 "Lines of the log to delete": cleanup.count_activities(),
-                "Rows to shorten": privacy.count(),
+                "Rows to shorten": anonymization.count(),
             }
         except Error as error:
             raise CommandError(f"The database failed: {error}") from error
         for what, n in due.items():
-            # The sessions are what it is for; the rest is told where there is some.
+            # Sessions are always counted in the output; the rest only if there is any.
             if n or what == "Sessions to delete":
                 self.stdout.write(f"{what}: {n}")
 
@@ -88,19 +87,20 @@ class Command(BaseCommand):
             total = cleanup.count(inactive) if self._is_watched() else None
             for n in self._bar(cleanup.purge(inactive, batch_size=batch_size), "sessions", total):
                 sizes.append(n)
-            while forgotten := attempts.forget(batch_size):
+            while forgotten := throttling.purge(batch_size):
                 limits += forgotten
-            # What is due on a day is one batch, mostly; whoever has more sends the command round again.
-            while notices.forget(batch_size) or past.forget_old(batch_size):
-                continue
+            for purge in maintenance.PURGES:
+                while purge(batch_size):
+                    continue
+            counters.purge()
             total = cleanup.count_activities() if self._is_watched() else None
             for n in self._bar(cleanup.purge_activities(batch_size=batch_size), "lines", total):
                 lines += n
-            total = privacy.count() if self._is_watched() else None
-            for n in self._bar(privacy.age(batch_size=batch_size), "rows shortened", total):
+            total = anonymization.count() if self._is_watched() else None
+            for n in self._bar(anonymization.age(batch_size=batch_size), "rows shortened", total):
                 shortened += n
             if conf.IP_RETENTION_DAYS is not None:
-                figures.forget(timezone.now() - conf.IP_RETENTION_DAYS)
+                statistics.clear(timezone.now() - conf.IP_RETENTION_DAYS)
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted. {told()}", returncode=130) from None
         except Error as error:

@@ -4,16 +4,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from devices.core.oversight import figures
+from devices.core.staff import statistics
 
 
 class Command(BaseCommand):
-    help = "Count the sessions for the dashboard of the admin. For cron, where there are millions of them."
+    help = "Count the sessions for the admin's dashboard. Run it by cron if there are millions of sessions."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        counted = figures.count()
+        counted = statistics.count()
         live = counted.data["live"]
         self.stdout.write(
-            f"{live['sessions']} living sessions of {live['people']} people, "
+            f"{live['sessions']} active sessions of {live['people']} people, "
             f"counted in {counted.took:.1f} s."
         )

@@ -1,4 +1,4 @@
-"""Door for the right to be forgotten: deletes an account and every trace of it, by core.erasure."""
+"""Erases a user (GDPR, right to erasure): deletes the account and every trace of it, by core.erasure."""
 
 import sys
 from argparse import ArgumentParser
@@ -16,12 +16,12 @@ from devices.core import erasure
 
 class Command(BaseCommand):
     help = (
-        "Deletes an account with its sessions, log and notices, and clears its name, addresses and agents "
-        "wherever else they are kept in the database. Tells what went, and does not name whose it was."
+        "Delete an account with its sessions, log and e-mails, and remove its name, addresses and user "
+        "agents from the rest of the database. Print what was deleted, without personal data."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("login", help="of the person, as they type it")
+        parser.add_argument("login", help="login of the user")
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
     def handle(self, **options: Any) -> None:
@@ -36,7 +36,7 @@ class Command(BaseCommand):
             raise CommandError(f"The database failed, and nothing was erased: {error}") from error
         for what, n in sorted(erased.items()):
             self.stdout.write(f"{what}: {n}")
-        self.stdout.write("Erased. Logs and backups outside of the database are yours to see to.")
+        self.stdout.write("Erased. Log files and backups outside of the database are not changed.")
 
     @staticmethod
     def _find(login: str) -> AbstractBaseUser:
@@ -45,13 +45,13 @@ class Command(BaseCommand):
         try:
             user: AbstractBaseUser = manager.get_by_natural_key(login)
         except ObjectDoesNotExist as error:
-            raise CommandError("Nobody has this login.") from error
+            raise CommandError("No user has this login.") from error
         return user
 
     @staticmethod
     def _ask(user: AbstractBaseUser) -> None:
         if not sys.stdin.isatty():
-            raise CommandError("Nobody is there to ask: add --yes.")
+            raise CommandError("This is not a terminal: add --yes.")
         login = user.get_username()
         if input(f"Erase {login} for good? Type the login: ").strip() != login:
             raise CommandError("Nothing was erased.")

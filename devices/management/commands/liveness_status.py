@@ -1,4 +1,4 @@
-"""Does the bus of the mode `cached` work from here? What a worker remembers, its own /healthz tells."""
+"""Shows whether the bus of the mode `cached` works from here. A worker's own cache is in its /healthz."""
 
 import time
 from typing import Any
@@ -6,24 +6,24 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from devices.conf import conf
-from devices.core.life import bus, liveness
+from devices.core.liveness import invalidation, validation
 
 PATIENCE = 3.0
 
 
 class Command(BaseCommand):
-    help = "Show how the liveness of sessions is asked, and whether the bus answers. Fails if it does not."
+    help = "Show how sessions are validated, and whether the bus works. Fails if it does not."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        status = liveness.status()
+        status = validation.status()
         if conf.LIVENESS == "cached":
-            bus.listen()
+            invalidation.listen()
             deadline = time.monotonic() + PATIENCE
             while status["bus"] != "alive" and time.monotonic() < deadline:
                 time.sleep(0.05)
-                status = liveness.status()
-            bus.stop()
+                status = validation.status()
+            invalidation.stop()
         for name, value in status.items():
             self.stdout.write(f"{name}: {value}")
         if status.get("bus", "alive") != "alive":
-            raise CommandError("The bus does not answer: every request asks the database.")
+            raise CommandError("The bus does not work: every request asks the database.")

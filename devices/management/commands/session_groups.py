@@ -1,9 +1,10 @@
-"""Makes the groups that staff are put into, so that nobody has to look for permissions by their names."""
+"""Creates the groups for staff, so that nobody has to search for the names of the permissions."""
 
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission
 from django.core.management.base import BaseCommand, CommandError
+from django.db import router
 
 GROUPS = {
     "Session viewers": ("view_devicesession",),
@@ -12,16 +13,21 @@ GROUPS = {
 
 
 class Command(BaseCommand):
-    help = "Make the groups “Session viewers” and “Session managers”, or give them back their permissions."
+    help = (
+        "Create the groups “Session viewers” and “Session managers”, or restore their permissions."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         for name, codenames in GROUPS.items():
-            permissions = Permission.objects.filter(
+            # Where they are written: a replica may not have those of a migrate just now.
+            permissions = Permission.objects.using(router.db_for_write(Permission)).filter(
                 content_type__app_label="devices", codename__in=codenames
             )
             if len(permissions) < len(codenames):
-                raise CommandError("The permissions are not there yet: run “migrate” first.")
+                raise CommandError("The permissions do not exist yet: run “migrate” first.")
             group, made = Group.objects.get_or_create(name=name)
             # Added only: what a site has given them besides stays theirs.
             group.permissions.add(*permissions)
-            self.stdout.write(f"{name}: {', '.join(codenames)}{'' if made else ' (was there)'}")
+            self.stdout.write(
+                f"{name}: {', '.join(codenames)}{'' if made else ' (already existed)'}"
+            )

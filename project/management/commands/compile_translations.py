@@ -8,13 +8,16 @@ from babel.messages.pofile import read_po
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+CATALOG = "*/LC_MESSAGES/django.po"
+
 
 class Command(BaseCommand):
-    help = "Compile the translations that are newer than what was compiled of them."
+    help = "Compile the translations that have changed."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for source in Path(settings.BASE_DIR).glob("*/locale/*/LC_MESSAGES/django.po"):
+        root = Path(settings.BASE_DIR)
+        for source in (*root.glob(f"*/locale/{CATALOG}"), *root.glob(f"*/words/{CATALOG}")):
             compiled = source.with_suffix(".mo")
             if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
                 with source.open("rb") as file:

@@ -17,9 +17,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from devices.core import sessions
-from devices.core.caller.client import Client
-from devices.core.life.tokens import Claims
-from devices.core.watch import notices
+from devices.core.clients.client import Client
+from devices.core.notifications import outbox
+from devices.core.tokens import Claims
 from devices.exceptions import RefreshReused
 from devices.models import DeviceSession, RevokeReason
 
@@ -82,13 +82,15 @@ SESSIONS_EACH = range(5, 12)
 
 
 class Command(BaseCommand):
-    help = "Fills a fresh database with people and sessions to look around in. Not for production."
+    help = "Fill an empty database with users and sessions. Not for production."
 
     def handle(self, **options: Any) -> None:
         if not settings.DEBUG:
-            raise CommandError("The demo has a superuser with a known password: not without DEBUG.")
+            raise CommandError(
+                "The demo creates a superuser with a known password, so it needs DEBUG."
+            )
         if User.objects.exists():
-            raise CommandError("This database has users. The demo is for a fresh one.")
+            raise CommandError("This database has users. The demo needs an empty one.")
         logging.disable(logging.WARNING)
         # What it would tell people of is not sent, but withdrawn in the end.
         settings.DEVICES = {**settings.DEVICES, "NOTICE_QUEUE": "worker"}
@@ -109,7 +111,7 @@ class Command(BaseCommand):
                 with _days_ago(0.1):
                     sessions.start(user, STRANGER)
         # Nobody has to be told of a past that never was, least of all people who are none.
-        notices.withdraw()
+        outbox.withdraw()
 
     def _tell(self) -> None:
         active = DeviceSession.objects.active().count()
@@ -143,7 +145,7 @@ def _live(user: User, client: Client, chance: random.Random) -> None:
         days = max(days - chance.uniform(2, 9), last)
         with _days_ago(days):
             session = sessions.rotate(_claims(session), client)
-            sessions.resume(_claims(session), client)
+            sessions.authenticate_claims(_claims(session), client)
     with _days_ago(last * chance.random()):
         _end(session, client, chance.choice(ENDINGS))
 

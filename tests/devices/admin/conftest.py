@@ -11,9 +11,10 @@ from django.test import Client as Browser
 from accounts.models import User
 from devices import admin_site
 from devices.core import sessions
-from devices.core.caller.client import Client
+from devices.core.clients.client import Client
 from devices.models import DeviceSession
 from devices.web import cookie
+from devices.web.session_store import DeviceSessionStore
 from tests.client import CHROME
 
 MakeStaff = Callable[..., Any]
@@ -24,11 +25,12 @@ def staff_beside_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """Staff come in without a session of their own, which would stand among those they look at.
 
     That theirs are sessions as anybody's is tested in tests/devices/web, and that they have to prove
-    again who they are in test_stepup.py there.
+    again who they are in test_step_up.py there.
     """
     monkeypatch.setattr(admin_site, "is_confirmed", lambda request: True)
     monkeypatch.setattr(cookie, "begin", lambda request, user: None)
     monkeypatch.setattr(cookie, "_ask", auth.get_user)
+    monkeypatch.setattr(DeviceSessionStore, "_admit", lambda store, data: data)
 
 
 @pytest.fixture

@@ -10,17 +10,18 @@ from django.test.utils import CaptureQueriesContext
 
 from devices.admin import charts
 from devices.core import sessions
-from devices.core.oversight import figures
-from devices.models import DeviceSession, Figures, RevokeReason
+from devices.core.staff import statistics
+from devices.models import DeviceSession, RevokeReason, StatsSnapshot
 from tests.client import CHROME, FIREFOX, IPHONE, Device
 
 from .pages import LIST
 
+FAILED = "/admin/devices/failedlogin/"
 DASHBOARD = LIST + "dashboard/"
 
 
 def page(browser):
-    figures.count()
+    statistics.count()
     answer = browser.get(DASHBOARD)
     assert answer.status_code == 200
     return answer.content.decode()
@@ -61,7 +62,7 @@ def test_it_shows_who_and_whence_most(viewer, alice, life):
     html = text(page(viewer))
     assert f"{alice.email} 2" in html
     assert "203.0.113.7 2" in html
-    waiting = DeviceSession.objects.waiting().count()
+    waiting = DeviceSession.objects.pending_review().count()
     assert waiting >= 1
     assert f"Suspicious, waiting for an answer {waiting}" in html
 
@@ -76,7 +77,7 @@ def test_failed_logins_are_shown_day_by_day(viewer, alice):
 def test_an_empty_site_has_an_empty_dashboard(viewer):
     DeviceSession.objects.all().delete()
     html = page(viewer)
-    assert "Living sessions 0 of 0 people" in text(html)
+    assert "Active sessions 0 of 0 people" in text(html)
     assert "pygal-chart" not in html
     assert html.count("There are none.") >= 8
 
@@ -86,11 +87,11 @@ def test_without_pygal_there_are_tables_alone(viewer, life, monkeypatch):
     monkeypatch.setattr(charts, "IS_DRAWN", False)
     html = page(viewer)
     assert "pygal-chart" not in html
-    assert html.count("<details open>") == 8
+    assert html.count("<details open>") == 9
 
 
 def test_where_there_are_too_many_to_count_it_says_what_to_do(viewer, monkeypatch):
-    monkeypatch.setattr(figures, "current", Figures)
+    monkeypatch.setattr(statistics, "current", StatsSnapshot)
     answer = viewer.get(DASHBOARD)
     assert answer.status_code == 200
     assert "manage.py count_sessions" in answer.content.decode()
@@ -104,7 +105,7 @@ def test_the_dashboard_costs_as_many_queries_for_a_thousand_sessions_as_for_one(
     with CaptureQueriesContext(connection) as for_one:
         viewer.get(DASHBOARD)
     bystanders(alice, 1000)
-    figures.count()
+    statistics.count()
     with CaptureQueriesContext(connection) as for_many:
         viewer.get(DASHBOARD)
     assert len(for_many) == len(for_one) <= 7
@@ -121,6 +122,61 @@ def test_A45_it_is_for_those_who_may_see_sessions(clerk, viewer, root, alice):
         assert browser.get(DASHBOARD).status_code == 200
         assert f'href="{DASHBOARD}"' in browser.get(LIST).content.decode()
         assert f'href="{DASHBOARD}"' in browser.get("/admin/devices/").content.decode()
+
+
+# On the admin's first page
+
+
+def test_what_matters_first_stands_on_the_admins_first_page(viewer, life):
+    Device().post("/api/login", {"email": "alice@example.org", "password": "wrong"})
+    statistics.count()
+    html = viewer.get("/admin/").content.decode()
+    assert "Active sessions 4" in text(html)
+    assert "by the quarter hour (UTC)" in html
+    assert "United Kingdom" in html and "United States" in html
+    for path in (
+        DASHBOARD,
+        f"{LIST}?suspicious=waiting",
+        FAILED,
+        "/admin/devices/activity/?by=staff",
+    ):
+        assert f'href="{path}"' in html
+    assert f'<form class="find" method="get" action="{LIST}"' in html
+
+
+def test_it_stands_there_for_who_may_see_sessions(clerk, root, life):
+    statistics.count()
+    assert "overview" not in clerk.get("/admin/").content.decode()
+    assert "overview" in root.get("/admin/").content.decode()
+
+
+def test_the_first_page_costs_one_query_more(viewer, clerk, alice, bystanders):
+    bystanders(alice, 100)
+    statistics.count()
+    with CaptureQueriesContext(connection) as sent:
+        viewer.get("/admin/")
+    assert len([each for each in sent if "devices_statssnapshot" in each["sql"]]) == 1
+    assert not [each for each in sent if '"devices_devicesession"' in each["sql"]]
+
+
+def test_failures_by_the_quarter_hour_lead_to_a_list_of_them_in_any_zone(
+    viewer, alice, clock, settings
+):
+    settings.TIME_ZONE = "Asia/Kolkata"
+    clock.move_to("2026-03-01T18:29:00Z")
+    wrong = {"email": alice.email, "password": "wrong"}
+    Device().post("/api/login", wrong)
+    clock.shift(60)
+    Device().post("/api/login", wrong), Device().post("/api/login", wrong)
+    html = page(viewer)
+    assert "by the quarter hour (Asia/Kolkata)" in html
+    [half_past] = set(re.findall(rf'href="({FAILED}\?from=2026-03-01T18%3A30[^"]+)"', html))
+    [row] = viewer.get(unescape(half_past)).context["cl"].result_list
+    assert row.count == 2
+    # Midnight there.
+    assert re.search(
+        r'<th scope="row"><bdi>midnight</bdi></th><td class="number"><a href="[^"]+">2<', html
+    )
 
 
 HOSTILE = [

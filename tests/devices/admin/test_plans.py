@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from devices.core.oversight import staff
-from devices.core.oversight.selection import Selection
+from devices.core.staff import bulk_revocation
+from devices.core.staff.filters import Selection
 from devices.models import DeviceSession
 
 from .pages import LIST
@@ -51,7 +51,7 @@ def scans(sql):
         *("", "state=active", "state=revoked", "state=expired", "suspicious=yes"),
         *("suspicious=waiting", "since=day", "on=2026-03-01", "ended_on=2026-03-01"),
         *("os=Linux", "browser=curl", "country=DE", "device_type=tv", "login_method=google"),
-        *("reason=admin", "user=1", "q=alice", "q=192.0.2.0/24", "q=192.0.2.1"),
+        *("binding=dpop", "reason=admin", "user=1", "q=alice", "q=192.0.2.0/24", "q=192.0.2.1"),
         *("os=Linux&browser=curl&state=active", "state=revoked&reason=reuse"),
     ],
 )
@@ -104,8 +104,8 @@ def test_surveying_and_revoking_read_no_table_as_a_whole(alice, make_user, bysta
     bystanders(alice, 3)
     chosen = Selection.parse({"os": "Windows"}).sessions()
     with CaptureQueriesContext(connection) as queries:
-        staff.survey(chosen, by=clerk)
-        assert staff.revoke(chosen, by=clerk, note="x").sessions == 3
+        bulk_revocation.survey(chosen, by=clerk)
+        assert bulk_revocation.revoke(chosen, by=clerk, note="x").sessions == 3
     read = [q["sql"] for q in queries if q["sql"].startswith("SELECT") and SESSIONS in q["sql"]]
     assert len(read) >= 4
     for sql in read:

@@ -6,6 +6,7 @@ from html import unescape
 from urllib.parse import urlencode
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
@@ -30,15 +31,18 @@ def test_a_revoked_session_is_out_at_the_next_request_with_actor_and_reason(
     phone = sign_in(alice)
     session = DeviceSession.objects.get()
     answer = revoke(revoker, session, note=f"  {NOTE} ")
-    assert (answer.status_code, answer["Location"]) == (302, LIST)
+    entry = Activity.objects.get(kind="session.revoked")
+    incident = entry.data["incident"]
+    assert answer.status_code == 302
+    assert answer["Location"] == f"/admin/devices/activity/?incident={incident}"
     assert told(answer) == ["Revoked: 1 session of 1 person."]
     assert not phone.is_in()
     assert phone.refresh().status_code == 401
     session.refresh_from_db()
     assert session.revoke_reason == RevokeReason.ADMIN
     assert session.revoked_by == revoker.user
-    entry = Activity.objects.get(kind="session.revoked")
-    assert entry.data == {"reason": "admin", "by": str(revoker.user.pk), "note": NOTE}
+    by = str(revoker.user.pk)
+    assert entry.data == {"reason": "admin", "by": by, "note": NOTE, "incident": incident}
     assert NOTE in revoker.get(page_of(session)).content.decode()
 
 
@@ -48,6 +52,7 @@ def test_the_first_post_asks_and_changes_nothing(revoker, alice, mallory, start)
     page = answer.content.decode()
     assert answer.status_code == 200
     assert "<strong>2 sessions of 2 people</strong>" in page
+    assert "<strong>Devices:</strong> \u2068Chrome on Windows\u2069 (2)" in page
     assert "everybody" not in page
     assert unrevoked() == {hers, his}
 
@@ -108,6 +113,13 @@ def test_with_nothing_left_to_revoke_there_is_no_button(revoker, alice, start):
     assert "Revoke…" not in revoker.get(page_of(session)).content.decode()
 
 
+def test_the_question_says_what_the_chosen_ones_are(revoker, alice, start):
+    chosen = [start(alice), start(alice, FIREFOX), start(alice, FIREFOX, ip="8.8.8.8")]
+    page = revoke(revoker, *chosen).content.decode().replace("\u2068", "").replace("\u2069", "")
+    assert "<strong>Devices:</strong> Firefox on Linux (2), Chrome on Windows (1)" in page
+    assert "<strong>Countries:</strong> Unknown (2), United States (1)" in page
+
+
 def test_select_across_revokes_all_that_the_filters_let_through(revoker, alice, start, settings):
     settings.DEVICES = {"MAX_SESSIONS": None}
     firefox = [start(alice, FIREFOX) for _ in range(60)]
@@ -115,13 +127,53 @@ def test_select_across_revokes_all_that_the_filters_let_through(revoker, alice, 
     query = "?browser=Firefox&q=ali"
     page = revoke(revoker, firefox[0], query=query, select_across="1", index="0").content.decode()
     assert "<strong>60 sessions of 1 person</strong>" in page
-    assert "The newest 10 of them:" in page
+    assert "Page 1 of 6" in page
     assert '<input type="hidden" name="select_across" value="1">' in page
     assert "everybody" not in page
     answer = revoke(revoker, firefox[0], query=query, select_across="1", note=NOTE)
-    assert answer["Location"] == LIST + query
+    assert answer["Location"].startswith("/admin/devices/activity/?incident=")
     assert told(answer) == ["Revoked: 60 sessions of 1 person."]
     assert unrevoked() == {chrome}
+
+
+def test_the_preview_has_all_that_is_to_be_revoked_page_by_page(revoker, alice, start, bystanders):
+    bystanders(alice, 21)
+    first = DeviceSession.objects.filter(user=alice).first()
+    turn = {"select_across": "1", "index": "0"}
+    seen, asked_at = set(), ""
+    for number in range(1, 4):
+        # What is in the form by then stays there, and confirms nothing.
+        fields = {"page": str(number), "note": NOTE, "asked_at": asked_at} if asked_at else {}
+        page = revoke(revoker, first, query=f"?user={alice.pk}", **turn, **fields).content.decode()
+        turn = {"select_across": "1"}
+        assert f"Page {number} of 3" in page
+        assert (NOTE in page) == bool(fields)
+        seen |= set(re.findall(rf'href="{LIST}([0-9a-f-]{{36}})/change/"', page))
+        before, asked_at = asked_at, re.search(r'name="asked_at" value="([^"]+)"', page)[1]
+        assert before in ("", asked_at)
+    assert seen == {str(session.pk) for session in DeviceSession.objects.filter(user=alice)}
+    assert len(unrevoked()) == 21
+
+
+@pytest.mark.parametrize("page", ["0", "x", "99", "-1", "\x00"])
+def test_a_page_that_there_is_not_is_the_nearest(revoker, alice, bystanders, page):
+    bystanders(alice, 12)
+    some = DeviceSession.objects.first()
+    answer = revoke(revoker, some, query=f"?user={alice.pk}", select_across="1", page=page)
+    assert re.search(r"Page [12] of 2", answer.content.decode())
+
+
+def test_the_preview_says_of_what_the_whole_set_consists(revoker, make_user, start):
+    people = [make_user(f"user-{n}@example.org") for n in range(10)]
+    for user in people:
+        start(user, ip="41.58.3.1")
+    some = [start(people[0], FIREFOX, "8.8.8.8") for _ in range(3)][0]
+    page = revoke(revoker, some, query="?state=active", select_across="1").content.decode()
+    page = page.translate({0x2068: "", 0x2069: ""})
+    assert "<strong>Countries:</strong> Nigeria (10), United States (3)" in page
+    assert "<strong>Devices:</strong> Chrome on Windows" in page
+    assert "<strong>People:</strong> user-0@example.org (4), user-1@example.org (1)" in page
+    assert "user-7@example.org (1), Others (2)" in page
 
 
 @pytest.mark.parametrize("query", ["", "?q=", "?q=%20", "?p=1&o=2"])
@@ -144,7 +196,7 @@ def test_a_large_set_is_revoked_on_a_page_that_shows_how_far_it_is(
 ):
     settings.DEVICES = {"MAX_SESSIONS": None}
     monkeypatch.setattr("devices.admin.revocation.MANY", 20)
-    monkeypatch.setattr("devices.core.oversight.staff.BATCH", 8)
+    monkeypatch.setattr("devices.core.staff.bulk_revocation.BATCH", 8)
     bystanders(alice, 20)
     session = start(alice)
     page = revoke(revoker, session, select_across="1").content.decode()
@@ -162,13 +214,35 @@ def test_a_large_set_is_revoked_on_a_page_that_shows_how_far_it_is(
     assert unrevoked() == set()
 
 
+def test_under_asgi_the_page_shows_a_step_before_the_next_is_done(
+    revoker, alice, bystanders, start, monkeypatch, settings, async_client
+):
+    settings.DEVICES = {"MAX_SESSIONS": None}
+    monkeypatch.setattr("devices.admin.revocation.MANY", 20)
+    monkeypatch.setattr("devices.core.staff.bulk_revocation.BATCH", 8)
+    bystanders(alice, 20)
+    fields = {"action": "revoke", "_selected_action": [start(alice).pk], "select_across": "1"}
+    async_client.cookies = revoker.cookies
+
+    @async_to_sync
+    async def until_the_first_step():
+        answer = await async_client.post(LIST, {**fields, "note": NOTE})
+        parts = aiter(answer.streaming_content)
+        head, step = await anext(parts), await anext(parts)
+        await parts.aclose()  # They have left the page.
+        return head + step
+
+    assert 'value="8"' in until_the_first_step().decode()
+    assert len(unrevoked()) == 13
+
+
 def test_when_time_is_up_the_page_of_steps_has_a_button_to_go_on(
     revoker, alice, bystanders, start, monkeypatch, settings
 ):
     settings.DEVICES = {"MAX_SESSIONS": None}
     monkeypatch.setattr("devices.admin.revocation.MANY", 5)
     monkeypatch.setattr("devices.admin.revocation.PATIENCE", timedelta(0))
-    monkeypatch.setattr("devices.core.oversight.staff.BATCH", 8)
+    monkeypatch.setattr("devices.core.staff.bulk_revocation.BATCH", 8)
     bystanders(alice, 30)
     some = DeviceSession.objects.first()
     answer = revoke(revoker, some, select_across="1", note='Ticket "4711" <b>')
@@ -198,7 +272,7 @@ def test_A45_nobody_but_a_superuser_ends_a_superusers_session(revoker, root, ali
     hers, roots = start(alice), start(root.user)
     page = revoke(revoker, hers, roots).content.decode()
     assert "<strong>1 session of 1 person</strong>" in page
-    assert "1 session is of somebody with rights that you have not, and stays." in page
+    assert "1 session is of somebody with permissions that you do not have, and stays." in page
     answer = revoke(revoker, hers, roots, note=NOTE)
     assert told(answer)[0].startswith("Revoked: 1 session of 1 person. 1 session is of somebody")
     revoke(revoker, roots, note=NOTE)
@@ -314,7 +388,7 @@ def test_A46_what_was_revoked_before_an_error_stays_revoked_under_atomic_request
             raise RuntimeError
         return really(batch, **kwargs)
 
-    monkeypatch.setattr("devices.core.oversight.staff.BATCH", 1)
+    monkeypatch.setattr("devices.core.staff.bulk_revocation.BATCH", 1)
     monkeypatch.setattr(sessions, "revoke_batch", fails_at_the_first_one)
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
     assert revoke(revoker, first, second, note=NOTE).status_code == 500

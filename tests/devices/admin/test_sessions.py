@@ -1,14 +1,16 @@
 """The list of sessions and the page of one: what they show, and that nothing there can be changed."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib import admin
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from devices.core import sessions
-from devices.core.caller.client import Client
+from devices.core.clients.client import Client
 from devices.core.log import activity
 from devices.models import DeviceSession, RevokeReason
 from tests.client import IPHONE
@@ -16,20 +18,24 @@ from tests.client import IPHONE
 from .pages import LIST, listed, page_of
 
 
-def test_the_list_shows_user_device_address_place_last_activity_and_state(
+def test_the_list_shows_risk_user_device_address_place_times_state_and_binding(
     viewer, alice, start, clock
 ):
     start(alice, IPHONE, "8.8.8.8")
-    clock.shift(3 * 3600)
+    clock.shift(5 * 3600)
+    DeviceSession.objects.update(last_active=timezone.now() - timedelta(hours=3))
     row = re.search(r"<tbody>(.*?)</tbody>", viewer.get(LIST).content.decode(), re.S)[1]
     cells = [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<t[dh].*?</t[dh]>", row)]
     assert cells == [
+        "-",
         "alice@example.org",
         "Safari on iOS",
         "8.8.8.8",
-        "US",
+        "United States",
+        "5\xa0hours ago",
         "3\xa0hours ago",
         "Active",
+        "-",
     ]
 
 
@@ -96,8 +102,8 @@ def test_the_page_of_a_session_shows_every_column_but_the_secret_ones(viewer, al
         for name in ([names] if isinstance(names, str) else names)
     }
     columns = {field.name for field in DeviceSession._meta.concrete_fields}
-    assert columns - shown == {"auth_stamp", "device_key", "unusual_uses"}
-    assert session.auth_stamp not in page
+    assert columns - shown == {"password_stamp", "binding_jwk", "device_key", "unusual_uses"}
+    assert session.password_stamp not in page
     assert "a-device-key" not in page
     for fact in (str(session.pk), alice.email, IPHONE, "8.8.8.8", "US", "Safari", "iOS", "Active"):
         assert fact in page
@@ -216,7 +222,8 @@ def test_A27_text_that_runs_from_right_to_left_turns_nothing_around_it(root, ali
     override = "\u202egnp.exe"
     DeviceSession.objects.filter(pk=session.pk).update(name=override, city=override)
     # In <bdi> or Unicode's isolates beside other text; else alone in a block, or at the end of one.
-    isolated = r'(?:<bdi>|\u2068|<div class="readonly">|&rsaquo; |aria-label="[^"]*)'
+    blocks = '<div class="readonly">|&rsaquo; |<li aria-current="page">'
+    isolated = rf'(?:<bdi>|\u2068|{blocks}|aria-label="[^"]*)'
     for url in (LIST, page_of(session), f"/admin/accounts/user/{alice.pk}/change/"):
         html = root.get(url).content.decode()
         assert len(re.findall(isolated + override, html)) == html.count(override) > 0
@@ -225,7 +232,7 @@ def test_A27_text_that_runs_from_right_to_left_turns_nothing_around_it(root, ali
 @pytest.mark.parametrize(
     "lookup",
     [
-        {"auth_stamp__startswith": "a"},
+        {"password_stamp__startswith": "a"},
         {"device_key": "x"},
         {"user__password__startswith": "pbkdf2"},
         {"user__email__contains": "a"},
@@ -233,7 +240,7 @@ def test_A27_text_that_runs_from_right_to_left_turns_nothing_around_it(root, ali
         {"revoked_by__is_superuser": "1"},
         {"id__in": "x"},
         {"action": "revoke"},
-        {"_to_field": "auth_stamp"},
+        {"_to_field": "password_stamp"},
     ],
 )
 def test_no_column_can_be_felt_out_through_the_address_of_the_list(viewer, alice, start, lookup):

@@ -6,16 +6,19 @@ from html import unescape
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from devices.admin import timeline
 from devices.core import sessions
-from devices.core.caller.client import Client
-from devices.core.life.tokens import Claims
+from devices.core.binding import keys
+from devices.core.clients.client import Client
 from devices.core.log import activity
-from devices.core.oversight import staff
+from devices.core.staff import bulk_revocation
+from devices.core.tokens import Claims
 from devices.exceptions import RefreshReused
-from devices.models import Activity, DeviceSession, RevokeReason
+from devices.models import Activity, Binding, DeviceSession, RevokeReason
 from tests.client import IPHONE
+from tests.dbsc import new_key, public
 
 from .pages import page_of
 
@@ -42,12 +45,14 @@ def test_a_life_in_words_newest_first(clock, revoker, alice, start):
     clock.shift(60)
     activity.record(session, "report.exported", {"pages": 3}, ip_address="192.0.2.9")
     clock.shift(60)
-    staff.revoke(DeviceSession.objects.filter(pk=session.pk), by=revoker.user, note="Ticket 4711")
+    bulk_revocation.revoke(
+        DeviceSession.objects.filter(pk=session.pk), by=revoker.user, note="Ticket 4711"
+    )
     lines = told(revoker, session)
     assert [re.split(r"(?:[ap]\.m\.|noon) ", line)[1] for line in lines] == [
         "Ended: Revoked by staff By : revoker@staff.example Reason : Ticket 4711",
         "report.exported from 192.0.2.9 pages : 3",
-        "Given a name My phone",
+        "Named My phone",
         "Signed in from 8.8.8.8 By : password Device : Safari on iOS Place : United States",
     ]
 
@@ -69,7 +74,7 @@ def test_an_active_session_tells_when_it_was_used_and_when_it_will_end(
     ]
     assert told(viewer, session)[2].endswith("Tokens refreshed 1 time so far")
     clock.shift(31 * 86400)
-    assert whats(session)[0] == "Expired, since it was not used"
+    assert whats(session)[0] == "Expired, because it was not used"
 
 
 def test_who_ended_it_and_why(alice, mallory, start):
@@ -95,7 +100,7 @@ def test_who_ended_it_and_why(alice, mallory, start):
     Activity.objects.filter(kind="session.revoked", data__note="x").update(
         data={"reason": "admin", "by": "77"}
     )
-    assert end_of(by_staff)[1] == (("By", "somebody who is gone (77)"),)
+    assert end_of(by_staff)[1] == (("By", "a deleted user (77)"),)
 
 
 def test_a_replay_and_a_strange_login_stand_out_with_their_reasons(clock, viewer, alice, start):
@@ -118,10 +123,22 @@ def test_a_replay_and_a_strange_login_stand_out_with_their_reasons(clock, viewer
         "The first sign-in in this country: France.",
         "On a list of ours.",
         "Score : 60",
-        "A used-up refresh token came again from 198.51.100.66",
+        "A used refresh token was sent again from 198.51.100.66",
         "Ended: Refresh token used twice",
     ):
         assert text in lines
+
+
+def test_renewals_of_a_bound_cookie_are_counted_apart_from_refreshes(clock, viewer, alice, start):
+    session = start(alice)
+    key = keys.parse(public(new_key()), "ES256")
+    sessions.bind(session, Binding.DBSC, key, at=timezone.now())
+    for _renewal in range(2):
+        clock.shift(60)
+        assert sessions.renew(session)
+    lines = " ".join(told(viewer, session))
+    assert "Key proved" in lines and "2 times so far" in lines
+    assert "Tokens refreshed" not in lines
 
 
 def test_what_the_owner_answered(alice, start):

@@ -8,8 +8,8 @@ import pytest
 from django.urls import reverse
 
 from devices.core import sessions
-from devices.core.caller.client import Client
-from devices.core.log import history
+from devices.core.clients.client import Client
+from devices.core.log import export
 from devices.models import DeviceSession, RevokeReason
 from tests.client import CHROME, Device, refusal
 from tests.devices.api.test_history import HISTORY, walk
@@ -112,12 +112,12 @@ def test_a_long_history_is_handed_on_as_it_is_read(alice, laptop, bystanders, mo
     bystanders(alice, 30)
     short = laptop.get(AS_CSV)
     assert not short.streaming and len(table(short)) == 35
-    monkeypatch.setattr(history, "STRETCH", 4)
+    monkeypatch.setattr(export, "STRETCH", 4)
     long = laptop.get(AS_CSV)
     assert long.streaming
     assert table(long) == table(short)
     for edge in (34, 35, 36):
-        monkeypatch.setattr(history, "STRETCH", edge)
+        monkeypatch.setattr(export, "STRETCH", edge)
         assert table(laptop.get(AS_CSV)) == table(short)
 
 

@@ -10,8 +10,8 @@ from tests.client import CHROME, FIREFOX, IPHONE, PASSWORD, Device, refusal
 
 KEYS = {
     "id", "name", "device", "device_type", "browser", "os", "is_mobile", "ip_address", "last_ip",
-    "country", "city", "user_agent", "login_method", "created_at", "last_active", "expires_at",
-    "is_current",
+    "country", "city", "is_place_uncertain", "user_agent", "login_method", "binding", "created_at",
+    "last_active", "expires_at", "is_current",
 }  # fmt: skip
 NOT_FOUND = (404, "not_found")
 
@@ -58,8 +58,10 @@ def test_a_session_is_shown_as_it_is(alice, sign_in, clock):
         "last_ip": "198.51.100.4",
         "country": "",
         "city": "",
+        "is_place_uncertain": False,
         "user_agent": IPHONE,
         "login_method": "password",
+        "binding": "none",
         "created_at": "2026-03-01T12:01:30Z",
         "last_active": "2026-03-01T12:01:30Z",
         "expires_at": "2026-03-31T12:01:30Z",
@@ -346,7 +348,7 @@ def test_A36_a_patch_writes_the_name_and_nothing_else(alice, mallory, sign_in, c
         "revoke_reason": "logout",
         "revoked_by": mallory.pk,
         "device_key": "x",
-        "auth_stamp": "x",
+        "password_stamp": "x",
         "generation": 7,
         "is_current": True,
     }

@@ -9,9 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from devices.core import sessions
-from devices.core.caller.client import Client
-from devices.core.oversight import staff
-from devices.core.oversight.selection import _READ as FILTERS
+from devices.core.clients.client import Client
+from devices.core.staff import bulk_revocation
+from devices.core.staff.filters import _READ as FILTERS
 from devices.models import Activity, DeviceSession, RevokeReason
 from tests.client import CHROME, FIREFOX, IPHONE, Device, refusal
 
@@ -167,12 +167,13 @@ def test_a_row_is_a_session_and_whose_it_is_and_holds_no_secret(viewer, alice, s
     assert set(row) == {
         *("id", "user", "name", "device", "device_type", "browser", "os", "is_mobile"),
         *("ip_address", "last_ip", "country", "city", "user_agent", "login_method"),
+        *("binding", "is_place_uncertain"),
         *("created_at", "last_active", "expires_at", "is_current", "status", "ended_at"),
         *("revoke_reason", "revoked_by", "authenticated_at", "mfa_at"),
         *("risk_level", "risk_score", "reviewed_at", "impersonator"),
     }
     answer = viewer.get(LIST)
-    for secret in ("a-device-key", session.auth_stamp, alice.password, "eyJ"):
+    for secret in ("a-device-key", session.password_stamp, alice.password, "eyJ"):
         assert secret not in answer.content.decode()
     assert "no-store" in answer.headers["Cache-Control"]
 
@@ -314,6 +315,8 @@ def test_revoking_ends_what_the_filters_let_through_with_actor_and_reason(
     session = DeviceSession.objects.get(pk=phone.session_id)
     assert (session.revoke_reason, session.revoked_by) == (RevokeReason.ADMIN, revoker.user)
     entry = Activity.objects.get(kind="session.revoked")
+    incident = entry.data.pop("incident")
+    assert len(incident) == 12
     assert entry.data == {"reason": "admin", "by": str(revoker.user.pk), "note": NOTE}
     assert revoker.post(REVOKE, {"email": alice.email, "reason": NOTE}).json()["revoked"] == 0
 
@@ -412,8 +415,10 @@ def test_A45_nobody_ends_sessions_of_people_with_higher_rights(revoker, staff_me
 
 
 def test_a_large_set_says_that_there_is_more(revoker, alice, bystanders, monkeypatch):
-    monkeypatch.setattr(staff, "BATCH", 4)
-    monkeypatch.setattr(staff.revoke, "__kwdefaults__", {"spare": None, "patience": timedelta(0)})
+    monkeypatch.setattr(bulk_revocation, "BATCH", 4)
+    monkeypatch.setattr(
+        bulk_revocation.revoke, "__kwdefaults__", {"spare": None, "patience": timedelta(0)}
+    )
     bystanders(alice, 10)
     left = []
     for _ in range(3):
@@ -422,7 +427,7 @@ def test_a_large_set_says_that_there_is_more(revoker, alice, bystanders, monkeyp
     assert left == [(10, 4, True), (6, 4, True), (2, 2, False)]
 
 
-# Figures
+# Statistics
 
 
 def test_the_figures_are_those_of_the_dashboard(viewer, alice, start):
@@ -446,10 +451,10 @@ def test_somebody_who_is_gone_is_no_longer_among_the_top(viewer, alice, start):
 
 
 def test_where_nobody_could_count_them_yet_it_says_so(viewer, monkeypatch):
-    from devices.core.oversight import figures
-    from devices.models import Figures
+    from devices.core.staff import statistics
+    from devices.models import StatsSnapshot
 
-    monkeypatch.setattr(figures, "current", Figures)
+    monkeypatch.setattr(statistics, "current", StatsSnapshot)
     assert refusal(viewer.get(STATS)) == (503, "not_counted")
 
 
@@ -475,7 +480,7 @@ def test_V8_3_2_rights_taken_by_sql_are_gone_at_the_next_request_in_any_mode(
     root = staff_member("root", is_superuser=True)
     settings.DEVICES = {**settings.DEVICES, "LIVENESS": "cached"}
     remembered = DeviceSession.objects.select_related("user").get(pk=root.session_id)
-    monkeypatch.setattr(sessions, "authenticate", lambda token, client_of: remembered)
+    monkeypatch.setattr(sessions, "authenticate", lambda token, get_client: remembered)
     assert root.get(LIST).status_code == 200
     type(alice).objects.filter(pk=root.user.pk).update(is_superuser=False)
     assert refusal(root.get(LIST)) == (403, "permission_denied")

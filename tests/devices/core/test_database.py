@@ -31,6 +31,12 @@ def of_postgresql(error, cause):
     return caused(error("from PostgreSQL"), cause())
 
 
+class TransactionTimeout(psycopg.OperationalError):
+    """Of PostgreSQL 17. psycopg 3.2.1 has no name for it."""
+
+    sqlstate = "25P04"
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -43,6 +49,9 @@ def of_postgresql(error, cause):
         of_postgresql(OperationalError, psycopg.errors.QueryCanceled),
         of_postgresql(OperationalError, psycopg.errors.LockNotAvailable),
         of_postgresql(OperationalError, psycopg.errors.DeadlockDetected),
+        # PostgreSQL has closed the connection: the transaction was idle, or took, for too long.
+        of_postgresql(InternalError, psycopg.errors.IdleInTransactionSessionTimeout),
+        of_postgresql(InternalError, TransactionTimeout),
         # After a failover, the old primary.
         of_postgresql(InternalError, psycopg.errors.ReadOnlySqlTransaction),
         of_sqlite(sqlite3.SQLITE_BUSY),

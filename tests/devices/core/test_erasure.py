@@ -13,18 +13,18 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
 from devices import signals
-from devices.core import erasure, sessions
-from devices.core.caller.client import Client
-from devices.core.life import liveness
+from devices.core import erasure, sessions, throttling
+from devices.core.clients.client import Client
+from devices.core.liveness import validation
 from devices.core.log import activity
-from devices.core.oversight import figures
-from devices.core.proof import attempts
+from devices.core.staff import statistics
+from devices.lookups import customer_block
 from devices.models import (
     Activity,
     DeviceSession,
-    LoginLimit,
-    Notice,
-    NoticePreferences,
+    LoginThrottle,
+    Notification,
+    NotificationPreferences,
     RevokeReason,
 )
 from tests.client import PASSWORD, Device
@@ -81,8 +81,8 @@ def traces(make_user):
             action_flag=2,
             change_message=message,
         )
-    NoticePreferences.objects.create(user=zaphod)
-    figures.count()
+    NotificationPreferences.objects.create(user=zaphod)
+    statistics.count()
     assert Session.objects.count() == 2
     return zaphod, other
 
@@ -120,28 +120,28 @@ def test_A42_a_dump_of_the_database_tells_nothing_of_whoever_was_erased(traces, 
     before = dump().casefold()
     assert [trace for trace in TRACES if trace.casefold() not in before] == []
     key = str(zaphod.pk)
-    limits = LoginLimit.objects.count()
+    limits = LoginThrottle.objects.count()
     way(zaphod)
     after = dump().casefold()
     assert [trace for trace in TRACES if trace.casefold() in after] == []
-    assert LoginLimit.objects.count() < limits
+    assert LoginThrottle.objects.count() < limits
     mentions = Activity.objects.filter(user=other)
     assert {"reason": "admin", "note": "help"} in [line.data for line in mentions]
     assert not [line for line in mentions if line.data.get("by") == key or line.actor_id]
     # Nothing of others went.
     assert DeviceSession.objects.filter(user=other).count() == 2
     assert "trillian@example.org" in after
-    assert not Notice.objects.filter(user_id=zaphod.pk).exists()
+    assert not Notification.objects.filter(user_id=zaphod.pk).exists()
 
 
 def test_no_digest_of_the_login_is_left(traces):
     zaphod, _ = traces
-    keys = set(LoginLimit.objects.values_list("pk", flat=True))
+    keys = set(LoginThrottle.objects.values_list("pk", flat=True))
     erasure.erase(zaphod)
-    left = set(LoginLimit.objects.values_list("pk", flat=True))
+    left = set(LoginThrottle.objects.values_list("pk", flat=True))
     # What is left is of addresses, which are anybody's, and ends within the hour.
     places = (HERE, THERE, BROWSER, "192.0.2.200")
-    addresses = {attempts._key("address", attempts._network(place)) for place in places}
+    addresses = {throttling._key("address", customer_block(place)) for place in places}
     assert left <= addresses < keys
 
 
@@ -173,12 +173,12 @@ def test_it_is_all_or_nothing(traces, monkeypatch):
     def broken(*args):
         raise RuntimeError
 
-    monkeypatch.setattr(figures, "forget", broken)
-    lines, limits = Activity.objects.count(), LoginLimit.objects.count()
+    monkeypatch.setattr(statistics, "clear", broken)
+    lines, limits = Activity.objects.count(), LoginThrottle.objects.count()
     with pytest.raises(RuntimeError):
         erasure.erase(zaphod)
     zaphod.refresh_from_db()
-    assert (Activity.objects.count(), LoginLimit.objects.count()) == (lines, limits)
+    assert (Activity.objects.count(), LoginThrottle.objects.count()) == (lines, limits)
 
 
 def test_the_command_tells_what_went_and_names_nobody(traces):
@@ -210,7 +210,7 @@ def test_the_command_asks_for_the_login(db, make_user, monkeypatch, answer):
 
 def test_the_command_refuses_what_it_cannot_do(db, make_user, monkeypatch):
     make_user(LOGIN)
-    with pytest.raises(CommandError, match="Nobody has this login"):
+    with pytest.raises(CommandError, match="No user has this login"):
         call_command("erase_user", "ford@example.org", "--yes")
     monkeypatch.setattr("sys.stdin", io.StringIO(LOGIN))
     with pytest.raises(CommandError, match="add --yes"):
@@ -277,7 +277,7 @@ def test_many_are_deleted_by_reading_the_admins_log_once(make_user, mallory):
 
 def test_a_deleted_user_is_forgotten_in_the_process_that_deleted_them(alice, monkeypatch):
     forgotten = []
-    monkeypatch.setattr(liveness, "forget", lambda keys: forgotten.extend(keys))
+    monkeypatch.setattr(validation, "invalidate", lambda keys: forgotten.extend(keys))
     pk = alice.pk
     alice.delete()
     assert pk in forgotten

@@ -8,12 +8,20 @@ import sys
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from devices.core import sessions
-from devices.core.caller.client import Client
-from devices.core.forget import cleanup
-from devices.core.oversight import figures
-from devices.models import Activity, DeviceSession, LoginLimit
+from devices.core.clients.client import Client
+from devices.core.retention import cleanup
+from devices.core.staff import statistics
+from devices.models import (
+    Activity,
+    DeviceSession,
+    EventCounter,
+    FailedLogin,
+    LoginThrottle,
+    UsedProof,
+)
 from tests.client import PASSWORD, Device
 from tests.dump import dump
 
@@ -78,17 +86,36 @@ def test_an_interrupted_run_tells_what_it_did_and_the_next_does_the_rest(five_du
     assert run().startswith("Sessions deleted: 3 ")
 
 
+def test_failed_sign_ins_go_past_their_retention(alice, clock):
+    Device().post("/api/login", {"email": alice.email, "password": "wrong"})
+    clock.shift(89 * DAY)
+    run()
+    assert FailedLogin.objects.count() == 1
+    clock.shift(2 * DAY)
+    run()
+    assert not FailedLogin.objects.exists()
+
+
+def test_it_leaves_nothing_to_the_hourly_clean_up(db, clock):
+    now = timezone.now()
+    UsedProof.objects.create(key="x", expires_at=now)
+    EventCounter.objects.create(start=now, kind="login.failed", shard=0)
+    clock.shift(400 * DAY)
+    run()
+    assert not UsedProof.objects.exists() and not EventCounter.objects.exists()
+
+
 def test_limits_of_login_attempts_go_once_they_limit_nobody(alice, clock):
     stranger = Device()
     for password in ("wrong", PASSWORD):
         for email in ("alice@example.org", "nobody@example.org"):
             stranger.post("/api/login", {"email": email, "password": password})
-    assert LoginLimit.objects.count() == 3  # of the address and of both accounts
+    assert LoginThrottle.objects.count() == 3  # of the address and of both accounts
     clock.shift(3600)
     assert "login limits: 0" in run("--batch-size", "1")
     clock.shift(61)
     assert "login limits: 2" in run("--batch-size", "1")
-    assert LoginLimit.objects.get().consecutive == 2, "failures are remembered until a success"
+    assert LoginThrottle.objects.get().consecutive == 2, "failures are remembered until a success"
     clock.shift(30 * DAY)
     assert "login limits: 1" in run()
 
@@ -96,7 +123,7 @@ def test_limits_of_login_attempts_go_once_they_limit_nobody(alice, clock):
 def test_what_has_aged_is_shortened_and_figures_of_it_are_forgotten(alice, clock, settings):
     settings.DEVICES = {**settings.DEVICES, "RETENTION_DAYS": 365, "INACTIVE_DAYS": 365}
     sessions.start(alice, Client("203.0.113.77"))
-    figures.count()
+    statistics.count()
     assert "203.0.113.77" in dump()
     clock.shift(89 * DAY)
     assert "lines of the log: 0, rows shortened: 0, " in run()

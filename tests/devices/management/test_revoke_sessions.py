@@ -1,22 +1,24 @@
 """revoke_sessions as somebody calls it at three in the morning."""
 
 import io
-import json
 import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
+from pythonjsonlogger.json import JsonFormatter
 
 from devices.core import sessions
-from devices.core.caller.client import Client
-from devices.core.oversight import staff
+from devices.core.clients.client import Client
+from devices.core.log.security_log import Event
+from devices.core.staff import bulk_revocation
 from devices.models import Activity, DeviceSession, RevokeReason
 from tests.client import CHROME, FIREFOX, IPHONE, refusal
 
@@ -73,8 +75,9 @@ def test_it_ends_what_meets_every_filter_and_nothing_else(crowd, filters, n):
     assert ended.count() == n
     for session in ended:
         line = Activity.objects.get(session_id=session.pk, kind="session.revoked")
+        assert line.data.pop("incident")
         assert line.data == {"reason": "admin", "note": "Leaked tokens, INC-42"}
-    assert run(*filters, *WHY) == "No active session meets these filters.\n"
+    assert run(*filters, *WHY) == "No active session matches these filters.\n"
 
 
 def test_it_counts_sessions_and_people(crowd):
@@ -90,9 +93,9 @@ def test_their_tokens_are_refused_from_the_next_request_on(alice, sign_in):
 
 REFUSED = {
     "no filter": ((), "Give a filter, or --all"),
-    "a filter and --all": (("--all", "--country", "DE"), "--all means everybody"),
-    "nobody": (("--user", "nobody@example.org"), "--user: nobody has the login"),
-    "no name": (("--user", ""), "--user: nobody"),
+    "a filter and --all": (("--all", "--country", "DE"), "either --all or filters"),
+    "nobody": (("--user", "nobody@example.org"), "--user: no user has the login"),
+    "no name": (("--user", ""), "--user: no user"),
     "an empty variable": (("--ip", ""), "--ip: Must not be empty"),
     "no network": (("--ip", "203.0.113.7/33"), "--ip: Give an address"),
     "no time": (("--issued-before", "yesterday"), "--issued-before: Give a time"),
@@ -137,7 +140,7 @@ def test_it_asks_and_takes_nothing_but_yes(crowd, monkeypatch, answer):
 def test_where_nobody_can_answer_it_wants_to_be_told(crowd, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
     with pytest.raises(
-        CommandError, match="5 sessions of 2 people. Nobody is there to ask: add --yes"
+        CommandError, match="5 sessions of 2 people. This is not a terminal: add --yes"
     ):
         run("--all", "--reason", "x")
     assert DeviceSession.objects.active().count() == 5
@@ -148,10 +151,10 @@ def test_interrupted_it_tells_what_it_did_and_the_next_run_does_the_rest(crowd, 
         yield next(whole(*args, **kwargs))
         raise KeyboardInterrupt
 
-    whole = staff.revoking
-    monkeypatch.setattr(staff, "BATCH", 2)
+    whole = bulk_revocation.revoking
+    monkeypatch.setattr(bulk_revocation, "BATCH", 2)
     with monkeypatch.context() as patch:
-        patch.setattr(staff, "revoking", interrupted)
+        patch.setattr(bulk_revocation, "revoking", interrupted)
         with pytest.raises(
             CommandError, match="Interrupted. Revoked: 2 sessions of 1 person"
         ) as stopped:
@@ -162,14 +165,14 @@ def test_interrupted_it_tells_what_it_did_and_the_next_run_does_the_rest(crowd, 
 
 
 def test_a_session_that_begins_meanwhile_is_not_meant(crowd, alice, clock, monkeypatch):
-    whole = staff.revoking
+    whole = bulk_revocation.revoking
 
     def begin_first(*args, **kwargs):
         clock.shift(1)
         sessions.start(alice, Client("203.0.113.7", CHROME))
         yield from whole(*args, **kwargs)
 
-    monkeypatch.setattr(staff, "revoking", begin_first)
+    monkeypatch.setattr(bulk_revocation, "revoking", begin_first)
     assert run("--all", *WHY) == "Revoked: 5 sessions of 2 people.\n"
     assert DeviceSession.objects.active().count() == 1
 
@@ -178,7 +181,7 @@ def test_every_batch_costs_the_same(
     crowd, alice, bystanders, monkeypatch, django_assert_max_num_queries
 ):
     bystanders(alice, 30)
-    monkeypatch.setattr(staff, "BATCH", 4)
+    monkeypatch.setattr(bulk_revocation, "BATCH", 4)
     with django_assert_max_num_queries(9 * 7 + 5):
         assert run("--all", *WHY).startswith("Revoked: 35 sessions")
 
@@ -193,19 +196,11 @@ def test_it_has_a_progress_bar_on_a_terminal_only(crowd, monkeypatch, capsys):
     assert "0/3" in terminal.getvalue()
 
 
-def test_it_is_written_into_the_security_log_with_nobody_as_actor(crowd, caplog, monkeypatch):
-    logger = logging.getLogger("devices.security")
-    logger.addHandler(caplog.handler)
-    monkeypatch.setattr(logger, "level", logging.INFO)
-    try:
-        run("--all", *WHY)
-    finally:
-        logger.removeHandler(caplog.handler)
-    [line] = [
-        record for record in caplog.records if getattr(record, "event", "") == "staff.revoked"
-    ]
-    assert (line.user, line.sessions, line.people) == (None, "5", "2")
-    assert line.note == "Leaked tokens, INC-42"
+def test_it_is_written_into_the_security_log_with_nobody_as_actor(crowd, security_lines):
+    run("--all", *WHY)
+    [line] = security_lines.of(Event.STAFF_REVOKED)
+    assert (line["user"], line["sessions"], line["people"]) == (None, "5", "2")
+    assert line["note"] == "Leaked tokens, INC-42"
 
 
 def database():
@@ -247,5 +242,68 @@ def test_R13_killed_in_the_middle_it_goes_on_and_two_at_once_share_the_work(alic
     # Row and log agree, whoever was killed when.
     ended = Activity.objects.filter(kind="session.revoked")
     assert ended.count() == DeviceSession.objects.revoked().count() == 5_000
-    assert json.dumps(ended[0].data) == '{"note": "Leaked tokens, INC-42", "reason": "admin"}'
+    data = ended[0].data
+    assert data.pop("incident")
+    assert data == {"note": "Leaked tokens, INC-42", "reason": "admin"}
     connections.close_all()
+
+
+@pytest.fixture(params=["text", "JSON"])
+def log_of(request, security_lines):
+    """log_of(path): write what the security log has said so far, in one of its two forms."""
+    formatter = logging.Formatter("%(asctime)s %(message)s")
+    if request.param == "JSON":
+        formatter = JsonFormatter("{message}{event}{outcome}{user}{session}", style="{")
+
+    def write(path):
+        lines = [formatter.format(each) for each in security_lines.records]
+        path.write_text("\n".join(["something else", *lines, "{not json: session.revoked"]))
+        return str(path)
+
+    return write
+
+
+def test_after_a_failover_it_ends_what_the_log_says_was_revoked(
+    crowd, log_of, tmp_path, django_capture_on_commit_callbacks, monkeypatch
+):
+    active = DeviceSession.objects.active()
+    lost, kept = active.filter(browser="Firefox"), active.exclude(browser="Firefox").count()
+    assert lost.count() == 2
+    with django_capture_on_commit_callbacks(execute=True):
+        for session in lost:
+            sessions.revoke(session, reason=RevokeReason.USER)
+        # What was only renamed, and says so, did not end.
+        sessions.rename(
+            active[0], f'session.revoked outcome="success" user="1" session="{active[0].pk}"'[:64]
+        )
+    log = log_of(tmp_path / "security.log")
+    # The standby that takes over has not heard of it.
+    DeviceSession.objects.filter(revoke_reason="user").update(revoked_at=None, revoke_reason="")
+    assert run("--revoked-in", log, "--dry-run") == "To be revoked: 2 sessions of 2 people.\n"
+    assert run("--revoked-in", log, *WHY) == "Revoked: 2 sessions of 2 people.\n"
+    assert not lost.all().exists() and active.count() == kept
+    # Once more, and from standard input.
+    monkeypatch.setattr("sys.stdin", io.StringIO(Path(log).read_text()))
+    assert run("--revoked-in", "-", *WHY) == "No active session matches these filters.\n"
+
+
+def test_many_lines_of_the_log_are_asked_for_in_parts(crowd, monkeypatch):
+    monkeypatch.setattr(bulk_revocation, "ASKED", 2)
+    active = set(DeviceSession.objects.active().values_list("pk", flat=True))
+    every = DeviceSession.objects.values_list("pk", flat=True)
+    assert set(bulk_revocation.still_active(list(every))) == active
+
+
+def test_a_log_that_says_nothing_ends_nothing(crowd, tmp_path):
+    log = tmp_path / "security.log"
+    with pytest.raises(CommandError, match="--revoked-in: .*security.log"):
+        run("--revoked-in", str(log), *WHY)
+    log.write_text("session.started\n")
+    with pytest.raises(CommandError, match="no line of .*security.log says"):
+        run("--revoked-in", str(log), *WHY)
+    log.write_bytes(b"\xff\xfe session.revoked")
+    with pytest.raises(CommandError, match="--revoked-in: "):
+        run("--revoked-in", str(log), *WHY)
+    with pytest.raises(CommandError, match="Give either --all or filters"):
+        run("--revoked-in", str(log), "--all", *WHY)
+    assert DeviceSession.objects.active().count() == 5

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.management import CommandError, call_command
 
-from devices.core.oversight import figures
+from devices.core.staff import statistics
 
 
 def run(name: str) -> str:
@@ -25,7 +25,7 @@ def test_session_groups_makes_the_two_groups_and_can_be_run_again(db):
     assert permissions("Session managers") == {"view_devicesession", "revoke_devicesession"}
     group = Group.objects.get(name="Session viewers")
     group.permissions.set([Permission.objects.get(codename="view_user")])
-    assert "(was there)" in run("session_groups")
+    assert "(already existed)" in run("session_groups")
     assert permissions("Session viewers") == {"view_devicesession", "view_user"}
     assert Group.objects.count() == 2
 
@@ -38,5 +38,5 @@ def test_session_groups_says_what_is_missing(db):
 
 def test_count_sessions_counts_without_waiting_for_somebody_to_look(alice, bystanders):
     bystanders(alice, 3)
-    assert run("count_sessions").startswith("3 living sessions of 1 people, counted in ")
-    assert figures.current().data["live"]["sessions"] == 3
+    assert run("count_sessions").startswith("3 active sessions of 1 people, counted in ")
+    assert statistics.current().data["live"]["sessions"] == 3

@@ -2,6 +2,8 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from django.db import connection
@@ -9,10 +11,12 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+import devices
 from devices.core import sessions
-from devices.core.caller.client import Client
+from devices.core.clients.client import Client
 from devices.core.log import activity
-from devices.models import DeviceSession
+from devices.models import DeviceSession, DeviceType, RevokeReason
+from devices.web import wording
 from tests.client import CHROME, FIREFOX, IPHONE
 
 LIST = "/devices/"
@@ -57,8 +61,8 @@ def days(n):
 # What is shown
 
 
-def test_a_card_tells_all_of_a_session(browser, start):
-    start(
+def test_its_page_tells_all_of_a_session_and_its_line_the_most_of_it(browser, start):
+    phone = start(
         IPHONE,
         name="My phone",
         country="FR",
@@ -70,7 +74,7 @@ def test_a_card_tells_all_of_a_session(browser, start):
         login_method="passkey",
         mfa_at=timezone.now(),
     )
-    page = browser.get(LIST)
+    page = browser.get(f"/devices/{phone.pk}/")
     shown = text(page)
     for words in (
         "My phone",
@@ -83,31 +87,134 @@ def test_a_card_tells_all_of_a_session(browser, start):
         "Passkey 2nd factor",
     ):
         assert words in shown, words
-    assert "icons.svg#mobile" in page.content.decode()
+    page = browser.get(LIST)
+    assert "My phone Lyon, France 3 hours ago Safari on iOS · Last active" in text(page)
+    assert "198.51.100.9 · Signed in 1 week ago · Passkey" in text(page)
+    assert "icons.svg#mobile-ios" in page.content.decode()
 
 
-def test_it_is_now_for_five_minutes_and_exact_on_hover(browser, start, clock):
+def test_it_is_now_for_five_minutes_and_exact_once_opened(browser, start, clock):
     start()
     clock.shift(299)
-    assert "Last active now" in text(browser.get(LIST))
+    assert "now" in lines(browser.get(LIST))[0]
     clock.shift(1)
     page = browser.get(LIST)
-    assert "Last active 5 minutes ago" in text(page)
-    exact = '<time datetime="2026-03-01T12:00:00+00:00" title="March 1, 2026, noon UTC">'
+    assert "5 minutes ago" in lines(page)[0]
+    exact = (
+        '<time class="devices-exact" datetime="2026-03-01T12:00:00+00:00">'
+        "March 1, 2026, noon UTC</time>"
+    )
     assert exact in page.content.decode()
 
 
-def test_why_a_sign_in_was_unusual_is_said_in_words(browser, start):
-    phone = start(IPHONE, risk_level="high", risk_score=70)
+def unusual(start, **fields):
+    phone = start(IPHONE, **{"risk_level": "high", "risk_score": 70} | fields)
     reason = {"code": "new_country", "country": "BR", "known": ["DE"]}
     activity.record(phone, "login.suspicious", {"reasons": [reason]})
-    shown = text(browser.get(LIST))
-    assert "This sign-in was unusual The first sign-in in this country: Brazil." in shown
+    return phone
+
+
+def test_what_needs_an_answer_stands_on_top_with_its_reason_and_two_equal_buttons(browser, start):
+    phone = unusual(start, name="Who?")
+    page = browser.get(LIST)
+    shown = text(page)
+    assert "The first sign-in in this country: Brazil. Yes, it was me No, sign it out" in shown
+    assert shown.index("Was this you?") < shown.index("Here") < shown.index("Other devices 1")
+    # Among the others it does not stand once more.
+    assert lines(page) == []
+    html = page.content.decode()
+    buttons = re.findall(r'<button class="([^"]*)" name="answer"', html)
+    assert len(buttons) == 2 and len(set(buttons)) == 1
     question = f"/devices/{phone.pk}/review/"
-    assert f'href="{question}"' in browser.get(LIST).content.decode()
+    assert f'action="{question}"' in html
     assert "Yes, it was me" in text(browser.get(question))
-    browser.post(question, {"answer": "yes"})
-    assert "you said that it was you" in text(browser.get(LIST))
+    assert browser.post(question, {"answer": "yes"})["Location"] == LIST
+    shown = text(browser.get(LIST))
+    assert "We know Who? as yours from now on." in shown and "Was this you?" not in shown
+    assert "you said that it was you" in text(browser.get(f"/devices/{phone.pk}/"))
+
+
+def test_a_stranger_who_is_signed_out_leads_to_another_password(browser, start):
+    password = "/accounts/password/change/"
+    phone = unusual(start)
+    assert browser.post(f"/devices/{phone.pk}/review/", {"answer": "no"})["Location"] == password
+    assert "Now choose another password" in text(browser.get(password))
+    phone.refresh_from_db()
+    assert phone.revoke_reason == "not_me"
+    # Also where it is signed out without an answer, and where it is known by its owner alone.
+    assert browser.post(f"/devices/{unusual(start).pk}/sign-out/")["Location"] == password
+    usual = f"/devices/{start().pk}/sign-out/"
+    assert browser.post(usual, {"stranger": "on"})["Location"] == password
+
+
+def test_an_answer_that_needs_a_proof_comes_back_to_its_question(browser, start):
+    phone = unusual(start)
+    DeviceSession.objects.update(authenticated_at=days(1))
+    asked = browser.post(f"/devices/{phone.pk}/review/", {"answer": "no"}, HTTP_REFERER=LIST)
+    assert asked["Location"] == f"/devices/confirm/?next=/devices/{phone.pk}/review/".replace(
+        "/devices/" + str(phone.pk), f"%2Fdevices%2F{phone.pk}"
+    ).replace("/review/", "%2Freview%2F")
+    phone.refresh_from_db()
+    assert phone.revoked_at is None
+
+
+# The list
+
+
+def lines(page):
+    """The lines of the list of others, as they are read while none is opened."""
+    html = page.content.decode()
+    return [
+        " ".join(re.sub(r"<[^>]+>", " ", line).split())
+        for line in re.findall(
+            r"<li class=\"devices-row\"><details><summary>(.*?)</summary>", html, re.DOTALL
+        )
+    ]
+
+
+def test_many_are_grouped_can_be_narrowed_and_the_unused_ones_are_folded(browser, start):
+    for n in range(15):
+        start(name=f"Laptop {n}", last_active=days(n / 10))
+    assert "Find" not in text(browser.get(LIST))
+    start(IPHONE, name="My phone", city="Lyon", country="FR", last_active=days(2))
+    old = start(name="Old one", last_active=days(15), last_ip="198.51.100.77")
+    page = browser.get(LIST)
+    shown = text(page)
+    assert shown.index("Computers 15") < shown.index("Phones and tablets 1")
+    assert "Not used for 14 days 1 Sign out 1 not used for 14 days Old one" in shown
+    assert len(lines(page)) == 17
+    for sought, name in (
+        ("phone", "My phone"),
+        ("LYO", "My phone"),
+        ("franc", "My phone"),
+        ("safari", "My phone"),
+        ("100.77", old.name),
+    ):
+        [line] = lines(browser.get(LIST, {"q": sought}))
+        assert name in line
+    assert "None of your other devices" in text(browser.get(LIST, {"q": "nowhere"}))
+    # What is no text narrows nothing.
+    assert len(lines(browser.get(LIST, {"q": "\x00"}))) == 17
+    for odd in ("%", "_", "x" * 5000, "\ud800"):
+        assert browser.get(LIST, {"q": odd.encode(errors="surrogatepass")}).status_code == 200
+
+
+def test_two_that_are_called_the_same_are_told_apart(browser, start):
+    for ago in (3, 4, 4.1):
+        start(created_at=days(ago), last_active=days(1))
+    start(IPHONE, last_active=days(1))
+    shown = lines(browser.get(LIST))
+    assert len(set(shown)) == 4
+    assert [line for line in shown if "since" not in line] == ["Safari on iOS 1 day ago"]
+
+
+def test_only_what_is_unusual_is_red(browser, start):
+    usual, odd = start(), unusual(start)
+    assert "devices-danger" not in browser.get(LIST).content.decode()
+    for session, is_red in ((usual, False), (odd, True)):
+        for path in ("", "sign-out/"):
+            page = browser.get(f"/devices/{session.pk}/{path}").content.decode()
+            assert ("devices-danger" in page) == is_red
 
 
 def test_what_ended_in_the_last_30_days_is_below_with_the_reason(browser, start):
@@ -154,7 +261,7 @@ def rename(browser, session, name):
 def test_a_device_gets_a_name_and_loses_it_again(browser, start):
     phone = start(IPHONE)
     for name, shown in (("  Phone ", "Phone"), ("x" * 64, "x" * 64), ("", "Safari on iOS")):
-        assert rename(browser, phone, name)["Location"] == LIST
+        assert rename(browser, phone, name)["Location"] == f"/devices/{phone.pk}/"
         phone.refresh_from_db()
         assert str(phone) == shown
         assert f"This device is now called {shown}." in text(browser.get(LIST))
@@ -219,11 +326,11 @@ def test_all_others_are_signed_out_and_the_number_is_said_before_and_after(brows
     assert "Nothing to sign out" in text(browser.get("/devices/sign-out-others/"))
 
 
-def test_those_not_used_for_90_days_can_be_signed_out_alone(browser, start):
-    start(name="Used", last_active=days(89))
+def test_those_not_used_for_14_days_can_be_signed_out_alone(browser, start):
+    start(name="Used", last_active=days(13))
     assert "not used for" not in text(browser.get(LIST))
-    old = start(name="Old", last_active=days(91))
-    assert "Sign out 1 not used for 90 days" in text(browser.get(LIST))
+    old = start(name="Old", last_active=days(15))
+    assert "Sign out 1 not used for 14 days" in text(browser.get(LIST))
     assert "Old" in text(browser.get("/devices/sign-out-inactive/"))
     browser.post("/devices/sign-out-inactive/")
     assert [session.name for session in all_others()] == ["Used"]
@@ -232,6 +339,15 @@ def test_those_not_used_for_90_days_can_be_signed_out_alone(browser, start):
 
 
 # Activity
+
+
+def test_one_sign_in_is_one_line_with_all_that_is_known_of_it(browser, start):
+    phone = unusual(start)
+    activity.record(phone, "device.new", {})
+    shown = browser.get(f"/devices/{phone.pk}/").content.decode()
+    assert len(re.findall(r"<li>", shown.split("devices-log")[1])) == 1
+    for words in ("Signed in", "The sign-in was unusual", "Brazil", "for the first time"):
+        assert words in shown
 
 
 def test_what_happened_is_told_newest_first_in_words(browser, start):
@@ -275,11 +391,13 @@ def test_AA2_the_page_costs_the_same_for_one_and_for_a_hundred(
     browser, start, bystanders, alice, settings, path
 ):
     settings.DEVICES = {**settings.DEVICES, "MAX_SESSIONS": None}
-    start(last_active=days(91))
+    # More than stand at the top.
+    for _ in range(7):
+        start(last_active=days(15))
     DeviceSession.objects.update(risk_level="high")
     with CaptureQueriesContext(connection) as one:
         browser.get(LIST + path)
-    bystanders(alice, 120)
+    bystanders(alice, 90)
     DeviceSession.objects.update(risk_level="high")
     for session in DeviceSession.objects.all()[:5]:
         activity.record(session, "login.suspicious", {"reasons": []})
@@ -287,3 +405,47 @@ def test_AA2_the_page_costs_the_same_for_one_and_for_a_hundred(
         answer = browser.get(LIST + path)
     assert len(many) == len(one) <= 9
     assert answer.content.count(b"devices-icon") < 1000
+    # Of more than one page, or of a part of it, the whole is counted.
+    bystanders(alice, 60)
+    with CaptureQueriesContext(connection) as pages:
+        browser.get(LIST + path)
+    assert len(pages) <= len(one) + 2
+
+
+@pytest.mark.parametrize(
+    ("device_type", "os", "icon"),
+    [
+        ("desktop", "Windows 11", "desktop-windows"),
+        ("desktop", "Windows", "desktop-windows"),
+        ("desktop", "macOS", "desktop-macos"),
+        ("desktop", "Linux", "desktop-linux"),
+        ("desktop", "ChromeOS", "desktop-chromeos"),
+        ("desktop", "FreeBSD", "desktop"),
+        ("mobile", "iOS", "mobile-ios"),
+        ("mobile", "Android", "mobile-android"),
+        ("tablet", "iPadOS", "tablet-ipados"),
+        ("tablet", "Android", "tablet-android"),
+        ("tv", "Android", "tv"),
+        ("cli", "Linux", "cli"),
+        ("unknown", "", "unknown"),
+    ],
+)
+def test_icons_tell_systems_apart_on_cards_and_among_the_past(
+    browser, start, device_type, os, icon
+):
+    session = start()
+    DeviceSession.objects.filter(pk=session.pk).update(device_type=device_type, os=os)
+    assert f'icons.svg#{icon}"' in browser.get(LIST).content.decode()
+    sessions.revoke(session, reason=RevokeReason.USER)
+    assert f'icons.svg#{icon}"' in browser.get(LIST).content.decode()
+
+
+def test_each_icon_is_drawn_and_no_two_alike():
+    drawn = ElementTree.parse(Path(devices.__file__).parent / "static/devices/icons.svg").getroot()
+    pictures = {
+        symbol.get("id"): "".join(ElementTree.tostring(line, "unicode") for line in symbol)
+        for symbol in drawn
+        if symbol.get("id")
+    }
+    assert {*DeviceType, *wording._MARKED.values()} <= pictures.keys()
+    assert len(set(pictures.values())) == len(pictures)

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client as Browser
 
-from devices.core.caller.agents.hints import HINT_HEADERS
+from devices.core.clients.user_agents.hints import HINT_HEADERS
 from tests.client import PASSWORD, Device
 
 COOKIE = "__Host-device"

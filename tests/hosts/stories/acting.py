@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from devices.core import sessions, stepup
-from devices.models import Activity, DeviceSession, LoginPast, Notice, RevokeReason
+from devices.core import sessions, step_up
+from devices.models import Activity, DeviceSession, LoginHistory, Notification, RevokeReason
 
 from .people import Story
 
@@ -28,7 +28,7 @@ class Acting(Story):
         self.root = self.make("root", is_staff=True, is_superuser=True)
         self.staff = self.browser(self.root)
         self.own = DeviceSession.objects.get(user=self.root)
-        Notice.objects.all().delete()
+        Notification.objects.all().delete()
 
     def acquire(self, user):
         raise NotImplementedError
@@ -50,10 +50,10 @@ class Acting(Story):
         self.assertEqual(session.user, self.alice)
         self.assertEqual((session.impersonator, session.login_method), (self.root, "impersonation"))
         self.assertEqual(session.mfa_at, None)
-        self.assertEqual(stepup.missing_proof(session), "owner")
+        self.assertEqual(step_up.missing_proof(session), "owner")
         self.assertLessEqual(session.expires_at, timezone.now() + timedelta(hours=1))
-        self.assertFalse(Notice.objects.exists())
-        self.assertFalse(LoginPast.objects.filter(user=self.alice).exists())
+        self.assertFalse(Notification.objects.exists())
+        self.assertFalse(LoginHistory.objects.filter(user=self.alice).exists())
         started = Activity.objects.get(session=session, kind="session.started")
         self.assertEqual(started.actor, self.root)
         listed = self.staff.get("/devices/").content.decode()
@@ -69,11 +69,11 @@ class Acting(Story):
         self.assertEqual(self.who(), "root")
         back = self.at_hand()
         self.assertEqual((back.pk, back.authenticated_at), (self.own.pk, hour_ago))
-        self.assertEqual(stepup.missing_proof(back), "recent")
+        self.assertEqual(step_up.missing_proof(back), "recent")
         acted.refresh_from_db()
         self.assertIsNotNone(acted.revoked_at)
         self.assertEqual(acted.revoked_by, self.root)
-        self.assertFalse(Notice.objects.exists())
+        self.assertFalse(Notification.objects.exists())
         self.assertEqual(DeviceSession.objects.filter(user=self.root).count(), 1)
 
     def test_it_ends_with_the_session_of_whoever_acts(self):
@@ -103,7 +103,7 @@ class Acting(Story):
         self.assertEqual([session.pk for session in ended], [tokens[0].pk])
 
     def start(self, n):
-        from devices.core.caller.client import Client
+        from devices.core.clients.client import Client
 
         at = timezone.now() - timedelta(minutes=60 - n)
         session = sessions.start(self.alice, Client(f"192.0.2.{n}", "x"), mfa=True)

@@ -1,21 +1,27 @@
 """Authentication classes of a project's own: they extend ours as they would extend SimpleJWT's."""
 
 from django.conf import settings
+from django.http import JsonResponse
 from django.test import Client, override_settings
 from django.urls import include, path
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
-from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.authentication import (
+    JWTAuthentication,
+    JWTStatelessUserAuthentication,
+)
+from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.tokens import AccessToken
 
 from devices.api.authentication import DeviceSessionAuthentication
-from devices.core import sessions
-from devices.core.life import tokens
-from devices.http import newcomer_of, session_of
+from devices.contrib.cookies.authentication import CookieAuthentication
+from devices.core import sessions, tokens
+from devices.http import get_login_client, get_session
 from devices.models import DeviceSession
 
-from .people import PASSWORD, Story, get, post
+from .people import PASSWORD, Story, bearer, get, post
 
 
 class ByCookie(DeviceSessionAuthentication):
@@ -49,9 +55,38 @@ class OwnToken(DeviceSessionAuthentication):
         return user
 
 
+class NotBanned(CookieAuthentication):
+    """A rule of the project's own, beside cookies."""
+
+    def get_user(self, validated_token):
+        user = super().get_user(validated_token)
+        if user.last_name == "banned":
+            raise AuthenticationFailed("Banned.", code="banned")
+        return user
+
+
+def by_hand(get_response):
+    """Another recipe that is found everywhere: in middleware, a token opens Django's own views, too."""
+
+    def middleware(request):
+        for reader in (JWTStatelessUserAuthentication(), JWTAuthentication()):
+            try:
+                if found := reader.authenticate(request):
+                    request.user, request.seen = found
+            except InvalidToken as error:
+                return JsonResponse({"code": error.detail["code"]}, status=401)
+        return get_response(request)
+
+    return middleware
+
+
+def hello(request):
+    return JsonResponse({"user": request.user.get_username()})
+
+
 class WhoAmI(APIView):
     def get(self, request):
-        session = session_of(request)
+        session = get_session(request)
         came_by = getattr(request.user, "came_by", "")
         return Response({"session": str(session.pk), "came_by": came_by})
 
@@ -66,7 +101,7 @@ class Begin(APIView):
         from django.contrib.auth import get_user_model
 
         user = get_user_model().objects.get(username=request.data["username"])
-        session = sessions.start(user, newcomer_of(request), method="magic link")
+        session = sessions.start(user, get_login_client(request), method="magic link")
         return Response({"access": tokens.issue(session).access})
 
 
@@ -96,6 +131,10 @@ urlpatterns = [
     path("own/who/user", WhoAmI.as_view(authentication_classes=[OwnUser])),
     path("own/who/token", WhoAmI.as_view(authentication_classes=[OwnToken])),
     path("own/who/cookie", WhoAmI.as_view(authentication_classes=[ByCookie])),
+    path("own/who/not-banned", WhoAmI.as_view(authentication_classes=[NotBanned])),
+    path("api/", include("devices.contrib.cookies.urls")),
+    path("api/", include("devices.contrib.cookies.urls.login")),
+    path("own/hello", hello),
     path("own/login", Begin.as_view()),
     path("own/enter", Enter.as_view()),
     path("own/password", SetPassword.as_view()),
@@ -135,10 +174,41 @@ class Extended(Story):
         answer = self.by_cookie("/own/who/cookie", access)
         self.assertEqual((answer.status_code, answer.json()["code"]), (401, "session_revoked"))
 
+    def test_what_a_project_asks_of_a_token_it_asks_of_each_cookie(self):
+        app, browser, token = Client(), self.browser(), self.sign_in()["access"]
+        with override_settings(DEVICES={"ACCESS_COOKIE": True}):
+            app.post(
+                "/api/cookie/login",
+                {"username": "alice", "password": PASSWORD},
+                content_type="application/json",
+            )
+        self.assertIn("access", app.cookies)
+
+        def asked():
+            kinds = (app, {}), (browser, {}), (Client(), bearer(token))
+            for client, headers in kinds:
+                yield client.get("/own/who/not-banned", headers=headers).status_code
+
+        self.assertEqual(list(asked()), [200, 200, 200])
+        self.alice.last_name = "banned"
+        self.alice.save()
+        self.assertEqual(list(asked()), [401, 401, 401])
+
     def test_a_token_without_a_session_is_refused_by_each(self):
         access = str(AccessToken.for_user(self.alice))
         for url in ("/own/who", "/own/who/user", "/own/who/token", "/own/who/cookie"):
             self.assertEqual(get(url, access).status_code, 401, url)
+
+    def test_simplejwts_own_class_checks_the_session_where_code_calls_it(self):
+        access = self.sign_in()["access"]
+        plain = str(AccessToken.for_user(self.alice))
+        with override_settings(MIDDLEWARE=[*settings.MIDDLEWARE, f"{__name__}.by_hand"]):
+            self.assertEqual(get("/own/hello", access).json(), {"user": "alice"})
+            # Of no session, and so none of ours.
+            self.assertEqual(get("/own/hello", plain).json(), {"user": "alice"})
+            sessions.revoke_all(self.alice, reason="admin")
+            answer = get("/own/hello", access)
+            self.assertEqual((answer.status_code, answer.json()["code"]), (401, "session_revoked"))
 
     def test_our_endpoints_are_opened_by_what_opens_those_of_the_project(self):
         access = self.sign_in()["access"]

@@ -2,12 +2,19 @@
 
 import contextlib
 import io
+import sqlite3
 import types
 from copy import deepcopy
+from functools import cached_property
+from unittest.mock import patch
 
-from django.conf import settings
+from django.conf import LazySettings, global_settings, settings
+from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
-from django.test import SimpleTestCase, override_settings
+from django.db import connection
+from django.test import TestCase, override_settings
+
+from devices.conf import Conf
 
 STOCK = "rest_framework_simplejwt"
 OURS = "devices.web.middleware.DeviceMiddleware"
@@ -66,6 +73,29 @@ class Old(APIView):
     authentication_classes = [ByCookie]
 urlpatterns += [path("old", Old.as_view())]"""),
     ),
+    "SimpleJWT's authentication by a method": (
+        "E047",
+        urls(f"""
+from {STOCK}.authentication import JWTAuthentication
+class Old(APIView):
+    def get_authenticators(self):
+        return [JWTAuthentication()]
+urlpatterns += [path("old", Old.as_view())]"""),
+    ),
+    "a password with each request, where there is a second factor": (
+        "E051",
+        """
+DEVICES = {"SECOND_FACTOR": "stories.acting.Factor"}
+REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"].append("rest_framework.authentication.BasicAuthentication")""",
+    ),
+    "a login by a password in the header, where there is a second factor": (
+        "E051",
+        urls("""
+from rest_framework.authentication import BasicAuthentication
+urlpatterns += [path("knox", APIView.as_view(authentication_classes=[BasicAuthentication]))]""")
+        + """
+DEVICES = {"SECOND_FACTOR": "stories.acting.Factor"}""",
+    ),
     "a refresh view with SimpleJWT's serializer": (
         "E038",
         urls(f"""
@@ -79,6 +109,15 @@ urlpatterns += [path("r", TokenRefreshView.as_view(serializer_class=TokenRefresh
 from {STOCK}.serializers import TokenVerifySerializer
 from {STOCK}.views import TokenVerifyView
 class Verify(TokenVerifyView):
+    serializer_class = TokenVerifySerializer
+urlpatterns += [path("v", Verify.as_view())]"""),
+    ),
+    "a view of its own with SimpleJWT's serializer": (
+        "E038",
+        urls(f"""
+from {STOCK}.serializers import TokenVerifySerializer
+from rest_framework.generics import GenericAPIView
+class Verify(GenericAPIView):
     serializer_class = TokenVerifySerializer
 urlpatterns += [path("v", Verify.as_view())]"""),
     ),
@@ -109,8 +148,23 @@ MIDDLEWARE += ["stories.cookies.curious", "{OURS}"]""",
     ),
     "a rule that is not there": ("E040", 'DEVICES = {"RISK_RULES": ["stranger.rules.unusual"]}'),
     "a place that is not there": ("E040", 'DEVICES = {"GEO_BACKEND": "devices.geo.Nowhere"}'),
+    "a city database that is not there": (
+        "W101",
+        """
+DEVICES = {"GEO_BACKEND": "devices.core.clients.geolocation.GeoIP2"}
+GEOIP_PATH = "nowhere.mmdb"
+""",
+    ),
     "a proof that is not there": ("E040", 'DEVICES = {"LOGIN_PROOF": "proof"}'),
     "labels that are not there": ("E040", 'DEVICES = {"LABEL_RULES": ["os.path.nobody"]}'),
+    "SimpleJWT's rule that is not there": (
+        "E052",
+        'SIMPLE_JWT["USER_AUTHENTICATION_RULE"] = "stranger.rules.may_sign_in"',
+    ),
+    "a serializer that is not there": (
+        "E052",
+        'SIMPLE_JWT["TOKEN_REFRESH_SERIALIZER"] = "stranger.serializers.Refresh"',
+    ),
     "a page that is not there": ("E041", 'DEVICES = {"REAUTHENTICATION_URL": "prove-it"}'),
     "times without a zone": ("E042", "USE_TZ = False"),
     "a clean-up that would sign people out": ("W043", 'DEVICES = {"INACTIVE_DAYS": 7}'),
@@ -118,6 +172,62 @@ MIDDLEWARE += ["stories.cookies.curious", "{OURS}"]""",
     "inactive users let in": ("W046", 'SIMPLE_JWT["CHECK_USER_IS_ACTIVE"] = False'),
     "a second factor that is not there": ("E030", 'DEVICES = {"SECOND_FACTOR": "otp.Factor"}'),
     "a key that signs everything": ("W006", 'SIMPLE_JWT["SIGNING_KEY"] = SECRET_KEY'),
+    "a short key": ("E005", 'SIMPLE_JWT["SIGNING_KEY"] = "short"'),
+    "a setting that there is not": ("W011", 'DEVICES = {"SESSION_MAX_AGES": 90}'),
+    "tokens for anybody": ("W007", 'del SIMPLE_JWT["AUDIENCE"]'),
+    "no absolute limit": ("E012", 'DEVICES = {"SESSION_MAX_AGE": 0}'),
+    "a proxy that is no network": ("E014", 'DEVICES = {"TRUSTED_PROXIES": ["the proxy"]}'),
+    "a proxy that nobody trusts": (
+        "W015",
+        'SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")',
+    ),
+    "cached without a bus": ("E021", 'DEVICES = {"LIVENESS": "cached"}'),
+    "a bus of another kind": ("E022", 'DEVICES = {"LIVENESS": "cached", "BUS": "amqp://mq"}'),
+    "signing keys that cannot be read": (
+        "E091",
+        'DEVICES = {"SIGNING_KEYS": [{"path": "/nowhere/key.pem"}]}',
+    ),
+    "signing keys beside those of a provider": (
+        "E090",
+        'DEVICES = {"SIGNING_KEYS": "database"}; SIMPLE_JWT["JWK_URL"] = "https://id.example/jwks"',
+    ),
+    "tokens of another format": ("E092", 'DEVICES = {"ACCESS_TOKEN_FORMAT": "jwt"}'),
+    "a service with its secret as it is": (
+        "E094",
+        'DEVICES = {"SERVICE_CLIENTS": {"shop": {"secrets": ["secret"], "may": ["introspect"]}}}',
+    ),
+    "a feed on SQLite": (
+        "E095",
+        'DEVICES = {"FEED": True, "SIGNING_KEYS": "database"}',
+    ),
+    "bound cookies without pages": (
+        "E110",
+        """
+DEVICES, SESSION_COOKIE_SECURE = {"DBSC": True}, True
+"""
+        + urls("""
+from django.urls import include
+urlpatterns = [path("api/", include("devices.api.urls"))]"""),
+    ),
+    "bound cookies for all subdomains": (
+        "E111",
+        'DEVICES, SESSION_COOKIE_SECURE = {"DBSC": True}, True; SESSION_COOKIE_DOMAIN = "example.org"',
+    ),
+    "bound cookies over plain HTTP": ("W112", 'DEVICES = {"DBSC": True}'),
+    "bound cookies that are renewed too often": (
+        "W113",
+        'DEVICES, SESSION_COOKIE_SECURE = {"DBSC": True, "DBSC_COOKIE_AGE": 60}, True',
+    ),
+    "proofs for nobody knows whom": ("E120", 'DEVICES = {"DPOP": "always"}'),
+    "proofs in a cache": ("E121", 'DEVICES = {"DPOP_STORE": "memcached://cache"}'),
+    "access tokens in a cookie that no view reads": ("W049", 'DEVICES = {"ACCESS_COOKIE": True}'),
+    "a policy that is not there": ("E040", 'DEVICES = {"SESSION_POLICY": "stranger.policy"}'),
+    "claims that are not there": ("E040", 'DEVICES = {"CLAIMS": "stranger.claims.of"}'),
+    "a login page that is not there": ("W050", 'LOGIN_URL = "sign-in"'),
+    "a text for a list": ("E048", 'DEVICES = {"RISK_RULES": "stories.authentication.Enter"}'),
+    "a text for a switch": ("E048", 'DEVICES = {"DBSC": "false"}'),
+    "nothing for a list": ("E048", 'DEVICES = {"TRUSTED_PROXIES": None}'),
+    "a list for settings": ("E048", "DEVICES = []"),
 }
 
 RIGHT = {
@@ -132,6 +242,14 @@ RIGHT = {
     "a view with a class derived from ours": urls("""
 from stories.authentication import OwnUser
 urlpatterns += [path("own", APIView.as_view(authentication_classes=[OwnUser]))]"""),
+    "a password with each request": (
+        'REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"]'
+        '.append("rest_framework.authentication.BasicAuthentication")'
+    ),
+    "a view that wants to see its request first": urls("""
+class Odd(APIView):
+    authentication_classes = property(lambda self: self.request.nothing)
+urlpatterns += [path("odd", Odd.as_view())]"""),
     "a view for everybody": urls("""
 urlpatterns += [path("open", APIView.as_view(authentication_classes=[]))]"""),
     "a login with more in its answer": urls(f"""
@@ -150,7 +268,19 @@ urlpatterns += [path("login", TokenObtainPairView.as_view(serializer_class=More)
     "no login of ours": urls("""
 from django.urls import include
 urlpatterns = [path("api/", include("devices.api.urls"))]"""),
-    "a rule that is there": 'DEVICES = {"RISK_RULES": ["stories.authentication.newcomer_of"]}',
+    "a rule that is there": 'DEVICES = {"RISK_RULES": ["stories.authentication.get_login_client"]}',
+    "tokens of RFC 9068": 'DEVICES = {"ACCESS_TOKEN_FORMAT": "rfc9068"}',
+    "access tokens in a cookie": """
+DEVICES = {"ACCESS_COOKIE": True}
+REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = [
+    "devices.contrib.cookies.authentication.CookieAuthentication"
+]""",
+    "bound cookies over HTTPS": 'DEVICES, SESSION_COOKIE_SECURE = {"DBSC": True}, True',
+    "proofs from everybody": 'DEVICES = {"DPOP": "required"}',
+    "an engine of ours": 'SESSION_ENGINE = "devices.web.session_engines.cached_db"',
+    "a login page of another server": 'LOGIN_URL = "/app/sign-in"',
+    "a policy, and claims": """
+DEVICES = {"SESSION_POLICY": "stories.checks.check", "CLAIMS": "stories.checks.check"}""",
     "Django's own middleware before ours": f"""
 MIDDLEWARE.remove("{OURS}")
 MIDDLEWARE.append("{OURS}")""",
@@ -174,7 +304,7 @@ def check(lines: str) -> str:
     return said.getvalue()
 
 
-class Projects(SimpleTestCase):
+class Projects(TestCase):
     def test_what_is_wrong_is_said_and_nothing_else(self):
         for name, (expected, lines) in WRONG.items():
             with self.subTest(name):
@@ -182,6 +312,34 @@ class Projects(SimpleTestCase):
                 self.assertIn(f"(devices.{expected})", said)
                 self.assertEqual(said.count("(devices."), 1, said)
                 self.assertIn("HINT: ", said)
+
+    def test_the_login_page_that_django_takes_for_granted_is_missed(self):
+        """Whoever sets none has /accounts/login/, which `startproject` does not serve."""
+        nothing = patch.object(LazySettings, "is_overridden", lambda *_: False, create=True)
+        with nothing:
+            self.assertIn("(devices.W050)", check(f'LOGIN_URL = "{global_settings.LOGIN_URL}"'))
+            served = urls("""
+urlpatterns += [path("accounts/login/", APIView.as_view())]""")
+            self.assertIn("no issues", check(f'LOGIN_URL = "{global_settings.LOGIN_URL}"{served}'))
+
+    def test_a_value_of_another_kind_breaks_no_check(self):
+        """Whatever somebody puts there, the command says a sentence."""
+        keys = [name for name, value in vars(Conf).items() if isinstance(value, cached_property)]
+        self.assertIn("RISK_RULES", keys)
+        for key in keys:
+            for value in ("x", -1, None, ["x"], {"x": 1}, object()):
+                with self.subTest(key, value=value), override_settings(DEVICES={key: value}):
+                    for message in run_checks(tags=["devices"]):
+                        self.assertTrue(message.id.startswith("devices."))
+
+    def test_a_database_that_cannot_do_it_is_refused(self):
+        for vendor in ("mysql", "oracle"):
+            with patch.object(connection, "vendor", vendor):
+                said = check("")
+            self.assertIn("(devices.E071)", said)
+            self.assertEqual(said.count("(devices."), 1, said)
+        with patch.object(sqlite3, "sqlite_version_info", (3, 34, 1)):
+            self.assertIn("(devices.E072)", check(""))
 
     def test_what_is_right_is_left_alone(self):
         for name, lines in RIGHT.items():

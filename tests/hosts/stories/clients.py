@@ -40,6 +40,10 @@ class WithoutLogin:
     urlpatterns = [path("api/", include("devices.api.urls"))]
 
 
+class CookiesWithoutLogin:
+    urlpatterns = [path("api/", include("devices.contrib.cookies.urls"))]
+
+
 class WithoutRotation(Story):
     def test_a_client_that_keeps_its_refresh_token_is_no_thief(self):
         with jwt(ROTATE_REFRESH_TOKENS=False):
@@ -101,6 +105,12 @@ class LoginOnRequest(Story):
         for url in ("/api/token/refresh", "/api/token/verify", "/api/admin/sessions"):
             self.assertEqual(get(url).status_code, 404, url)
         self.assertEqual(get("/api/sessions").status_code, 401)
+
+    @override_settings(ROOT_URLCONF=CookiesWithoutLogin)
+    def test_the_cookies_bring_none_along(self):
+        for name, status in (("login", 404), ("refresh", 401), ("logout", 204)):
+            answer = post(f"/api/cookie/{name}", username="alice", password=PASSWORD)
+            self.assertEqual(answer.status_code, status, name)
 
 
 class RefreshFromElsewhere(APIView):

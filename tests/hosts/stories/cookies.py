@@ -1,14 +1,16 @@
 """A browser whose session has ended is out, whatever middleware a project has."""
 
 from django.conf import settings
-from django.contrib.auth import aauthenticate
+from django.contrib.auth import aauthenticate, get_user_model
 from django.contrib.auth.middleware import get_user
 from django.core.checks import run_checks
 from django.core.exceptions import ValidationError
 from django.test import RequestFactory, override_settings
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from devices.core import sessions
+from devices.models import Activity, DeviceSession, NotificationPreferences
 
 from .people import PASSWORD, Story
 
@@ -46,6 +48,17 @@ def verifying(get_response):
     def middleware(request):
         user = request.user
         request.user = SimpleLazyObject(lambda: verify(user))
+        return get_response(request)
+
+    return middleware
+
+
+def showing(get_response):
+    """As django-impersonate's: staff see the site as a customer, in a session of their own."""
+
+    def middleware(request):
+        if request.user.get_username() == "root":
+            request.user = get_user_model().objects.get(username="alice")
         return get_response(request)
 
     return middleware
@@ -95,6 +108,34 @@ class Revoked(Story):
             answer = self.browser().get("/devices/")
             self.assertEqual(answer.status_code, 200)
             self.assertTrue(answer.wsgi_request.user.is_verified())
+
+
+class ShownAsSomebodyElse(Story):
+    """The proof is that of whoever is signed in, and the devices are somebody else's."""
+
+    def test_nothing_is_ended_and_no_mail_is_switched_off(self):
+        phone = self.sign_in()["session_id"]
+        get_user_model().objects.update(is_staff=True, is_superuser=True)
+        bob = self.make("bob")
+        staff = self.browser(self.make("root", is_staff=True, is_superuser=True))
+        with with_middleware("stories.cookies.showing"):
+            self.assertEqual(staff.get("/devices/").context["current"], None)
+            for path in (
+                f"/devices/{phone}/sign-out/",
+                "/devices/sign-out-others/",
+                "/devices/sign-out-inactive/",
+                "/devices/confirm/",
+                "/devices/notifications/",
+                reverse("admin:devices_devicesession_new_password", args=[bob.pk]),
+            ):
+                given = {"password": PASSWORD, "note": "A stranger was in it."}
+                answer = staff.post(path, given, follow=True)
+                self.assertEqual(answer.status_code, 403, path)
+        self.assertEqual(DeviceSession.objects.active().count(), 2)
+        self.assertFalse(Activity.objects.filter(kind="session.confirmed").exists())
+        self.assertFalse(NotificationPreferences.objects.exists())
+        bob.refresh_from_db()
+        self.assertTrue(bob.check_password(PASSWORD))
 
 
 class Guesses(Story):

@@ -1,0 +1,152 @@
+"""Sign-ins that failed or were blocked, for staff to read: whose account, from where, when, and how often."""
+
+from datetime import datetime
+from ipaddress import IPv6Network
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.db.models.expressions import Combinable
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from devices.core.log.counters import QUARTER
+from devices.core.staff.filters import IPNetwork, network_of
+from devices.lookups import IPV6_CUSTOMER
+from devices.models import FailedLogin, FailureKind
+
+from .columns import NOTHING, breakable, grouped
+from .filters import BetweenFilter, ChoiceFilter, PersonFilter
+from .read_only import ReadOnly
+from .search import at, of_people
+
+
+class FailureFilter(ChoiceFilter):
+    """Selects failures by what failed."""
+
+    title = gettext_lazy("what failed")
+    parameter_name = "kind"
+    offered = FailureKind.choices
+
+
+class FailedBetween(BetweenFilter):
+    """From – to: rows of which some failure may have been then."""
+
+    title = gettext_lazy("time, from – to")
+    column = "first_at"
+
+    def since(self, rows: Any, begin: datetime) -> Any:
+        # By the index of `first_at`; a row is of a quarter of an hour at most.
+        return rows.filter(first_at__gt=begin - QUARTER, last_at__gte=begin)
+
+
+PARAMETERS = {
+    PersonFilter.parameter_name,
+    FailureFilter.parameter_name,
+    *FailedBetween.PARAMETERS,
+}
+
+
+class NewestFirst(ChangeList):
+    """A list of failures, in the order of its index."""
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str | Combinable]:
+        """By what an index has in order, whatever `?o=` asks for."""
+        return ["-first_at", "-id"]
+
+
+@admin.display(description=gettext_lazy("time"))
+def when(row: FailedLogin) -> str:
+    """Show when it failed: the first time, and the last if there were several."""
+    first, last = localtime(row.first_at), localtime(row.last_at)
+    shown = date_format(first, "DATETIME_FORMAT")
+    if row.count > 1:
+        shown += f" – {date_format(last, 'TIME_FORMAT')}"
+    iso = row.first_at.isoformat()
+    return format_html('<time datetime="{}" title="{}">{}</time>', iso, first.tzname(), shown)
+
+
+@admin.display(description=gettext_lazy("account"))
+def account(row: FailedLogin) -> str:
+    """The account, as a link to its sessions."""
+    if row.user_id is None:
+        return format_html('<span class="quiet">{}</span>', _("no such account"))
+    query = urlencode({"user": row.user_id})
+    return format_html('<a href="{}?{}"><bdi>{}</bdi></a>', _sessions(), query, row.user)
+
+
+@admin.display(description=gettext_lazy("address"))
+def address(row: FailedLogin) -> str:
+    """The address, or the network of IPv6, as a link to the sessions that were there."""
+    if row.ip_address is None:
+        return NOTHING
+    suffix = f"/{IPV6_CUSTOMER}" if ":" in row.ip_address else ""
+    shown = f"{row.ip_address}{suffix}"
+    query = urlencode({"q": shown})
+    return format_html('<a href="{}?{}">{}</a>', _sessions(), query, breakable(shown))
+
+
+@admin.display(description=gettext_lazy("what failed"))
+def failure(row: FailedLogin) -> str:
+    """Show what failed, or that it was blocked."""
+    return row.get_kind_display()
+
+
+@admin.display(description=gettext_lazy("attempts"))
+def attempts(row: FailedLogin) -> str:
+    """Show how often."""
+    return grouped(row.count)
+
+
+@admin.register(FailedLogin)
+class FailedLoginAdmin(ReadOnly):
+    """The admin of failed sign-ins. Nobody can add, change or delete them."""
+
+    list_display = (when, account, address, failure, attempts)
+    list_display_links = None
+    list_filter = (PersonFilter, FailureFilter, FailedBetween)
+    list_per_page = 50
+    too_long = gettext_lazy("That took too long. Choose a shorter time, or an address.")
+    list_select_related = ("user",)
+    search_fields = ("user", "ip_address")
+    search_help_text = gettext_lazy("How someone’s login begins, or an address or network.")
+    actions = None
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup in PARAMETERS and "\x00" not in value
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return NewestFirst
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        if not (term := search_term.strip()):
+            return queryset, False
+        try:
+            found = at("ip_address", _of_customers(network_of(term)))
+        except ValueError:
+            found = of_people(term)
+        return queryset.filter(found), False
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
+        """A failure has no page: the list shows all of it."""
+        return HttpResponseRedirect("../../")
+
+
+def _of_customers(network: IPNetwork) -> IPNetwork:
+    """The network as it is kept: nothing is narrower than what an IPv6 customer has."""
+    if isinstance(network, IPv6Network) and network.prefixlen > IPV6_CUSTOMER:
+        return network.supernet(new_prefix=IPV6_CUSTOMER)
+    return network
+
+
+def _sessions() -> str:
+    return reverse("admin:devices_devicesession_changelist")

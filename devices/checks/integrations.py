@@ -1,0 +1,61 @@
+"""Packages that sign people in with JWTs: whether their logins start sessions."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error
+from django.urls import get_resolver
+from django.utils.module_loading import import_string
+
+from .urls import views
+
+TOKENS = "devices.contrib.dj_rest_auth.tokens.SessionTokens"
+DJ_REST_AUTH_URLS = "devices.contrib.dj_rest_auth.urls"
+STRATEGY = "devices.contrib.djoser.TokenStrategy"
+# djoser's own, which makes tokens of no session.
+STOCK_STRATEGY = "djoser.social.token.jwt.TokenStrategy"
+
+
+def check() -> Iterator[CheckMessage]:
+    """Check that logins by dj-rest-auth and djoser start sessions."""
+    served = {_path(getattr(view, "cls", None)) for view in views(get_resolver().url_patterns)}
+    if apps.is_installed("dj_rest_auth"):
+        yield from _dj_rest_auth(getattr(settings, "REST_AUTH", None) or {}, served)
+    strategy = getattr(settings, "DJOSER", {}).get("SOCIAL_AUTH_TOKEN_STRATEGY", STOCK_STRATEGY)
+    if "djoser.social.views.ProviderAuthView" in served and strategy == STOCK_STRATEGY:
+        yield Error(
+            "djoser's social logins issue tokens without a session.",
+            hint=f"Set DJOSER['SOCIAL_AUTH_TOKEN_STRATEGY'] to {STRATEGY}.",
+            id="devices.E132",
+        )
+
+
+def _dj_rest_auth(given: dict[str, Any], served: set[str]) -> Iterator[CheckMessage]:
+    if not given.get("USE_JWT"):
+        return
+    name = given.get("JWT_TOKEN_CLAIMS_SERIALIZER", "")
+    if not name or not issubclass(import_string(name), import_string(TOKENS)):
+        yield Error(
+            "dj-rest-auth issues tokens without a session, which the API refuses.",
+            hint=f"Set REST_AUTH['JWT_TOKEN_CLAIMS_SERIALIZER'] to {TOKENS}.",
+            id="devices.E131",
+        )
+    if given.get("SESSION_LOGIN", True):
+        yield checks.Warning(
+            "Each login by dj-rest-auth starts two sessions: one for the tokens, one for Django's cookie.",
+            hint="Set REST_AUTH['SESSION_LOGIN'] to False.",
+            id="devices.W133",
+        )
+    if "dj_rest_auth.views.LogoutView" in served:
+        yield checks.Warning(
+            "Logout by dj-rest-auth does not end the session.",
+            hint=f"Include {DJ_REST_AUTH_URLS} in place of dj_rest_auth.urls.",
+            id="devices.W134",
+        )
+
+
+def _path(cls: Any) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}" if isinstance(cls, type) else ""

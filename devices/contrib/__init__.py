@@ -1,0 +1,1 @@
+"""Integrations with other packages, one module or package each. None of them is imported by the core."""

@@ -1,0 +1,204 @@
+"""Which providers are believed, and by which keys: DEVICES["PROVIDERS"]."""
+
+import http.client
+import json
+import logging
+import math
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jwt
+
+from devices.conf import conf
+
+logger = logging.getLogger("devices")
+
+# A secret that both know is no proof of who signed (RFC 8725 §3.1).
+ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
+# Seconds after which keys are read anew; between two readings for an unknown key, or after one that failed.
+FRESH: Final = 300.0
+RETRY: Final = 30.0
+# Claims that are a NumericDate (RFC 7519 §2), and the last second that is one of a date.
+TIMES: Final = ("iat", "nbf", "exp")
+LAST: Final = 253_402_300_799
+# Seconds that a provider has to answer.
+PATIENCE: Final = 5
+
+
+class Refused(Exception):
+    """What was sent is not believed; `code` is that of RFC 8935 §2.4."""
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(description)
+        self.code = code
+
+
+class KeysAway(Exception):
+    """The keys of a provider cannot be read just now."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A provider in the settings. `name` is the sign-in method of its users' sessions."""
+
+    name: str
+    issuers: tuple[str, ...]
+    audience: tuple[str, ...]
+    jwks_url: str
+    # Where its events are polled, `url` and `authorization`; None: it pushes them.
+    poll: Mapping[str, Any] | None
+
+
+def providers() -> list[Provider]:
+    """Return the identity providers of DEVICES["PROVIDERS"]."""
+    return [
+        Provider(
+            name,
+            _several(given["issuer"]),
+            _several(given["audience"]),
+            given["jwks_url"],
+            given.get("poll"),
+        )
+        for name, given in conf.PROVIDERS.items()
+    ]
+
+
+def read(text: str, types: Sequence[str | None]) -> tuple[Provider, dict[str, Any]]:
+    """The claims of a JWT that one of the providers signed for us, with a header of one of these types.
+
+    Its issuer says whose keys count, and nothing in the header does but the name of one of them. Raises
+    Refused or KeysAway.
+    """
+    try:
+        header = jwt.get_unverified_header(text)
+        said = jwt.decode(text, options={"verify_signature": False})
+    except (jwt.InvalidTokenError, ValueError) as error:
+        raise Refused("invalid_request", "It is no JWT.") from error
+    typ = header.get("typ")
+    kind = typ.lower().removeprefix("application/") if isinstance(typ, str) else typ
+    if kind not in types:
+        raise Refused("invalid_request", "It is a JWT of another type.")
+    issuer = said.get("iss")
+    provider = next((each for each in providers() if issuer in each.issuers), None)
+    if provider is None:
+        raise Refused("invalid_issuer", "The issuer is none that is known here.")
+    _demand_times_and_texts(said)
+    if header.get("alg") not in ALGORITHMS:
+        raise Refused("invalid_key", "The algorithm is none that is believed.")
+    key = _key(provider, header.get("kid"))
+    try:
+        claims = jwt.decode(
+            text,
+            key,
+            algorithms=[header["alg"]],
+            audience=provider.audience,
+            issuer=provider.issuers,
+            leeway=60,
+            options={"require": ["iss", "aud", "iat", "jti"]},
+        )
+    except jwt.InvalidAudienceError as error:
+        raise Refused("invalid_audience", "It is for somebody else.") from error
+    except (jwt.InvalidSignatureError, jwt.InvalidKeyError, jwt.InvalidAlgorithmError) as error:
+        raise Refused("invalid_key", "The signature is not by a key of the issuer.") from error
+    except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+        raise Refused("invalid_request", "Its claims are not in order.") from error
+    return provider, claims
+
+
+def _demand_times_and_texts(said: Mapping[str, Any]) -> None:
+    """Raises Refused for a time that is no date, and for text that no database holds.
+
+    PyJWT also takes `true` and "1700000000" for times, and those of other ages.
+    """
+    for name in TIMES:
+        value = said.get(name, 0)
+        if type(value) not in (int, float) or not 0 <= value <= LAST:
+            raise Refused("invalid_request", f"`{name}` is no time.")
+    try:
+        # A lone surrogate ("\ud800") cannot be encoded.
+        text = json.dumps(said, ensure_ascii=False).encode()
+    except ValueError as error:
+        raise Refused("invalid_request", "It holds text that is none.") from error
+    if rb"\u0000" in text:
+        raise Refused("invalid_request", "It holds text that is none.")
+
+
+# None: they could not be read.
+_known: dict[str, tuple[float, jwt.PyJWKSet | None]] = {}
+_lock = threading.Lock()
+
+
+def reset() -> None:
+    """Forget the keys that were read."""
+    _known.clear()
+
+
+def _key(provider: Provider, kid: Any) -> jwt.PyJWK:
+    """The key of this name. It knows its algorithm, and PyJWT takes no other for it. Raises KeysAway."""
+    key = _find(_keys(provider.jwks_url, FRESH), kid) or _find(_keys(provider.jwks_url, RETRY), kid)
+    if key is None:
+        raise Refused("invalid_key", "The key is none of the issuer's.")
+    return key
+
+
+def _find(keys: jwt.PyJWKSet, kid: Any) -> jwt.PyJWK | None:
+    usable = [key for key in keys.keys if key.public_key_use in (None, "sig")]
+    return next((key for key in usable if isinstance(kid, str) and key.key_id == kid), None)
+
+
+def _keys(url: str, age: float) -> jwt.PyJWKSet:
+    """The keys of a provider, at most so old. Raises KeysAway.
+
+    Anybody may name an issuer and a key. So a provider is asked no more often than every RETRY seconds, also
+    if it is away, and nobody waits for an answer that another waits for.
+    """
+    keys, is_due = _held(url, age)
+    if is_due and _lock.acquire(blocking=False):
+        try:
+            keys, is_due = _held(url, age)
+            if is_due:
+                keys = _read_keys(url, keys)
+        finally:
+            _lock.release()
+    elif is_due and age < FRESH:
+        raise KeysAway("They are being read.")
+    if keys is None:
+        raise KeysAway("They could not be read.")
+    return keys
+
+
+def _held(url: str, age: float) -> tuple[jwt.PyJWKSet | None, bool]:
+    """The keys that are known, and whether they are to be read anew."""
+    at, keys = _known.get(url, (-math.inf, None))
+    return keys, time.monotonic() - at >= (age if keys else RETRY)
+
+
+def _read_keys(url: str, known: jwt.PyJWKSet | None) -> jwt.PyJWKSet | None:
+    """The keys as they are now, or, if they cannot be read, those that are known."""
+    try:
+        found: jwt.PyJWKSet | None = fetch(url)
+    except (jwt.PyJWTError, ValueError, OSError, http.client.HTTPException) as error:
+        logger.warning("The keys at %s cannot be read: %s", url, error)
+        found = known
+    _known[url] = (time.monotonic(), found)
+    return found
+
+
+def fetch(url: str) -> jwt.PyJWKSet:
+    """Download a provider's keys. Raises PyJWKClientError."""
+    return jwt.PyJWKClient(url, cache_jwk_set=False, timeout=PATIENCE).get_jwk_set()
+
+
+def _several(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def subject_of(claims: Mapping[str, Any], event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Whom an event is about: in the SET (RFC 9493 §4.1), or in the event, as before SSF 1.0 was final."""
+    for given in (claims.get("sub_id"), event.get("subject")):
+        if isinstance(given, Mapping):
+            return given
+    return {}

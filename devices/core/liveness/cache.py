@@ -1,0 +1,121 @@
+"""What this process remembers of active sessions in the mode `cached`: few, for a short while, and only
+as long as it is known to hear of every end."""
+
+import math
+import threading
+import time
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from devices.models import DeviceSession
+
+# A few MB. Who is forgotten costs one query.
+MAX_ENTRIES = 10_000
+# Seconds after which a session is looked up again without an invalidation.
+MAX_AGE = 30.0
+
+
+class ReadMark(NamedTuple):
+    """When a session was about to be read. What is heard after that makes the reading worthless."""
+
+    epoch: int
+    at: float
+
+
+class Entry(NamedTuple):
+    """A session that was valid when it was read."""
+
+    session: DeviceSession
+    user_id: str
+    epoch: int
+    # By the monotonic clock: when it gets too old. By the wall clock: when token or session do.
+    fresh_until: float
+    valid_until: float
+
+
+class SessionCache:
+    """Valid sessions by their token, until a message says that their user's sessions changed."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Hashable, Entry] = {}
+        # Each message moves the epoch on. An entry counts if it was read at or after the epoch of the last
+        # message about its user, or the floor where there was none: so one read before a message arrived
+        # and stored after it is dead from the start.
+        self._epoch = self._floor = 0
+        self._forgotten: dict[str, int] = {}
+        self._trusted_until = -math.inf
+        self._lock = threading.Lock()
+        self.hits = self.misses = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the bus has answered recently enough to use the cache."""
+        return time.monotonic() < self._trusted_until
+
+    def read_mark(self) -> ReadMark:
+        """Return a mark of now. Take it before you read a session that you `put`."""
+        return ReadMark(self._epoch, time.monotonic())
+
+    def get(self, key: Hashable) -> DeviceSession | None:
+        entry = self._entries.get(key)
+        if entry is not None:
+            now = time.monotonic()
+            if (
+                now < self._trusted_until
+                and now < entry.fresh_until
+                and time.time() < entry.valid_until
+                and entry.epoch >= self._forgotten.get(entry.user_id, self._floor)
+            ):
+                self.hits += 1
+                return entry.session
+            self._entries.pop(key, None)
+        self.misses += 1
+        return None
+
+    def put(
+        self, key: Hashable, session: DeviceSession, ticket: ReadMark, valid_until: float
+    ) -> None:
+        entry = Entry(session, str(session.user_id), ticket.epoch, ticket.at + MAX_AGE, valid_until)
+        with self._lock:
+            self._entries.pop(key, None)
+            if len(self._entries) >= MAX_ENTRIES:
+                # The oldest, which would soon be too old anyway.
+                self._entries.pop(next(iter(self._entries)), None)
+            self._entries[key] = entry
+
+    def trust(self, until: float) -> None:
+        """Everything said up to now was heard; the entries count until this monotonic time."""
+        self._trusted_until = until
+
+    def invalidate(self, user_id: str) -> None:
+        """Drop all sessions of the user, also those that are being read now."""
+        with self._lock:
+            self._epoch += 1
+            if len(self._forgotten) >= MAX_ENTRIES:
+                # The floor first: what is not in the dictionary is compared with it.
+                self._floor = self._epoch
+                self._forgotten.clear()
+                self._entries.clear()
+            self._forgotten[user_id] = self._epoch
+
+    def invalidate_all(self) -> None:
+        """Something may have been missed: nothing read up to now counts, and nothing until trusted again."""
+        self._trusted_until = -math.inf
+        with self._lock:
+            self._epoch += 1
+            self._floor = self._epoch
+            self._forgotten.clear()
+            self._entries.clear()
+
+    def after_fork(self) -> None:
+        """Empty the cache in a child process."""
+        # Another thread may have held the lock, and the listener stayed with the parent.
+        self._lock = threading.Lock()
+        self.invalidate_all()
+        self.hits = self.misses = 0
+
+
+session_cache = SessionCache()

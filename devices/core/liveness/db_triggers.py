@@ -1,0 +1,189 @@
+"""What the database itself does when an account or a session is changed behind the back of the app.
+
+The user's table can be changed where no signal is sent: by QuerySet.update, another program, SQL by hand.
+That a deactivated user is out is asked at each request. That their sessions stay ended when they come back
+has to be written down, and only a trigger sees every change. PostgreSQL also tells those who remember
+sessions (core.liveness.invalidation).
+
+The triggers depend on no column and name their tables with the schema, so that a host project can alter its
+users, and whatever the search path is. They are made after a migrate that finds them missing or different.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import FieldDoesNotExist
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import names_digest
+from django.db.migrations import Migration
+
+from devices.conf import conf
+from devices.core import database, ended
+from devices.models import DEACTIVATED, DeviceSession, RevocationEvent
+
+from .invalidation import CHANNEL
+
+ACCOUNT_CHANGED = "devices_account_changed"
+SESSION_DELETED = "devices_session_deleted"
+
+# The bodies of functions. PostgreSQL reads them when they are called, so no column depends on them.
+POSTGRESQL = {
+    ACCOUNT_CHANGED: """
+    BEGIN
+        IF OLD.{is_active} AND NOT NEW.{is_active} THEN
+            UPDATE {sessions} SET password_stamp = '{deactivated}'
+                WHERE user_id = NEW.{pk} AND revoked_at IS NULL;
+            {tell_of_account}
+        END IF;
+        IF OLD.{is_active} IS DISTINCT FROM NEW.{is_active}
+            OR OLD.{password} IS DISTINCT FROM NEW.{password}
+        THEN
+            {commit_durably}
+            PERFORM pg_notify('{channel}', NEW.{pk}::text);
+        END IF;
+        RETURN NULL;
+    END
+    """,
+    # A session that is deleted in the middle of its life; not the many that are cleaned up.
+    SESSION_DELETED: """
+    BEGIN
+        IF OLD.revoked_at IS NULL AND OLD.expires_at > now() THEN
+            {commit_durably}
+            PERFORM pg_notify('{channel}', OLD.user_id::text);
+            {tell_of_session}
+        END IF;
+        RETURN NULL;
+    END
+    """,
+}
+
+# What is told to services (FEED), which other programs need the right for to write it.
+TELL = {
+    "tell_of_account": """INSERT INTO {events} (session_id, kid, xid, until)
+                SELECT id, '', pg_current_xact_id()::text::bigint, now() + '{kept}'
+                FROM {sessions} WHERE user_id = NEW.{pk} AND revoked_at IS NULL AND expires_at > now();""",
+    "tell_of_session": """INSERT INTO {events} (session_id, kid, xid, until)
+                VALUES (OLD.id, '', pg_current_xact_id()::text::bigint, now() + '{kept}');""",
+}
+
+SQLITE = """CREATE TRIGGER {name} AFTER UPDATE OF {is_active} ON {users}
+        WHEN OLD.{is_active} AND NOT NEW.{is_active}
+    BEGIN
+        UPDATE {sessions} SET password_stamp = '{deactivated}'
+            WHERE user_id = NEW.{pk} AND revoked_at IS NULL;
+    END"""
+
+
+def install(using: str) -> None:
+    """Make the triggers that are missing or different; those that are there are left alone, and so are locks.
+
+    Databases of other kinds have none, nor have users without a column `is_active`.
+    """
+    connection = connections[using]
+    is_active, password = _field("is_active"), _field("password")
+    if is_active is None or connection.vendor not in _INSTALL:
+        return
+    names = {
+        "sessions": DeviceSession._meta.db_table,
+        "events": RevocationEvent._meta.db_table,
+        "users": is_active.model._meta.db_table,
+        "pk": is_active.model._meta.pk.column,
+        "is_active": is_active.column,
+        # In the same table, unless a parent model has only one of the two.
+        "password": (password if password.model is is_active.model else is_active).column,
+    }
+    if {names["sessions"], names["users"]} <= set(connection.introspection.table_names()):
+        _INSTALL[connection.vendor](connection, names)
+
+
+def make_way(using: str, plan: Sequence[tuple[Migration, bool]]) -> None:
+    """Drop what a migrate is about to stumble over; `install` makes it anew thereafter.
+
+    Going back takes our table away. SQLite makes a table anew to change it, and then reads all triggers,
+    while the table that one of them names is not there.
+    """
+    connection = connections[using]
+    goes_back = any(backwards and step.app_label == "devices" for step, backwards in plan)
+    if connection.vendor == "sqlite" and plan:
+        _execute(connection, f"DROP TRIGGER IF EXISTS {ACCOUNT_CHANGED}")
+    elif connection.vendor == "postgresql" and goes_back:
+        for name in POSTGRESQL:
+            _execute(connection, f"DROP FUNCTION IF EXISTS {name} CASCADE")
+
+
+def _install_in_postgresql(connection: BaseDatabaseWrapper, names: dict[str, str]) -> None:
+    [(schema, sessions, users)] = _rows(
+        connection,
+        "SELECT relnamespace::regnamespace::text, oid, to_regclass(%s)::oid"
+        " FROM pg_class WHERE oid = to_regclass(%s)",
+        [_quote(connection, names["users"]), _quote(connection, names["sessions"])],
+    )
+    quoted = {key: _quote(connection, name) for key, name in names.items()}
+    for table in ("sessions", "events"):
+        quoted[table] = f"{schema}.{quoted[table]}"
+    tell = {
+        name: sql.format(**quoted, kept=ended.kept_for()) if conf.FEED else ""
+        for name, sql in TELL.items()
+    }
+    durably = database.durable_commit()
+    tell["commit_durably"] = f"PERFORM {durably};" if durably else ""
+    for name, table in ((ACCOUNT_CHANGED, users), (SESSION_DELETED, sessions)):
+        function = f"{schema}.{name}"
+        body = POSTGRESQL[name].format(**quoted, **tell, deactivated=DEACTIVATED, channel=CHANNEL)
+        is_there = "SELECT 1 FROM pg_proc WHERE oid = to_regproc(%s) AND prosrc = %s"
+        if not _rows(connection, is_there, [function, body]):
+            _execute(
+                connection,
+                f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql"
+                f" AS $${body}$$",
+            )
+        is_called = "SELECT 1 FROM pg_trigger WHERE tgrelid = %s AND tgfoid = to_regproc(%s)"
+        if not _rows(connection, is_called, [table, function]):
+            [(place,)] = _rows(connection, "SELECT %s::oid::regclass::text", [table])
+            event = "UPDATE" if name == ACCOUNT_CHANGED else "DELETE"
+            # The users of several schemas of sessions may stand in one table.
+            trigger = f"{name}_{names_digest(schema, length=8)}"
+            _execute(
+                connection,
+                f"CREATE TRIGGER {trigger} AFTER {event} ON {place} FOR EACH ROW"
+                f" EXECUTE FUNCTION {function}()",
+            )
+
+
+def _install_in_sqlite(connection: BaseDatabaseWrapper, names: dict[str, str]) -> None:
+    quoted = {key: _quote(connection, name) for key, name in names.items()}
+    sql = SQLITE.format(**quoted, name=ACCOUNT_CHANGED, deactivated=DEACTIVATED)
+    is_there = "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = %s AND sql = %s"
+    if not _rows(connection, is_there, [ACCOUNT_CHANGED, sql]):
+        _execute(connection, f"DROP TRIGGER IF EXISTS {ACCOUNT_CHANGED}")
+        _execute(connection, sql)
+
+
+_INSTALL = {"postgresql": _install_in_postgresql, "sqlite": _install_in_sqlite}
+
+
+def _field(name: str) -> Any:
+    try:
+        field = get_user_model()._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    return field if field.concrete else None
+
+
+def _quote(connection: BaseDatabaseWrapper, name: str) -> str:
+    return connection.ops.quote_name(name)
+
+
+def _rows(
+    connection: BaseDatabaseWrapper, sql: str, parameters: Sequence[Any]
+) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())
+
+
+def _execute(connection: BaseDatabaseWrapper, sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)

@@ -1,0 +1,391 @@
+"""How processes notify each other that a user's sessions have changed (mode `cached`).
+
+A listener thread in each process removes entries from the cache as messages come. The cache is used only
+while the thread's heartbeats come back over the same connection.
+"""
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from functools import cache
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from devices.conf import conf
+from devices.core import database
+
+from .cache import session_cache
+
+logger = logging.getLogger("devices")
+
+CHANNEL = "devices"
+# Seconds between two heartbeats, and for how long one is believed, counted from when it was sent.
+BEAT = 0.25
+LEASE = 1.0
+
+# Who is told of each user that is heard of, beside the memory; None: something may have been missed.
+_hearers: list[Callable[[str | None], None]] = []
+
+
+class Line(Protocol):
+    """An open connection to the bus, by which the ids of users come in."""
+
+    def beat(self) -> Iterator[str]:
+        """Publish a message as ends of sessions are, and wait for it; what is said before it, in full.
+
+        That the other end answers proves nothing: a pooler answers too, and hands on no message.
+        """
+
+    def wait(self, seconds: float) -> Iterator[str]:
+        """What is said from now on, as it comes."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
+class PostgresLine:
+    """LISTEN and NOTIFY of PostgreSQL."""
+
+    def __init__(self, url: str) -> None:
+        import psycopg
+
+        parameters: dict[str, Any] = database.connection().get_connection_params()
+        for own in ("cursor_factory", "prepare_threshold", "pool"):
+            parameters.pop(own, None)
+        limits: dict[str, Any] = {"connect_timeout": 2, "tcp_user_timeout": 2000}
+        # Nobody else hears the beats.
+        self._own = f"{CHANNEL}_{secrets.token_hex(8)}"
+        listen: dict[str, Any] = (
+            {**limits, **parameters} if url == "postgres" else {**limits, "conninfo": url}
+        )
+        self._connection: Any = psycopg.connect(**listen, autocommit=True)
+        try:
+            self._connection.execute(f"LISTEN {CHANNEL}")
+            self._connection.execute(f"LISTEN {self._own}")
+            # The way that the messages go, which the listening connection is not.
+            self._sender: Any = psycopg.connect(**{**limits, **parameters}, autocommit=True)
+        except BaseException:
+            self._connection.close()
+            raise
+        # Behind a pooler the next statement may find another backend.
+        self._sender.prepare_threshold = None
+
+    def beat(self) -> Iterator[str]:
+        """Send a message to oneself; yield what arrives until it is back.
+
+        Raises TimeoutError if it is not.
+        """
+        sign = secrets.token_hex(8)
+        self._sender.execute("SELECT pg_notify(%s, %s)", [self._own, sign])
+        deadline = time.monotonic() + LEASE
+        while (left := deadline - time.monotonic()) > 0:
+            # All that came at once: the iterator would lose what is not taken from it.
+            came = list(self._connection.notifies(timeout=left, stop_after=1))
+            yield from (notice.payload for notice in came if notice.channel == CHANNEL)
+            if any(notice.payload == sign for notice in came if notice.channel == self._own):
+                return
+        raise TimeoutError("PostgreSQL does not hand on what is said.")
+
+    def wait(self, seconds: float) -> Iterator[str]:
+        """Yield what arrives within `seconds`."""
+        for notice in self._connection.notifies(timeout=seconds):
+            if notice.channel == CHANNEL:
+                yield notice.payload
+
+    def close(self) -> None:
+        """Close both connections."""
+        self._sender.close()
+        self._connection.close()
+
+
+class RedisLine:
+    """PUBLISH and SUBSCRIBE of Redis."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = _redis(url)
+        self._pubsub = self._redis.pubsub()
+        self._own = f"{CHANNEL}:{secrets.token_hex(8)}"
+        self._pubsub.subscribe(CHANNEL, self._own)
+        for _ in range(2):
+            if (self._pubsub.get_message(timeout=LEASE) or {}).get("type") != "subscribe":
+                self.close()
+                raise TimeoutError("Redis does not confirm the subscription.")
+
+    def beat(self) -> Iterator[str]:
+        """Send a message to oneself; yield what arrives until it is back.
+
+        Raises TimeoutError if it is not, and ConnectionError at a replica.
+        """
+        sign = secrets.token_hex(8).encode()
+        with self._redis.pipeline(transaction=False) as pipeline:
+            _, (role, *_) = pipeline.publish(self._own, sign).role().execute()
+        if role != b"master":
+            # What is published at a replica is heard there alone, so the beat would come round.
+            raise ConnectionError("This Redis is no master.")
+        while (message := self._pubsub.get_message(timeout=LEASE)) is not None:
+            if message["type"] == "message" and message["data"] == sign:
+                return
+            yield from self._said(message)
+        raise TimeoutError("Redis does not answer.")
+
+    def wait(self, seconds: float) -> Iterator[str]:
+        """Yield what arrives within `seconds`."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if message := self._pubsub.get_message(timeout=left):
+                yield from self._said(message)
+
+    def _said(self, message: dict[str, Any]) -> Iterator[str]:
+        if message["type"] == "subscribe":
+            # The library has reconnected; messages in between are lost.
+            raise ConnectionError("The line to Redis was cut.")
+        if message["type"] == "message" and message["channel"] == CHANNEL.encode():
+            yield message["data"].decode()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pubsub.close()
+
+
+class SentinelLine(RedisLine):
+    """A line to the master of a Redis Sentinel. It is cut when the Sentinels say that another one is."""
+
+    def beat(self) -> Iterator[str]:
+        connection = self._pubsub.connection
+        pool = self._redis.connection_pool
+        # Of a failover by hand, too, in which the old one answers on.
+        if pool.get_master_address() != (connection.host, connection.port):
+            raise ConnectionError("Another Redis is the master.")
+        yield from super().beat()
+
+
+class Listener:
+    """The thread. It never gives up: without a line the cache is not trusted, and nothing else happens."""
+
+    def __init__(self) -> None:
+        self.error = ""
+        # The database that it listens to, if it is one.
+        self.alias = ""
+        # When the last heartbeat that came round was sent, by the monotonic clock.
+        self.heard_at = time.monotonic()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="devices-bus", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread, and wait until it has ended."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                with closing(_open()) as line:
+                    self.alias = database.alias()
+                    # Whatever was said while there was no line.
+                    _missed()
+                    self._listen(line)
+            except (
+                Exception
+            ) as error:  # of two libraries, of the network; to be outlived in any case
+                if not self.error:
+                    logger.warning("The bus is not available: %s", type(error).__name__)
+                self.error = type(error).__name__
+            finally:
+                _missed()
+            self._stopped.wait(BEAT)
+
+    def _listen(self, line: Line) -> None:
+        while not self._stopped.is_set():
+            sent = time.monotonic()
+            for user_id in line.beat():
+                _heard(user_id)
+            session_cache.trust(sent + LEASE)
+            self.heard_at = sent
+            self.error = ""
+            for user_id in line.wait(BEAT):
+                _heard(user_id)
+
+
+_listener: Listener | None = None
+_starting = threading.Lock()
+
+
+def listen() -> None:
+    """Start this process's listener, if it has none and there is a bus."""
+    global _listener
+    if _listener is None and conf.BUS is not None:
+        with _starting:
+            if _listener is None:
+                _listener = Listener()
+
+
+def stop() -> None:
+    """Stop listening, if this process does."""
+    global _listener
+    if _listener is not None:
+        _listener.stop()
+        _listener = None
+
+
+def on_heard(hearer: Callable[[str | None], None]) -> None:
+    """Call this, from any thread, with the id of each user about whose sessions something changed.
+
+    Changes in this process are heard without a bus, too. Called with None if something may have been missed.
+    """
+    _hearers.append(hearer)
+
+
+def publish(user_ids: Iterable[Any]) -> None:
+    """Say that something changed about these users' sessions; it is heard when, and if, it is committed."""
+    url, names = conf.BUS, sorted({str(user_id) for user_id in user_ids})
+    if not names:
+        return
+    # In this process at once, so that the caller sees the change.
+    database.on_commit(lambda: _forget(names))
+    if url is None:
+        return
+    if is_postgres(url):
+        with database.connection().cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_notify(%s, name) FROM unnest(%s::text[]) AS name", [CHANNEL, names]
+            )
+    else:
+        database.on_commit(lambda: _publish_to_redis(url, names))
+
+
+def hears(alias: str | None) -> bool:
+    """Whether this process is told of what ends on this database. A line to PostgreSQL leads to one only."""
+    return not is_postgres(conf.BUS or "") or (_listener is not None and _listener.alias == alias)
+
+
+def is_postgres(url: str) -> bool:
+    """Whether a BUS is the database itself; by a URL of its own where poolers stand before it."""
+    return url == "postgres" or url.startswith(("postgres://", "postgresql://"))
+
+
+def is_sentinel(url: str) -> bool:
+    """Whether a BUS is a Redis that Sentinels watch over: redis+sentinel://host:26379,host:26379/name/0."""
+    return url.startswith(("redis+sentinel://", "rediss+sentinel://"))
+
+
+def tells_all(alias: str) -> bool:
+    """Whether this process hears of every change on this database as it is committed, by whatever program.
+
+    What is changed by SQL only PostgreSQL tells, by its triggers.
+    """
+    return is_postgres(conf.BUS or "") and hears(alias) and session_cache.is_trusted
+
+
+def error() -> str:
+    """Why this process hears nothing; empty if it does, or has not tried."""
+    return _listener.error if _listener is not None else ""
+
+
+def age() -> float | None:
+    """Seconds since this process last heard the bus, or began to listen; None if it does not listen."""
+    return time.monotonic() - _listener.heard_at if _listener is not None else None
+
+
+def _forget(names: Iterable[str]) -> None:
+    for name in names:
+        _heard(name)
+
+
+def _heard(user_id: str) -> None:
+    session_cache.invalidate(user_id)
+    for hearer in _hearers:
+        hearer(user_id)
+
+
+def _missed() -> None:
+    session_cache.invalidate_all()
+    for hearer in _hearers:
+        hearer(None)
+
+
+def _publish_to_redis(url: str, names: Iterable[str]) -> None:
+    try:
+        redis = _redis(url)
+        if is_sentinel(url):
+            # After a failover by hand the old master still takes messages: this drops connections to it.
+            redis.connection_pool.get_master_address()
+        with redis.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.publish(CHANNEL, name)
+            pipeline.execute()
+    except (
+        Exception
+    ) as error:  # it is committed; the others learn of it when their entries are too old
+        logger.error("Could not publish on the bus that sessions ended: %s", type(error).__name__)
+
+
+def _open() -> Line:
+    url = conf.BUS
+    if url is None:
+        raise ConnectionError("There is no bus.")
+    if is_postgres(url):
+        return PostgresLine(url)
+    return SentinelLine(url) if is_sentinel(url) else RedisLine(url)
+
+
+@cache
+def _redis(url: str) -> Any:
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    limits: dict[str, Any] = {
+        "socket_timeout": LEASE,
+        "socket_connect_timeout": LEASE,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    if not is_sentinel(url):
+        return redis.Redis.from_url(url, **limits)
+    from redis.sentinel import Sentinel
+
+    hosts, name, sentinels, server = read_sentinel_url(url)
+    watched = Sentinel(hosts, sentinel_kwargs=limits | sentinels, **limits, **server)
+    # Once a connection is lost, where the master is now is asked anew.
+    return watched.master_for(name)
+
+
+def read_sentinel_url(
+    url: str,
+) -> tuple[list[tuple[str, int]], str, dict[str, Any], dict[str, Any]]:
+    """Hosts of the Sentinels, the name of the master, and what to connect to Sentinels and servers with.
+
+    The user and password before the hosts are the servers'; those of the Sentinels are `sentinel_username`
+    and `sentinel_password` in the query, beside redis-py's `ssl_…`. Raises ValueError.
+    """
+    parts = urlsplit(url)
+    hosts = []
+    for each in parts.netloc.rpartition("@")[2].split(","):
+        host, _, port = each.rpartition(":")
+        hosts.append((host.strip("[]"), int(port)))
+    name, _, number = parts.path.strip("/").partition("/")
+    query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+    own = {key: query.pop(f"sentinel_{key}", None) for key in ("username", "password")}
+    if (
+        not name
+        or not all(host for host, _ in hosts)
+        or any(not key.startswith("ssl_") for key in query)
+    ):
+        raise ValueError("It is redis+sentinel://host:port,host:port/name/number.")
+    tls = {**query, "ssl": True} if parts.scheme == "rediss+sentinel" else {}
+    server = {key: unquote(value) for key in own if (value := getattr(parts, key))}
+    sentinels = {key: value for key, value in own.items() if value}
+    return hosts, name, {**sentinels, **tls}, {**server, **tls, "db": int(number or 0)}
+
+
+def _after_fork() -> None:
+    global _listener, _starting
+    _listener, _starting = None, threading.Lock()
+    session_cache.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,132 @@
+"""Is this session alive? Asked on every request: of the database, or of what this process remembers."""
+
+from collections.abc import Hashable, Iterable
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from rest_framework_simplejwt.authentication import default_user_authentication_rule
+
+from devices.conf import conf
+from devices.core import database, tokens
+from devices.core.tokens import Claims
+from devices.exceptions import SessionError, SessionExpired, SessionRevoked, TokenNotValid
+from devices.models import DEACTIVATED, DeviceSession, RevokeReason, password_stamp
+
+from . import invalidation, session_query
+from .cache import ReadMark, session_cache
+
+
+def load(claims: Claims, *, may_be_ahead: bool = False) -> DeviceSession:
+    """The session of these claims with its user, in one query. Raises TokenNotValid.
+
+    A token ahead of its row is of a time that a failover or a restore has lost; `may_be_ahead` lets it pass.
+    """
+    try:
+        session = session_query.find(claims.session_id, claims.user_id)
+    except (ValidationError, ValueError, OverflowError) as error:
+        raise TokenNotValid from error
+    if session is None:
+        raise TokenNotValid
+    if claims.generation > session.generation and not may_be_ahead:
+        raise TokenNotValid
+    if claims.jkt and claims.jkt != session.binding_key:
+        # A token that says it is bound is good for no session that is not, or that is to another key.
+        raise TokenNotValid
+    return session
+
+
+def origin(session: DeviceSession) -> DeviceSession:
+    """The session of the staff member in an impersonation. Raises TokenNotValid if it was deleted."""
+    if session.impersonator_session_id is None:
+        raise TokenNotValid
+    return load(Claims(str(session.impersonator_id), session.impersonator_session_id, 0))
+
+
+def has_lost_origin(session: DeviceSession, now: datetime) -> bool:
+    """Whether this is an impersonation whose staff member is no longer signed in."""
+    if not session.is_impersonated:
+        return False
+    try:
+        by = origin(session)
+        check(by, now)
+    except SessionError:
+        return True
+    return ended_by_account(by) is not None
+
+
+def check(session: DeviceSession, now: datetime) -> None:
+    """Raises SessionRevoked or SessionExpired if the row says that it has ended."""
+    if session.revoked_at is not None:
+        raise SessionRevoked
+    if session.expires_at <= now:
+        raise SessionExpired
+
+
+def ended_by_account(session: DeviceSession) -> RevokeReason | None:
+    """What happened to the account since the login that a session cannot outlive, if anything."""
+    if not session.user.is_active or session.password_stamp == DEACTIVATED:
+        return RevokeReason.DEACTIVATED
+    if session.password_stamp != password_stamp(session.user.password):
+        return RevokeReason.PASSWORD_CHANGED
+    return None
+
+
+def is_admitted(session: DeviceSession) -> bool:
+    """Whether SimpleJWT's USER_AUTHENTICATION_RULE admits the user. Its default rule is asked anyway."""
+    rule = conf.AUTHENTICATION_RULE
+    return rule is default_user_authentication_rule or bool(rule(session.user))
+
+
+def key(token: bytes) -> Hashable:
+    """All that decides about a token: how it is read, the place its session is in, and itself.
+
+    To be drawn before the token is read that shall be remembered: a key may be withdrawn meanwhile.
+    """
+    return *tokens.trusts(), *database.place(), token
+
+
+def get_cached(key: Hashable) -> DeviceSession | None:
+    """The session that is remembered to live behind an access token, and is not due for a touch."""
+    invalidation.listen()
+    session = session_cache.get(key)
+    return None if session is None else session_query.copy_session(session)
+
+
+def read_mark() -> ReadMark:
+    """To be drawn before a session is read that shall be remembered."""
+    return session_cache.read_mark()
+
+
+def put_cached(key: Hashable, claims: Claims, session: DeviceSession, ticket: ReadMark) -> None:
+    """Remember a session that was found alive after the ticket was drawn."""
+    if transaction.get_connection(session._state.db).in_atomic_block:
+        # The transaction may see a past in which it was still alive.
+        return
+    if session.is_impersonated:
+        # Nobody would say that the session has ended which it depends on.
+        return
+    if not invalidation.hears(session._state.db):
+        return
+    due = session.last_active + conf.TOUCH_INTERVAL
+    valid_until = min(claims.expires, session.expires_at.timestamp(), due.timestamp())
+    session_cache.put(key, session_query.copy_session(session), ticket, valid_until)
+
+
+def invalidate(user_ids: Iterable[Any]) -> None:
+    """After the commit, no process uses its cache of these users and their sessions."""
+    invalidation.publish(user_ids)
+
+
+def status() -> dict[str, Any]:
+    """What this process has to say about itself. No secrets."""
+    if conf.LIVENESS != "cached":
+        return {"mode": conf.LIVENESS}
+    return {
+        "mode": "cached",
+        "bus": "alive" if session_cache.is_trusted else invalidation.error() or "off",
+        "size": len(session_cache),
+        "hits": session_cache.hits,
+        "misses": session_cache.misses,
+    }

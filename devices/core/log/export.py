@@ -1,0 +1,129 @@
+"""A person's sessions as CSV (RFC 4180), which a spreadsheet shows and does not obey."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import QuerySet
+
+from devices.models import Activity, DeviceSession
+
+# Read and handed on at once.
+STRETCH: Final = 500
+
+# The keys of a session in the API, in their order.
+SESSION_FIELDS: Final = (
+    "id",
+    "name",
+    "device",
+    "device_type",
+    "browser",
+    "os",
+    "is_mobile",
+    "ip_address",
+    "last_ip",
+    "country",
+    "city",
+    "is_place_uncertain",
+    "user_agent",
+    "login_method",
+    "binding",
+    "created_at",
+    "last_active",
+    "expires_at",
+    "is_current",
+)
+# And of one in the history, which are the columns of the CSV.
+HISTORY_FIELDS: Final = (*SESSION_FIELDS, "status", "ended_at", "revoke_reason")
+
+# What a spreadsheet takes for a formula at the start of a cell (also in full width, as Japanese keyboards
+# have it), and after what a cell may start: programs differ in where they cut a line.
+_FORMULA: Final = re.compile(r"(^|[,;|\t\r\n])(\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n])")
+
+
+def as_csv(user: AbstractBaseUser, current: DeviceSession | None = None) -> Iterator[str]:
+    """All sessions of a user that are still kept, newest first, some lines at a time."""
+    mine = DeviceSession.objects.filter(user_id=user.pk).order_by("-created_at", "-id")
+    rows: list[list[str]] = [list(HISTORY_FIELDS)]
+    for session in mine.iterator(chunk_size=STRETCH):
+        is_current = current is not None and session.pk == current.pk
+        rows.append(
+            [
+                safe(_text(is_current if name == "is_current" else getattr(session, name)))
+                for name in HISTORY_FIELDS
+            ]
+        )
+        if len(rows) > STRETCH:
+            yield _lines(rows)
+            rows = []
+    yield _lines(rows)
+
+
+INCIDENT_FIELDS: Final = (
+    "at",
+    "incident",
+    "user",
+    "session",
+    "device",
+    "ip_address",
+    "last_ip",
+    "country",
+    "signed_in",
+    "by",
+    "note",
+)
+
+
+def incident_as_csv(lines: QuerySet[Activity]) -> Iterator[str]:
+    """The revocations in these lines of the log, a row for each, some at a time."""
+    rows: list[list[str]] = [list(INCIDENT_FIELDS)]
+    told = lines.select_related("user", "actor", "session").iterator(chunk_size=STRETCH)
+    for line in told:
+        # The log outlives the session.
+        session = getattr(line, "session", None)
+        of_session = (
+            (session, session.ip_address, session.last_ip, session.country, session.created_at)
+            if session
+            else ("", "", "", "", "")
+        )
+        cells = (
+            line.at,
+            line.data.get("incident"),
+            line.user,
+            line.session_id,
+            *of_session,
+            line.actor,
+            line.data.get("note"),
+        )
+        rows.append([safe(_text(cell)) for cell in cells])
+        if len(rows) > STRETCH:
+            yield _lines(rows)
+            rows = []
+    yield _lines(rows)
+
+
+def safe(cell: str) -> str:
+    """A cell that is text to any spreadsheet, by an apostrophe before what would make it a formula."""
+    return _FORMULA.sub(r"\1\2'", cell)
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return str(value)
+
+
+def _lines(rows: list[list[str]]) -> str:
+    text = io.StringIO()
+    # Everything in quotes, so that no program cuts a cell in two.
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
+    return text.getvalue()

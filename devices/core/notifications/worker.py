@@ -1,0 +1,130 @@
+"""Background work with huey: in a thread of this process, or by workers that Redis notifies.
+
+The e-mails are stored in the database (core.notifications.outbox). This module only triggers their sending.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+from huey import Huey, MemoryHuey, RedisHuey, crontab
+from huey.consumer import Consumer
+from huey.serializer import SignedSerializer
+
+from devices.conf import conf
+from devices.core import database
+
+logger = logging.getLogger(__name__)
+
+# How long a queue that has nothing to do sleeps, in seconds.
+LONGEST_NAP = 1.0
+# Seconds that a Redis which does not answer may delay a caller; reading waits for one.
+REDIS_PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 5}
+
+
+def is_redis(queue: str) -> bool:
+    """Return whether NOTICE_QUEUE is the URL of a Redis."""
+    return queue.startswith(("redis://", "rediss://", "unix://"))
+
+
+def _make(queue: str) -> Huey:
+    if not is_redis(queue):
+        return MemoryHuey("devices", results=False)
+    from redis import ConnectionPool
+
+    return RedisHuey(
+        "devices",
+        results=False,
+        connection_pool=ConnectionPool.from_url(queue, **REDIS_PATIENCE),
+        # Huey pickles; what is not signed by us is not loaded.
+        serializer=SignedSerializer(secret=settings.SECRET_KEY, salt="devices.queue"),
+    )
+
+
+huey = _make(conf.NOTICE_QUEUE)
+
+
+class _Embedded(Consumer):
+    def _set_signal_handlers(self) -> None:
+        """Signals are the server's, whose guest this is."""
+
+
+_lock = threading.Lock()
+_pid: int | None = None
+
+
+def ensure_running() -> None:
+    """Start the thread of this process that works, if NOTICE_QUEUE says so. Threads do not outlive a fork.
+
+    None is started beside an SQLite in memory, as Django's tests have it: while a thread reads there,
+    others do not wait but fail ("database table is locked").
+    """
+    global _pid
+    if _pid == os.getpid() or conf.NOTICE_QUEUE != "embedded":
+        return
+    with _lock:
+        if _pid != os.getpid() and not _is_in_memory(database.connection()):
+            _Embedded(huey, workers=1, max_delay=LONGEST_NAP).start()
+            _pid = os.getpid()
+
+
+def _is_in_memory(connection: Any) -> bool:
+    return connection.vendor == "sqlite" and bool(connection.is_in_memory_db())
+
+
+def enqueue(task: Callable[..., Any], *args: Any) -> None:
+    """Have a task done soon, wherever that is. If it cannot be said now, the next round finds it."""
+    if conf.NOTICE_QUEUE == "worker":
+        return
+    try:
+        ensure_running()
+        task(*args)
+    except Exception as error:  # whatever a Redis that is away may raise
+        logger.warning("The queue of e-mails is not available: %s", type(error).__name__)
+
+
+@contextmanager
+def in_schema(schema: str) -> Iterator[None]:
+    """Work in this schema (django-tenants), and hold no connection to a database afterwards."""
+    try:
+        with database.within(schema):
+            yield
+    finally:
+        put_connections_back()
+
+
+def periodic(name: str, minute: str = "*") -> Callable[[Callable[[], Any]], Any]:
+    """Have a function called at these minutes of each hour, once for each schema that has our tables.
+
+    `name` is what the task is called in logs and in the queue, `minute` a field of crontab(5). The decorated
+    function is a task of huey; its `call_local()` does it now.
+    """
+
+    def task_of(function: Callable[[], Any]) -> Any:
+        @wraps(function)
+        def each_schema() -> None:
+            try:
+                for _ in database.each_schema():
+                    function()
+            finally:
+                put_connections_back()
+
+        return huey.periodic_task(crontab(minute=minute), name=name)(each_schema)
+
+    return task_of
+
+
+def run(workers: int) -> None:
+    """Work until a signal says to stop. For a process of its own."""
+    Consumer(huey, workers=workers, max_delay=LONGEST_NAP).run()
+
+
+def put_connections_back() -> None:
+    """A thread that sleeps holds no connection to a database."""
+    connections.close_all()

@@ -1,0 +1,15 @@
+"""For the first page of an admin: `{% load devices_admin %}{% devices_overview %}`."""
+
+from typing import Any
+
+from django import template
+
+from devices.admin import dashboard
+
+register = template.Library()
+
+
+@register.inclusion_tag("admin/devices/overview.html", takes_context=True)
+def devices_overview(context: dict[str, Any]) -> dict[str, Any]:
+    """Show a search, and the figures that matter first, to staff who may see sessions; nothing to others."""
+    return dashboard.overview(context["request"].user)

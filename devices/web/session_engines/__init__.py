@@ -1,0 +1,1 @@
+"""What SESSION_ENGINE may name, one module for each engine of Django's. See `devices.web.session_store`."""

@@ -1,0 +1,115 @@
+"""Each example of the recipes in Python does what its page says."""
+
+import asyncio
+import subprocess
+import sys
+from datetime import timedelta
+from types import SimpleNamespace
+
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.test import Client as Browser
+from django.test import RequestFactory
+
+from devices.exceptions import DevicesError
+from devices.models import DeviceSession
+from devices.shortcuts import Client, authenticate, get_claims, start_session
+from tests.guides import IPHONE, LOGIN, PASSWORD, alice, ask, refused
+
+call_command("migrate", run_syncdb=True, verbosity=0)
+
+# Signing in
+wrong = LOGIN | {"password": "wrong"}
+for path in ("/api/my/login", "/plain/login"):
+    assert refused(ask("POST", path, data=wrong)) == (401, "no_active_account")
+phone = ask("POST", "/api/my/login", data=LOGIN, agent=IPHONE).json()
+assert (phone["device"], phone["expires_in"] > 0) == ("Safari on iOS", True)
+here = ask("POST", "/plain/login", data=LOGIN).json()
+for _attempt in range(12):
+    last = ask("POST", "/api/my/login", data=wrong | {"username": "nobody"})
+assert refused(last) == (429, "throttled")
+plain_last = ask("POST", "/plain/login", data=wrong | {"username": "nobody"})
+assert refused(plain_last) == (429, "throttled") and int(plain_last["Retry-After"]) > 0
+
+# Claims of one's own
+claims = get_claims(here["access"])
+assert (claims["staff"], claims["device"]) == (False, "curl")
+assert "device" in get_claims(
+    RequestFactory().get("/", headers={"Authorization": f"Bearer {here['access']}"})
+)
+again = ask("POST", "/plain/refresh", data={"refresh": here["refresh"]}).json()
+assert get_claims(again["access"])["device"] == "curl"
+assert refused(ask("POST", "/plain/refresh", data={"refresh": "none"})) == (401, "token_not_valid")
+
+# Data of one's own
+from shop.models import SessionData  # noqa: E402
+
+session = authenticate(here["access"])
+SessionData.objects.create(session=session, tenant="blue")
+assert authenticate(here["access"]).shop.tenant == "blue"
+
+# Where one is, activity, proofs
+where = ask("GET", "/api/my/where", here["access"]).json()
+assert where == {"here": "curl", "from": "127.0.0.1", "all": ["curl", "Safari on iOS"]}
+assert ask("POST", "/api/my/exports", here["access"]).status_code == 201
+log = ask("GET", "/api/sessions/current/activity", here["access"]).json()["results"]
+assert log[0]["kind"] == "report.exported" and log[0]["ip_address"] == "127.0.0.1"
+assert ask("POST", "/api/my/payouts", here["access"]).json() == {"paid": True}
+stale = session.authenticated_at.replace(year=2020)
+type(session).objects.filter(pk=session.pk).update(authenticated_at=stale)
+owed = (401, "insufficient_user_authentication")
+assert refused(ask("POST", "/api/my/payouts", here["access"])) == owed
+assert refused(ask("POST", "/api/my/orders", here["access"], {"amount": 101})) == owed
+assert ask("POST", "/api/my/orders", here["access"], {"amount": 1}).status_code == 201
+refusal = ask("POST", "/plain/close", here["access"])
+assert refused(refusal) == owed and 'max_age="300"' in refusal["WWW-Authenticate"]
+assert ask("POST", "/api/my/passkey", here["access"]).json() == {"missing": None}
+assert ask("POST", "/api/my/payouts", here["access"]).json() == {"paid": True}
+assert ask("POST", "/plain/close", here["access"]).json() == {"closed": True}
+
+# Shorter sessions for staff
+staff = get_user_model().objects.create_user("staff", password=PASSWORD, is_staff=True)
+short = start_session(Client(), staff).session
+assert short.absolute_expires_at - short.created_at == timedelta(hours=12)
+assert session.absolute_expires_at - session.created_at > timedelta(days=1)
+
+# Outside DRF
+assert ask("POST", "/plain/hello", here["access"]).json() == {"hello": "alice", "on": "curl"}
+assert ask("GET", "/plain/later", here["access"]).json() == {"hello": "alice"}
+assert refused(ask("GET", "/plain/hello")) == (401, "session_required")
+page = Browser().get("/plain/hello", headers={"Accept": "text/html"})
+assert page.status_code == 302, "a person who opens a page is sent to sign in"
+from shop import plain, support  # noqa: E402
+
+assert asyncio.run(plain.socket(here["access"])) == "alice"
+assert asyncio.run(plain.socket("none")) == "token_not_valid"
+request = RequestFactory().get("/", headers={"Authorization": f"Bearer {here['access']}"})
+assert plain.name_of(request) == "alice"
+
+# One's own password: this session stays
+new = "another horse battery 9"
+assert ask("POST", "/api/my/password", here["access"], {"old": "x", "new": new}).status_code == 400
+changed = ask("POST", "/api/my/password", here["access"], {"old": PASSWORD, "new": new})
+assert changed.status_code == 204
+assert ask("GET", "/api/my/where", here["access"]).json()["all"] == ["curl"]
+assert refused(ask("GET", "/api/my/where", phone["access"])) == (401, "session_revoked")
+
+# Ending
+assert ask("POST", "/api/my/logout", here["access"]).status_code == 204
+assert refused(ask("GET", "/api/my/where", here["access"])) == (401, "session_revoked")
+alice.refresh_from_db()
+ask("POST", "/plain/login", data=LOGIN | {"password": new})
+assert support.lock_out(alice, SimpleNamespace(pk=alice.pk)) == 1
+try:
+    authenticate(here["access"])
+    raise AssertionError("an ended session was authenticated")
+except DevicesError as error:
+    assert (error.code, error.status) == ("session_revoked", 401)
+
+# Data of one's own goes with the session
+DeviceSession.objects.update(revoked_at=stale, expires_at=stale, revoke_reason="user")
+call_command("cleanup_sessions", verbosity=0)
+assert not DeviceSession.objects.exists() and not SessionData.objects.exists()
+
+# The recipe that tests
+subprocess.run([sys.executable, "manage.py", "test", "shop", "-v0"], check=True)

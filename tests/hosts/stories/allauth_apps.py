@@ -1,0 +1,47 @@
+"""allauth's apps, which hold a token of Django's session and show it without a cookie."""
+
+from django.core.checks import run_checks
+from django.test import Client, override_settings
+
+from devices.core import sessions
+from devices.models import DeviceSession
+
+from .people import PASSWORD, Story
+
+APP = "/_allauth/app/v1/auth"
+JWT = "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy"
+
+
+def complaints():
+    return {message.id for message in run_checks(tags=["devices"])}
+
+
+class Apps(Story):
+    def enter(self):
+        given = {"username": "alice", "password": PASSWORD}
+        answer = Client().post(f"{APP}/login", given, content_type="application/json")
+        self.assertEqual(answer.status_code, 200, answer.content)
+        return answer.json()["meta"]["session_token"]
+
+    def is_in(self, token):
+        """At a view of the project. Not at a page, where DeviceMiddleware would clear the session away."""
+        answer = Client(headers={"X-Session-Token": token}).get("/orders")
+        self.assertIn(answer.status_code, (200, 403))
+        return answer.status_code == 200
+
+    def test_a_token_is_good_for_as_long_as_the_session(self):
+        token, other = self.enter(), self.enter()
+        self.assertTrue(self.is_in(token))
+        ended = DeviceSession.objects.order_by("created_at").first()
+        sessions.revoke(ended, reason="admin")
+        self.assertFalse(self.is_in(token))
+        self.assertTrue(self.is_in(other))
+        sessions.revoke_all(self.alice, reason="admin")
+        self.assertFalse(self.is_in(other))
+
+    def test_what_would_outlive_it_is_reported(self):
+        self.assertEqual(complaints(), set())
+        with override_settings(SESSION_ENGINE="django.contrib.sessions.backends.db"):
+            self.assertEqual(complaints(), {"devices.E080"})
+        with override_settings(HEADLESS_TOKEN_STRATEGY=JWT):
+            self.assertIn("devices.E081", complaints())

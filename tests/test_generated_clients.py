@@ -1,0 +1,95 @@
+"""Clients that others generate from our OpenAPI description: they compile, and sign in against the site."""
+
+import json
+import subprocess
+import venv
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from tests import npm
+from tests.client import PASSWORD
+
+# Pinned, since neither has a lock here.
+NPM = ("openapi-typescript@7.13.0", "openapi-fetch@0.17.0", "typescript@5.9.3")
+PYPI = "openapi-python-client==0.29.1"
+
+TYPESCRIPT = f"""
+import createClient from "openapi-fetch";
+import type {{ components, paths }} from "./schema.js";
+
+const api = createClient<paths>({{ baseUrl: "SITE" }});
+const credentials = {{ email: "alice@example.org", password: "{PASSWORD}" }};
+const wrong = await api.POST("/api/login", {{ body: {{ ...credentials, password: "no" }} }});
+const signedIn = await api.POST("/api/login", {{ body: credentials }});
+if (!signedIn.data) throw new Error(JSON.stringify(signedIn.error));
+const headers = {{ Authorization: `Bearer ${{signedIn.data.access_token}}` }};
+const listed = await api.GET("/api/sessions", {{ headers }});
+const sessions: components["schemas"]["DevicesSession"][] = listed.data ?? [];
+console.log(JSON.stringify({{
+  refused: wrong.response.status,
+  current: sessions.map((session) => session.is_current),
+}}));
+"""
+
+PYTHON = f"""
+import json
+from client import AuthenticatedClient, Client
+from client.api.account import login
+from client.api.sessions import list_sessions
+from client.models import DevicesSessionStartRequest
+
+api = Client(base_url="SITE")
+def sign_in(password):
+    body = DevicesSessionStartRequest(email="alice@example.org", password=password)
+    return login.sync_detailed(client=api, body=body)
+refused, signed_in = sign_in("no"), sign_in("{PASSWORD}")
+mine = AuthenticatedClient(base_url="SITE", token=signed_in.parsed.access_token)
+sessions = list_sessions.sync(client=mine)
+print(json.dumps({{
+    "refused": refused.status_code, "current": [session.is_current for session in sessions],
+}}))
+"""
+
+SEEN = {"refused": 401, "current": [True]}
+
+
+def run(command: list[str], where: Path) -> str:
+    done = subprocess.run(command, cwd=where, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def description(tmp_path):
+    path = tmp_path / "schema.yaml"
+    call_command("spectacular", file=str(path))
+    return path
+
+
+def test_the_client_of_openapi_typescript_compiles_and_signs_in(
+    tmp_path, description, live_server, alice
+):
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    npm.install(tmp_path, NPM, "no client is generated in TypeScript")
+    (tmp_path / "story.ts").write_text(TYPESCRIPT.replace("SITE", live_server.url))
+    run(["npx", "openapi-typescript", "schema.yaml", "-o", "schema.ts"], tmp_path)
+    strict = ["--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2022,dom"]
+    run(["npx", "tsc", *strict, "story.ts"], tmp_path)
+    assert json.loads(run(["node", "story.js"], tmp_path)) == SEEN
+
+
+def test_the_client_of_openapi_python_client_compiles_and_signs_in(
+    tmp_path, description, live_server, alice
+):
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = str(tmp_path / "venv/bin/python")
+    install = [python, "-m", "pip", "install", "-q", PYPI]
+    if subprocess.run(install, capture_output=True, timeout=240).returncode:
+        pytest.skip("NO PYPI: no client is generated in Python")
+    generate = ["generate", "--path", "schema.yaml", "--output-path", "client", "--meta", "none"]
+    run([str(tmp_path / "venv/bin/openapi-python-client"), *generate], tmp_path)
+    run([python, "-m", "compileall", "-q", "client"], tmp_path)
+    (tmp_path / "story.py").write_text(PYTHON.replace("SITE", live_server.url))
+    assert json.loads(run([python, "story.py"], tmp_path)) == SEEN
