@@ -33,13 +33,13 @@ test: .venv/dev  ## the suite, on SQLite or on what DATABASE_URL names
 	$(BIN)/pytest -n $(JOBS) --dist loadfile $(PYTEST)
 
 races: .venv/dev  ## all rounds of the races, on the PostgreSQL that DATABASE_URL names, and a long walk beside the model
-	RACE_ROUNDS=200 MODEL_STEPS=10000 $(BIN)/pytest tests/races tests/test_model_machine.py tests/devices/contrib/ssf/test_push.py
+	RACE_ROUNDS=200 MODEL_STEPS=10000 $(BIN)/pytest --timeout=0 tests/races tests/test_model_machine.py tests/devices/contrib/ssf/test_push.py
 
 takeover: .venv/dev  ## play a stranger who tries every sequence of four verbs
-	TAKEOVER_DEPTH=4 $(BIN)/pytest tests/test_takeover.py
+	TAKEOVER_DEPTH=4 $(BIN)/pytest --timeout=0 tests/test_takeover.py
 
 fuzz: .venv/dev  ## thousands of requests made from the API's own description, of which none may surprise
-	FUZZ_CASES=300 $(BIN)/pytest tests/fuzz
+	FUZZ_CASES=300 $(BIN)/pytest --timeout=0 tests/fuzz
 
 mutants: .venv/dev  ## take out one protection after the other; its tests have to fail. PostgreSQL, too
 	$(BIN)/python -m tests.mutations
