@@ -252,7 +252,7 @@ class Conf:
 
     @cached_property
     def CLEAR_SITE_DATA(self) -> tuple[str, ...]:
-        """What browsers delete at sign-out from a page: "cache", "storage". Empty: nothing."""
+        """What browsers delete at sign-out: "cache", "storage", "prefetchCache", "prerenderCache"."""
         return tuple(self._get("CLEAR_SITE_DATA", ()))
 
     @cached_property

@@ -22,11 +22,13 @@ from . import (
     liveness,
     mail,
     numbers,
+    pairs,
     paths,
     proxies,
     risk,
     second_factor,
     session_engine,
+    site_data,
     tokens,
     transactions,
     urls,
@@ -39,6 +41,7 @@ SUBJECTS = (
     tokens,
     keys,
     numbers,
+    pairs,
     paths,
     geolocation,
     proxies,
@@ -49,6 +52,7 @@ SUBJECTS = (
     risk,
     second_factor,
     session_engine,
+    site_data,
     dbsc,
     dpop,
     integrations,
@@ -75,4 +79,4 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
 
 def _of_another_kind() -> list[CheckMessage]:
     """What has to be right first: the other checks take each value for one of its kind, and import paths."""
-    return [*kinds.check(), *paths.check_simplejwt()]
+    return [*kinds.check(), *paths.check_simplejwt(), *pairs.check_lifetimes()]

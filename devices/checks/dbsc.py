@@ -44,7 +44,7 @@ def check() -> Iterator[CheckMessage]:
             id="devices.W112",
         )
     age: Any = getattr(settings, "DEVICES", {}).get("DBSC_COOKIE_AGE", 600)
-    if is_duration(age, 1) and conf.DBSC_COOKIE_AGE < SHORTEST:
+    if is_duration("DBSC_COOKIE_AGE", age, 1) and conf.DBSC_COOKIE_AGE < SHORTEST:
         yield checks.Warning(
             "DEVICES['DBSC_COOKIE_AGE'] is so short that browsers stop renewing the cookie: "
             "Chromium signs at most six times in nine minutes.",

@@ -9,8 +9,10 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 
-from devices.conf import Conf, conf
+from devices.conf import SECOND, UNITS, Conf
 
+# In more than this, no date of today's can be reckoned with.
+LONGEST = timedelta(days=36525)
 # What each key of DEVICES may hold: the least number, and whether None switches it off. A duration may be a
 # timedelta, too.
 DURATIONS = {
@@ -48,9 +50,9 @@ def check() -> Iterator[CheckMessage]:
             f"DEVICES['{key}'] is not a setting.", hint="See docs/settings.md.", id="devices.W011"
         )
     age = given.get("SESSION_MAX_AGE", 90)
-    if not (age and is_duration(age, 0)):
+    if not (age and is_duration("SESSION_MAX_AGE", age, 0)):
         yield Error(
-            "DEVICES['SESSION_MAX_AGE'] disables the absolute limit of sessions.",
+            "DEVICES['SESSION_MAX_AGE'] is no limit: not a duration above 0 and of at most 100 years.",
             hint="Set it to a timedelta or a number of days; NIST SP 800-63B asks for a limit.",
             id="devices.E012",
         )
@@ -60,28 +62,22 @@ def check() -> Iterator[CheckMessage]:
             hint="Set USE_TZ to True. Pages still show times in TIME_ZONE.",
             id="devices.E042",
         )
-    if is_duration(given.get("INACTIVE_DAYS"), 1) and conf.INACTIVE_DAYS < conf.IDLE_LIMIT:
-        yield checks.Warning(
-            "DEVICES['INACTIVE_DAYS'] is shorter than the idle limit, so it has no effect.",
-            hint="SIMPLE_JWT['REFRESH_TOKEN_LIFETIME'] is the idle limit: shorten that instead.",
-            id="devices.W043",
-        )
-    if is_duration(given.get("TOUCH_INTERVAL"), 0) and conf.TOUCH_INTERVAL >= conf.IDLE_LIMIT:
-        yield Error(
-            "DEVICES['TOUCH_INTERVAL'] is not shorter than the idle limit: sessions of pages end while used.",
-            hint="SIMPLE_JWT['REFRESH_TOKEN_LIFETIME'] is the idle limit. A minute is usual.",
-            id="devices.E054",
-        )
     for key, (least, optional) in (NUMBERS | DURATIONS).items():
         value = given.get(key, least)
-        is_right = is_duration if key in DURATIONS else is_number
-        if not (is_right(value, least) or (value is None and optional)):
-            kind = "timedelta or a number" if key in DURATIONS else "number"
+        is_right = is_duration(key, value, least) if key in DURATIONS else is_whole(value, least)
+        if not (is_right or (value is None and optional)):
+            kind = "a timedelta or a number" if key in DURATIONS else "a whole number"
+            most = " and at most 100 years" if key in DURATIONS else ""
             yield Error(
-                f"DEVICES['{key}'] is not a {kind} of at least {least}.",
+                f"DEVICES['{key}'] is not {kind} of at least {least}{most}.",
                 hint="See docs/settings.md.",
                 id="devices.E013",
             )
+
+
+def is_whole(value: Any, least: int) -> bool:
+    """Return whether the value is a whole number of at least `least`."""
+    return is_number(value, least) and isinstance(value, int)
 
 
 def is_number(value: Any, least: int) -> bool:
@@ -89,8 +85,11 @@ def is_number(value: Any, least: int) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= least
 
 
-def is_duration(value: Any, least: int) -> bool:
-    """Return whether the value is a timedelta or a number, not below `least` in the setting's unit."""
+def is_duration(key: str, value: Any, least: int) -> bool:
+    """Return whether the value is a timedelta or a number, not below `least` in the unit of `key`.
+
+    It is no longer than 100 years, either: dates could not be reckoned with it.
+    """
     if isinstance(value, timedelta):
-        return value > timedelta() or (value == timedelta() and least == 0)
-    return is_number(value, least)
+        return (timedelta() < value <= LONGEST) or (value == timedelta() and least == 0)
+    return is_number(value, least) and value <= LONGEST / UNITS.get(key, SECOND)

@@ -73,7 +73,7 @@ def check() -> Iterator[CheckMessage]:
             hint="Remove the app when the old tokens have expired. End sessions with devices.shortcuts.",
             id="devices.W045",
         )
-    if not _is_leeway(jwt.LEEWAY):
+    if not is_leeway(jwt.LEEWAY):
         yield Error(
             "SIMPLE_JWT['LEEWAY'] is not between 0 and 60 seconds.",
             hint="A few seconds are enough for the clocks of several servers.",
@@ -81,7 +81,8 @@ def check() -> Iterator[CheckMessage]:
         )
 
 
-def _is_leeway(leeway: Any) -> bool:
+def is_leeway(leeway: Any) -> bool:
+    """Return whether the value is a number of seconds, or a timedelta, from 0 to a minute."""
     if isinstance(leeway, int | float) and not isinstance(leeway, bool):
         leeway = timedelta(seconds=leeway)
     return isinstance(leeway, timedelta) and timedelta(0) <= leeway <= LONGEST_LEEWAY

@@ -34,6 +34,10 @@ urlpatterns = list(urlpatterns)
 """
 
 
+COOKIE_URLS = urls("""
+from django.urls import include
+urlpatterns += [path("api/", include("devices.contrib.cookies.urls"))]""")
+
 WRONG = {
     "SimpleJWT's authentication beside ours": (
         "E001",
@@ -220,7 +224,34 @@ urlpatterns = [path("api/", include("devices.api.urls"))]"""),
     ),
     "proofs for nobody knows whom": ("E120", 'DEVICES = {"DPOP": "always"}'),
     "proofs in a cache": ("E121", 'DEVICES = {"DPOP_STORE": "memcached://cache"}'),
-    "access tokens in a cookie that no view reads": ("W049", 'DEVICES = {"ACCESS_COOKIE": True}'),
+    "access tokens in a cookie that no view reads": (
+        "W049",
+        COOKIE_URLS + 'DEVICES = {"ACCESS_COOKIE": True}',
+    ),
+    "access tokens in a cookie that no view sets": (
+        "W058",
+        """
+DEVICES = {"ACCESS_COOKIE": True}
+REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = [
+    "devices.contrib.cookies.authentication.CookieAuthentication"
+]""",
+    ),
+    "an account that is forgotten before it is dormant": (
+        "W056",
+        'DEVICES = {"RISK_MEMORY_DAYS": 90}',
+    ),
+    "an access token that lasts as long as the session": (
+        "W057",
+        'SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"] = SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]',
+    ),
+    "days without a unit": ("E059", 'SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"] = 30'),
+    "all cookies deleted at sign-out": ("E055", 'DEVICES = {"CLEAR_SITE_DATA": ["*"]}'),
+    "trusted devices without a second factor": (
+        "W058",
+        'DEVICES = {"TRUSTED_DEVICE_MAX_AGE": 30}',
+    ),
+    "ended sessions deleted before anybody is asked": ("W062", 'DEVICES = {"RETENTION_DAYS": 1}'),
+    "half a session": ("E013", 'DEVICES = {"MAX_SESSIONS": 2.5}'),
     "a policy that is not there": ("E040", 'DEVICES = {"SESSION_POLICY": "stranger.policy"}'),
     "claims that are not there": ("E040", 'DEVICES = {"CLAIMS": "stranger.claims.of"}'),
     "a login page that is not there": ("W050", 'LOGIN_URL = "sign-in"'),
@@ -270,7 +301,8 @@ from django.urls import include
 urlpatterns = [path("api/", include("devices.api.urls"))]"""),
     "a rule that is there": 'DEVICES = {"RISK_RULES": ["stories.authentication.get_login_client"]}',
     "tokens of RFC 9068": 'DEVICES = {"ACCESS_TOKEN_FORMAT": "rfc9068"}',
-    "access tokens in a cookie": """
+    "access tokens in a cookie": COOKIE_URLS
+    + """
 DEVICES = {"ACCESS_COOKIE": True}
 REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = [
     "devices.contrib.cookies.authentication.CookieAuthentication"
