@@ -5,7 +5,7 @@ The library knows the families; the rules here and in `platforms` add what it le
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 import ua_parser
@@ -93,7 +93,8 @@ def _browser(parsed: _ParsedAgent) -> tuple[str, bool]:
     if _BROWSER_SYNTAX.match(user_agent):
         # A program appends itself to the engine it is built on, so the last one is it.
         if known:
-            return known[-1], False
+            own = (name for name in reversed(known) if name not in _LENT)
+            return next(own, known[-1]), False
         if not is_engine:
             return product_name(family), False
         if stranger := _stranger(products) or _commented(user_agent):
@@ -110,6 +111,8 @@ def _browser(parsed: _ParsedAgent) -> tuple[str, bool]:
     return _engine(family, products), True
 
 
+# Named by other apps of the same maker, too, often last: "aweme_31.9.0 … BytedanceWebview/d8a21c6" is Douyin.
+_LENT: Final = ("QQ Browser", "TikTok", "WeChat")
 # Products whose value, not their name, tells the program: "FBAN/FBIOS".
 _ENVELOPES = folded("appname, Browser, FBAN, FB_IAB")
 

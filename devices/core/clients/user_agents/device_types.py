@@ -21,16 +21,17 @@ _CONSOLE = re.compile(
 _TELEVISION_WORDS: Final = (
     *("tv", "aft", "bravia", "ce-html", "crkey", "chromecast", "hybridcast", "netcast", "roku"),
     *("viera", "vizio", "web0s", "tivo", "mibox", "stb", "brightsign", "wired)", "wireless)"),
+    *("omi/", "espial"),
 )
-_ANDROID_WORDS: Final = ("tv", "aft", "bravia", "crkey", "chromecast", "shield")
+_ANDROID_WORDS: Final = ("tv", "aft", "bravia", "crkey", "chromecast", "shield", "omi/")
 _TELEVISION = re.compile(
     r"\bsmart-?tv|\b(?!le|bn|h?dtv|q)[a-z]*tv(?![a-z\d]|-w\d)|\bdtv;|\(dtv\)"
     r"|\b[a-z]*tv(?:os|box)\b|hbbtv|inettv|\baft[a-z0-9]+\b"
     r"|\bbravia|\broku\b|\bviera|crkey|netcast|vizio|web0s|ce-html|hybridcast|\btivo\b|\bmibox"
-    r"|\bstb(?:app)?\b|brightsign|\bchromecast\b|, ?wire(?:d|less)\)"
+    r"|\bstb(?:app)?\b|\bomi/\d|\bespial|brightsign|\bchromecast\b|, ?wire(?:d|less)\)"
 )
 # Boxes and sets with Android, many of which say Mobile: their model begins with a maker's series or with the
-# inches of a screen, or it names what it is; or the system is of the branch for televisions (TT:
+# inches of a screen, or it names what it is; or the system is of the branch for televisions (its T:
 # "Build/STTL.240206.001").
 _ANDROID_TELEVISION = re.compile(
     r"(?:X9[68]|H96|T9[5-8](?![\d-])|TX[3-9]|A95X|MXQ|HK1|KM[2369]|VONTAR|Transpeed|Tanix|Beelink"
@@ -38,9 +39,10 @@ _ANDROID_TELEVISION = re.compile(
     r"|(?:[A-Z]{1,5}[-_])?(?:LED)?(?:2[248]|32|39|4[0-389]|5[058]|6[05]|7[057]|8[256])"
     r"(?:LE|LU|U|H|F|D|G)[A-Z]{0,2}[-_\d ]"
 )
-_ANDROID_TELEVISION_WORDS: Final = ("LED", "_TV_", "hell", "TT", "ox", "OX")
+_ANDROID_TELEVISION_WORDS: Final = ("LED", "TV", "hell", "ox", "OX", "Stick", "Build/")
 _ANDROID_TELEVISION_MARK = re.compile(
-    r"LED\d\d|_TV_|\b[Tt][Vv][ _]?[Bb][Oo][Xx]\b| [Ss]hell[ _]|Build/[A-Z]TT[A-Z\d]\b"
+    r"LED-?\d\d|_TV_|SMART_TV|(?<![A-Z])ATV(?![a-z])|[Ss]hell[ _]"
+    r"|(?:Box|(?<![A-Za-z])box)(?![a-z])|BOX\b|\bStick\b|Build/[A-Z]T[A-Z]{1,2}\d?\.\d{6}\."
 )
 # Words and series that makers keep for tablets; phones of the same maker are named otherwise.
 _TABLET_MODEL = re.compile(

@@ -124,16 +124,20 @@ def _form_factor(value: str) -> str:
 
 def _app(value: str) -> str:
     """Return the app's name from "Example 2.3" or "Example/2.3"; a version alone names none."""
-    name = re.split(r"/|\s+v?\d", value.strip(), maxsplit=1)[0]
+    name = re.split(r"/|\s+v?\d", _decoded(value).strip(), maxsplit=1)[0]
     return "" if re.match(r"v?\d", name) else product_name(name)
 
 
 def _claim(value: str) -> str:
-    """Clean a name that travelled in a header: as Latin-1 with UTF-8 in it, or percent-encoded."""
+    return clean_name(_decoded(value))
+
+
+def _decoded(value: str) -> str:
+    """Read text that travelled in a header: as Latin-1 with UTF-8 in it, or percent-encoded."""
     value = unquote(value)
     with suppress(UnicodeError):
         value = value.encode("latin-1").decode("utf-8")
-    return clean_name(value)
+    return value
 
 
 _PUNCTUATION: Final = " '’-_.,+&#()"

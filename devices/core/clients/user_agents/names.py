@@ -11,7 +11,8 @@ from .tables import fold
 NAME_LENGTH: Final = 32  # characters of a browser, app or system name
 _SPELLING_LENGTH: Final = 128  # characters of a stated name that are looked at
 
-_NAME = re.compile(r"[^\W_][\w .+&!'-]*")
+# Vowels and tones of many scripts are marks, which are no letters to regular expressions.
+_NAME = re.compile(r"[^\W_][\w .+&!'\u0300-\u036f\u0591-\u05c7\u0610-\u0eff-]*")
 _VERSION = re.compile(r"[vV]?\d+(?:\.\d+)+[\w.+-]*|[\d.]+")
 _PACKAGE = re.compile(r"[A-Za-z]\w*(?:\.\w+)+")
 # No part of a name: "ExampleAndroid", "Example for iOS", "iOSExample", "example-desktop". But part of one:

@@ -19,6 +19,7 @@ class Product(NamedTuple):
 _COMMENT = re.compile(r"\([^()]*\)?")
 _SEPARATORS = re.compile(r"[\s;,\[\]\"]+")
 _VERSION = re.compile(r"[vV]?\d[\w.+-]*")
+_VERSIONED = re.compile(r"([A-Za-z][A-Za-z ]{2,30})[_-](\d+(?:\.\d+)+)")  # "Acme_2.1.0"
 _PLATFORMS = folded("Android, iOS, iPadOS, iPhone, iPad, macOS")
 
 
@@ -27,9 +28,12 @@ def products_of(user_agent: str) -> list[Product]:
     products: list[Product] = []
     words: list[str] = []
     for word in _SEPARATORS.split(_COMMENT.sub(" / ", user_agent)):
-        name, slash, value = word.partition("/")
+        name, slash, value = word.removeprefix("+").partition("/")
         inner, _, rest = value.partition("/")
-        if slash and _VERSION.match(rest) and not _VERSION.match(inner):
+        if rest and name == "Safari":
+            # An app forgot the blank before its name: "Safari/537.36Acme/2.1".
+            name, value = inner.lstrip("0123456789."), rest
+        elif slash and _VERSION.match(rest) and not _VERSION.match(inner):
             name, value = inner, rest  # "Vendor/Product/1.2"
             words.clear()
         if slash and words and fold(name) in _PLATFORMS:
@@ -37,7 +41,12 @@ def products_of(user_agent: str) -> list[Product]:
             words.clear()
         elif slash or (words and _VERSION.fullmatch(word)):
             if name := _joined(words, name if slash else ""):
-                products.append(Product(name, value, True))
+                # A number without a dot may be a model's: "acme 1902".
+                version = value if slash or "." not in word else word
+                products.append(Product(name, version, True))
+            words.clear()
+        elif versioned := _VERSIONED.fullmatch(word):
+            products.append(Product(versioned[1], versioned[2], True))
             words.clear()
         elif word:
             words.append(word)

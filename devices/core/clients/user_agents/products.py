@@ -43,24 +43,29 @@ PlayStation: Orbis OS
 _APPS: Final = table("""
 1Password
 2345 Browser: Mb2345Browser, com.browser2345, 2345Explorer, 2345chrome
-360 Browser: 360SE, 360EE, QihooBrowser, QHBrowser, com.qihoo, 360 Aphone Browser, 360 Alitephone Browser, \
+360 Browser: 360SE, 360EE, QihooBrowser, QHBrowser, com.qihoo.browser, com.qihoo.contents, \
+com.qihoo.haosou, com.qihoo.padbrowser, 360 Aphone Browser, 360 Alitephone Browser, \
 360 Secure Browser
+360 Security: com.qihoo.security
 AdBlock Browser: ABB
 Alexa: AlexaService, AlexaMediaPlayer
 AliExpress: AliExpressHD
+Alipay: AlipayClient, com.eg.android.AlipayGphone
 Aliyun Browser: Tanggula
 Aloha Browser
 Amazon Music: AmazonMusic, com.amazon.mp3
 Amazon Shopping: Amazon.com, com.amazon.mShop, com.amazon.windowshop, AmazonShopping
 Android Browser: Android
 Apple News: AppleNews
-Apple Podcasts: Podcasts
+Apple Podcasts: Podcasts, Подкасты, Подкасти, Podcasty, Podcastok, 播客, 팟캐스트, พ็อดคาสท์, البودكاست
 Audacy: Radio.com
 Avast Secure Browser: AvastSecureBrowser, Avast
 AVG Secure Browser: AVG
 Avira Secure Browser: Avira
 Baidu App: baiduboxapp, BaiduHD, com.baidu.searchbox
 Baidu Browser: bdbrowser, bdbrowser_i18n, BIDUBrowser, Baidu Explorer
+Basecamp: Basecamp3
+Binance: BNC, com.binance.dev
 BlackBerry Browser: BlackBerry, BlackBerry WebKit
 Brave
 CCleaner Browser: CCleaner
@@ -71,6 +76,8 @@ Chrome: Google Chrome, Chrome Mobile, Chrome Mobile iOS, Chrome Mobile WebView, 
 Chrome Frame, CriOS
 CM Browser: ACHEETAHI
 Coc Coc: coc_coc_browser, coccocbrowser
+Coinbase: CoinbaseRetail, com.coinbase.android
+Daum: DaumApps
 DeepSeek: com.deepseek
 DingTalk: com.alibaba.android.rimet, com.laiwang.DingTalk
 Discord
@@ -96,6 +103,7 @@ Gmail: com.google.android.gm, com.google.Gmail
 GNOME Web: Epiphany
 Google App: GSA, Google, Google Search, Google Go, com.google.android.googlequicksearchbox, \
 com.google.android.apps.searchlite
+Google Assistant: OPA
 Google Chat: com.google.android.apps.dynamite
 Google Drive: com.google.android.apps.docs, com.google.Drive, GoogleDrive
 Google Gemini: com.google.android.apps.bard
@@ -104,13 +112,17 @@ Google Maps: com.google.android.apps.maps, com.google.Maps, GoogleMaps
 Google Messages: com.google.android.apps.messaging
 Google News: GNews
 Google Photos: com.google.android.apps.photos, com.google.photos
+Google Podcasts: GoogleChirp, com.google.android.apps.podcasts
 Google Play: com.android.vending, com.google.android.gms
+GoodReader: GoodReader4
+Hawk Quick Browser: QuickBrowser
 HeyTap Browser: HeyTapBrowser
 Huawei Browser
 Instagram
 JioSaavn: com.jio.media.jiobeats, Saavn
 Internet Explorer: IE, IE Mobile, IE Large Screen, MSIE, IEMobile
 KakaoTalk
+Lenovo Browser: LenovoBrowser, MobileLenovoBrowser
 LG Browser
 LINE
 LinkedIn: LinkedInApp
@@ -136,7 +148,9 @@ NetFront: NetFront NX
 Nokia Browser: NokiaBrowser, Nokia OSS Browser, Nokia Services (WAP) Browser, Ovi Browser
 Norton Private Browser: Norton, Norton Secure Browser
 Notion
+NPR One: nprone, NPROne
 Obigo: Teleca Browser, TelecaBrowser
+Odyssey: OWB
 Odnoklassniki: OKAndroid, OKiOS
 OkHttp: okhttp3, network-okhttp3
 Openwave: UP.Browser, Open Wave
@@ -172,11 +186,14 @@ Sonos
 Spotify
 Steam: com.valvesoftware.android.steam
 Telegram: Telegram-Android
+Tencent Docs: TencentDocs
 TeraBox: com.dubox
+The New York Times: nyt, NYTimes, com.nytimes.android
 Threads: Barcelona
 Thunderbird
 TikTok: com.zhiliaoapp.musically, com.ss.android.ugc.trill, musical_ly, BytedanceWebview, trill, \
 TikTok Lite
+TIM: com.tencent.tim
 Tor Browser: org.torproject.torbrowser
 Twitch: tv.twitch
 Uber: UberCab
@@ -185,8 +202,11 @@ uTorrent: BTWebClient
 Viasat Browser: Sparrow Browser
 Viber
 Vivaldi
+VK: VKAndroidApp, com.vkontakte.android, com.vk.vkclient
 vivo Browser: VivoBrowser
+WatchFree+: WatchFree
 WeChat: MicroMessenger, com.tencent.mm, WeChat Browser
+WeCom: wxwork, com.tencent.wework
 Whale: Naver Whale
 WhatsApp: whatsapp-app, whatsapp-linux-app, GBWhatsApp, WhatsApp Desktop
 X: Twitter, Twitter for iPhone, Twitter Android
@@ -217,12 +237,12 @@ PLUMBING: Final = folded(
     AppleWebKit, AppVersion, ArkWeb, Build, CE-HTML, CentOS, CFNetwork, Chrome, Chromium, CLDC,
     compatible, Configuration, cordova, cordova-amazon-fireos, CPython, CriOS, CrKey, CrMo,
     Cronet, Crosswalk, Dalvik, Darwin, Debian, EdgW, Electron, ExoPlayer, ExoPlayerLib, Fedora,
-    Firefox, FVC, Gecko, Gentoo, GnuTLS, gzip, HbbTV, Html5Plus, iOS, iPad, iPadOS, iPhone,
+    Firefox, FVC, Gecko, Gentoo, GnuTLS, GoogleWv, gzip, HbbTV, Html5Plus, iOS, iPad, iPadOS, iPhone,
     iPod, Java, KAIOS, KHTML, Kubuntu, Language, libcurl, libidn, like, Linux, Macintosh,
     ManagedBrowser, MIDP, Mint, MinuteMaid, MMS, MMWEBID, MMWEBSDK, Mobile, Model, Monazilla,
     Mozilla, NetType, Node, NSS, OMI, OpenSSL, Opera, PHP, Presto, Process, Profile, Python,
     QtWebEngine, Red Hat, Release, Ruby, Safari, SamsungBrowser, Slackware, SmartTV, SmartTvA,
-    statusBarHeightDp, SUSE, SVN, SWV, T5, T7, TBS, Trident, U2, Ubuntu, UNTRUSTED, UPnP, URL,
+    statusBarHeightDp, SUSE, SVN, SWV, T5, T7, TBS, Trident, U2, Ubuntu, UCBS, UNTRUSTED, UPnP, URL,
     UWS, Version, VIDAA, VizioOS, ViziOS, WebAppManager, WebKit, WebView, WebViewApp,
     WeChatLib, Windows, XWEB, zlib"""
 )

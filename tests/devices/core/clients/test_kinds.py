@@ -86,12 +86,35 @@ def test_harmonyos_without_android_is_read(user_agent, expected):
             "(KHTML, like Gecko) Version/4.0 Chrome/130.0.0.0 Mobile Safari/537.36",
             "Chrome on Android",
         ),
+        (
+            "Mozilla/5.0 (Linux; Android 12; Acme Smart Box Q2) AppleWebKit/537.36 "
+            "(KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",
+            "Chrome on Android",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 10; Acme Stick 4K Build/QTG3.200913.001; wv) "
+            "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Mobile Safari/537.36",
+            "Chrome on Android",
+        ),
         ("HbbTV/1.5.1 (+DRM; Acme; TV55; 1.0; ; )", "Unknown device"),
     ],
 )
 def test_a_television_is_one_and_its_browser_is_no_number(user_agent, device):
     named = of(user_agent)
     assert (named.device, named.device_type) == (device, "tv")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "Turbox 5",  # a part of a word is no box
+        "Phone 24 Build/UTAS34.82-21-2",  # as Motorola numbers its builds for phones
+        "Joy 7_TV",  # phones with an aerial
+    ],
+)
+def test_a_phone_with_a_name_like_a_televisions_is_none(model):
+    phone = f"Mozilla/5.0 (Linux; Android 14; {model}) AppleWebKit/537.36 (KHTML, like Gecko)"
+    assert of(f"{phone} Chrome/124.0.0.0 Mobile Safari/537.36").device_type == "mobile"
 
 
 @pytest.mark.parametrize(
@@ -229,6 +252,45 @@ WEBVIEW = (
 )
 def test_an_app_that_gives_its_version_after_the_platform_is_found(user_agent, device):
     assert of(user_agent).device == device
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "browser"),
+    [
+        (f"{WEBVIEW}Chatter/21.1.11", "Chatter"),  # no blank before it
+        (f"{WEBVIEW} Chatter 8.0.0 rv:2194", "Chatter"),
+        (f"{WEBVIEW}; CHATTERAPP 4.1.1", "CHATTERAPP"),
+        (f"{WEBVIEW} +Chatter/6.1", "Chatter"),
+        (f"{IPHONE} Chatter_2.0.0 JsSdk/2.0 NetType/WIFI", "Chatter"),
+        (f"{IPHONE} ChatterSSO-1.3.7 VpnCapable NAC/1.0", "ChatterSSO"),
+        # Nothing of a system or a device is a name for want of another.
+        ("Dalvik/2.1.0 Linux; U; Android 9; acme 1902 Build/PPR1.180610.011", "Android Browser"),
+    ],
+)
+def test_a_name_is_found_however_its_version_follows(user_agent, browser):
+    assert of(user_agent).browser == browser
+
+
+@pytest.mark.parametrize(
+    ("program", "browser"),
+    [
+        ("aweme_31.9.0 Region/CN JsSdk/2.0 aweme/31.9.0 BytedanceWebview/d8a21c6", "Douyin"),
+        ("musical_ly_39.1.0 AppName/musical_ly BytedanceWebview/d8a21c6", "TikTok"),
+        ("wxwork/4.1.39 MicroMessenger/7.0.1 Language/zh", "WeCom"),
+        ("MicroMessenger/8.0.50(0x18003237) NetType/WIFI Language/en", "WeChat"),
+    ],
+)
+def test_an_app_with_another_ones_webview_is_itself(program, browser):
+    assert of(f"{IPHONE} {program}").browser == browser
+
+
+@pytest.mark.parametrize(
+    "name", ["ข่าวเด่น", "समाचार", "செய்திகள்", "الأخبارُ", "Новости", "新闻", "Tiếng Việt"]
+)
+def test_a_name_of_any_script_is_one(name):
+    """Vowels and tones of many scripts are marks, not letters."""
+    assert of(f"{name}/2.1 CFNetwork/3860.100.1 Darwin/25.0.0").browser == name
+    assert of("Acme/7", x_app_version=f"{name} 2.1".encode().decode("latin-1")).browser == name
 
 
 @pytest.mark.parametrize(
