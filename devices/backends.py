@@ -8,7 +8,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
 from devices.exceptions import TooManyAttempts
-from devices.http import get_login_client
+from devices.http import get_login_client, wrong_guesses
 
 from .core import throttling
 from .core.clients.client import Client
@@ -45,8 +45,10 @@ class LimitedModelBackend(ModelBackend):
             return None
         client = get_login_client(request) if request is not None else Client()
         user = self._find(username)
+        guess = (username.casefold(), password)
         try:
-            attempt = throttling.begin(username, client)
+            # Another backend may have compared it, by `devices.passwords`, which counted it.
+            attempt = None if guess in wrong_guesses() else throttling.begin(username, client)
         except TooManyAttempts:
             security_log.log(Event.LOGIN_BLOCKED, user_id=user and user.pk, client=client)
             raise
@@ -54,13 +56,16 @@ class LimitedModelBackend(ModelBackend):
             # As dear as checking, so that time does not tell whether there is such a user.
             get_user_model()().set_password(password)
         elif self._is_right(user, password) and self.user_can_authenticate(user):
-            attempt.succeeded()
+            if attempt is not None:
+                attempt.succeeded()
             if request is not None:
                 # For who asks whether a login is one on somebody's behalf (`devices.web.impersonation`).
                 request.proved_user_id = user.pk  # type: ignore[attr-defined]
             security_log.log(Event.LOGIN_SUCCEEDED, user_id=user.pk, client=client)
             return user
-        attempt.failed(is_unknown=user is None)
+        if attempt is not None:
+            attempt.failed(is_unknown=user is None)
+            wrong_guesses().add(guess)
         security_log.log(Event.LOGIN_FAILED, user_id=user and user.pk, client=client)
         return None
 

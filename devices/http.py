@@ -269,6 +269,20 @@ def current_request() -> HttpRequest | None:
     return _answering.get()
 
 
+def wrong_guesses() -> set[tuple[str, str | None]]:
+    """Which passwords were wrong for which accounts in the current request, so that none counts twice.
+
+    Several backends in AUTHENTICATION_BACKENDS may compare the same one. Without a request it is always empty.
+    """
+    request: Any = _answering.get()
+    if request is None:
+        return set()
+    if not hasattr(request, "wrong_guesses"):
+        request.wrong_guesses = set()
+    found: set[tuple[str, str | None]] = request.wrong_guesses
+    return found
+
+
 def is_answering() -> bool:
     """Whether a request is being answered, as far as DeviceMiddleware knows."""
     return _answering.get() is not None

@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 
 from .core import sessions, throttling
-from .http import current_client, is_answering
+from .http import current_client, is_answering, wrong_guesses
 
 
 def adopt() -> None:
@@ -25,9 +25,12 @@ def adopt() -> None:
 def check_password(user: AbstractBaseUser, raw_password: str | None) -> bool:
     """As Django's; hashing anew keeps the sessions, and within a request it counts as an attempt.
 
-    So does any view that asks for the current password. Raises TooManyAttempts, a ValidationError.
+    So does any view that asks for the current password. The same guess again in the same request counts no
+    more. Raises TooManyAttempts, a ValidationError.
     """
-    if throttling.is_counted() or not is_answering() or user.pk is None:
+    guess = (user.get_username().casefold(), raw_password)
+    is_counted = throttling.is_counted() or guess in wrong_guesses()
+    if is_counted or not is_answering() or user.pk is None:
         return sessions.check_password(user, raw_password)
     attempt = throttling.begin(user.get_username(), current_client())
     is_right = sessions.check_password(user, raw_password)
@@ -35,6 +38,7 @@ def check_password(user: AbstractBaseUser, raw_password: str | None) -> bool:
         attempt.succeeded()
     else:
         attempt.failed()
+        wrong_guesses().add(guess)
     return is_right
 
 

@@ -39,6 +39,17 @@ class Apps(Story):
         sessions.revoke_all(self.alice, reason="admin")
         self.assertFalse(self.is_in(other))
 
+    def test_the_backend_of_allauth_beside_ours_counts_nothing_twice(self):
+        wrong = {"username": "alice", "password": "wrong"}
+        codes = [
+            Client()
+            .post(f"{APP}/login", wrong, content_type="application/json")
+            .json()["errors"][0]["code"]
+            for _guess in range(11)
+        ]
+        self.assertNotIn("throttled", codes[:10])
+        self.assertEqual(codes[10], "throttled")
+
     def test_what_would_outlive_it_is_reported(self):
         self.assertEqual(complaints(), set())
         with override_settings(SESSION_ENGINE="django.contrib.sessions.backends.db"):

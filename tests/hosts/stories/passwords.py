@@ -1,12 +1,14 @@
 """Django's stock user: hashing anew keeps the sessions, guesses at the current password are counted."""
 
 from django.contrib.auth.hashers import MD5PasswordHasher
-from django.test import override_settings
+from django.test import RequestFactory, override_settings
 from django.urls import include, path
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from devices.models import DeviceSession
+from devices.exceptions import TooManyAttempts
+from devices.http import answering
+from devices.models import DeviceSession, LoginThrottle
 
 from .people import PASSWORD, Story, get, post
 
@@ -33,6 +35,10 @@ class Stronger(MD5PasswordHasher):
     algorithm = "stronger"
 
 
+BACKENDS = [
+    "devices.backends.LimitedModelBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 HASHERS = ["stories.passwords.Stronger", "django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
@@ -74,6 +80,22 @@ class Guesses(Story):
         self.assertEqual([answer.status_code for answer in answers], [400] * 20 + [429] * 20)
         given = {"current_password": PASSWORD, "new_password": NEW}
         self.assertEqual(post("/own/password", access, **given).status_code, 429)
+
+    def test_the_same_guess_counts_once_within_a_request_and_another_one_again(self):
+        request = RequestFactory().post("/")
+        with answering(request), self.assertRaises(TooManyAttempts):
+            for number in range(11):
+                self.assertFalse(self.alice.check_password(f"wrong {number}"))
+                self.assertFalse(self.alice.check_password(f"wrong {number}"))
+        self.assertEqual(number, 10)
+
+    def test_two_backends_that_compare_a_password_count_it_once(self):
+        for backends in (BACKENDS, BACKENDS[::-1]):
+            with self.subTest(backends[0]), override_settings(AUTHENTICATION_BACKENDS=backends):
+                LoginThrottle.objects.all().delete()
+                given = {"username": "alice", "password": "wrong"}
+                answers = [post("/api/token", **given).status_code for _ in range(11)]
+                self.assertEqual(answers, [401] * 10 + [429])
 
     def test_a_login_counts_once(self):
         for _ in range(9):
