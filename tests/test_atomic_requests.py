@@ -1,7 +1,7 @@
 """A host project with ATOMIC_REQUESTS: the answer 401 rolls no revocation back, and nothing counted."""
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.urls import include, path
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
@@ -17,6 +17,12 @@ from tests.dpop import SITE, DPoPDevice
 class HostView(APIView):
     def get(self, request):
         return Response()
+
+
+class UndoneView(APIView):
+    def get(self, request):
+        transaction.set_rollback(True)
+        return Response(status=409)
 
 
 class FailingView(APIView):
@@ -37,6 +43,7 @@ urlpatterns = [
     path("host/fails", FailingView.as_view(error=APIException())),
     path("host/refuses", FailingView.as_view(error=ValidationError())),
     path("host/refresh", TokenRefreshView.as_view()),
+    path("own/undone", transaction.atomic(UndoneView.as_view())),
     path("host/verify", TokenVerifyView.as_view()),
 ]
 
@@ -105,4 +112,14 @@ def test_a_proof_that_was_used_stays_used_if_its_view_fails(alice, path):
     first = phone.get(path, HTTP_DPOP=proof)
     assert first.status_code in (400, 500)
     again = phone.get(path, HTTP_DPOP=proof)
+    assert (again.status_code, again.json()["code"]) == (401, "invalid_dpop_proof")
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer: devices.E123")
+def test_a_proof_stays_used_if_a_transaction_around_its_view_is_rolled_back(alice, monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", False)
+    phone = DPoPDevice().sign_in(alice.email)
+    proof = phone.key.proof("GET", f"{SITE}/own/undone", phone.access)
+    assert phone.get("/own/undone", HTTP_DPOP=proof).status_code == 409
+    again = phone.get("/own/undone", HTTP_DPOP=proof)
     assert (again.status_code, again.json()["code"]) == (401, "invalid_dpop_proof")
