@@ -272,7 +272,7 @@ def current_request() -> HttpRequest | None:
 def wrong_guesses() -> set[tuple[str, str | None]]:
     """Which passwords were wrong for which accounts in the current request, so that none counts twice.
 
-    Several backends in AUTHENTICATION_BACKENDS may compare the same one. Without a request it is always empty.
+    Several backends in AUTHENTICATION_BACKENDS may compare the same one. Without a request it is empty.
     """
     request: Any = _answering.get()
     if request is None:

@@ -51,6 +51,17 @@ def other_than(code):
     return f"{(int(code) + 1) % 10**6:06}"
 
 
+def test_a_code_that_was_mailed_under_the_former_secret_key_is_good(alice, settings):
+    device = Device()
+    challenge = challenge_of(enter(device))
+    mailed = code_of(uuid.UUID(challenge))
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another key of the site, of no use elsewhere"
+    assert mailed != code_of(uuid.UUID(challenge))
+    assert refusal(show(device, challenge, other_than(mailed))) == INVALID
+    assert show(device, challenge, mailed).status_code == 200
+
+
 @pytest.mark.parametrize("door", DOORS)
 def test_the_code_of_the_mail_begins_the_session(alice, door):
     device = Device()

@@ -334,6 +334,20 @@ def test_the_tokens_of_the_api_s_login_open_allauth_s_endpoints(alice, sign_in):
     assert app.get(f"{APP}/auth/session").json()["data"]["user"]["email"] == alice.email
 
 
+def test_what_is_remembered_of_an_app_outlives_the_secret_key(alice, settings):
+    app = App(IPHONE).sign_in(alice.email)
+    assert app.post_app("/auth/reauthenticate", {"password": PASSWORD}).status_code == 200
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another key of the site, of no use elsewhere"
+    for _ in range(2):
+        said = app.get(f"{APP}/auth/session").json()
+        assert [each["method"] for each in said["data"]["methods"]] == ["password"]
+        [remembered] = Session.objects.all()
+        assert remembered.session_key == AppSession(DeviceSession.objects.get()).session_key
+        # It has moved.
+        settings.SECRET_KEY_FALLBACKS = []
+
+
 def test_signing_out_or_revoking_on_either_side_is_the_end_on_both(alice):
     for end in (
         lambda app: app.post("/api/logout"),

@@ -15,11 +15,13 @@ from typing import Any, Final
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.authentication import get_authentication_records
 from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.headless.tokens.strategies.base import AbstractTokenStrategy
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.backends.base import CreateError, SessionBase
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from django.utils.module_loading import import_string
@@ -27,7 +29,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from devices.api.authentication import ForSessions
 from devices.core import sessions, tokens
-from devices.exceptions import SessionError
+from devices.exceptions import DeviceCodeRequired, SessionError
 from devices.http import check_scheme, get_client, scheme_of
 from devices.models import DeviceSession
 from devices.web.cookie import ID, Proof, proof_by_backend
@@ -54,7 +56,21 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         request.is_allauth_login = True  # type: ignore[attr-defined]
-        super().login(request, user)
+        try:
+            super().login(request, user)
+        except DeviceCodeRequired:
+            # It goes on at the API, with the challenge in our own form.
+            raise
+        except SessionError as refused:
+            if not hasattr(request.allauth, "headless"):  # type: ignore[attr-defined]
+                raise
+            from allauth.headless.internal.restkit.response import ErrorResponse
+
+            # Not 401, by which allauth's clients know a login that goes on with another step.
+            error = ValidationError(refused.message, code=refused.code)
+            # allauth lets no other kind of answer through.
+            answer = ErrorResponse(request, exception=error, status=403)
+            raise ImmediateHttpResponse(answer) from refused
 
 
 def proof_of(request: HttpRequest, user: AbstractBaseUser) -> Proof:
@@ -99,8 +115,9 @@ class AppSession(Store):
     # what is over, would not find it.
     key_salt = f"django.contrib.sessions.{Store.__qualname__}"
 
-    def __init__(self, session: DeviceSession) -> None:
-        digest = salted_hmac("devices.contrib.allauth", str(session.pk), algorithm="sha256")
+    def __init__(self, session: DeviceSession, secret: str | bytes | None = None) -> None:
+        salt = "devices.contrib.allauth"
+        digest = salted_hmac(salt, str(session.pk), secret, algorithm="sha256")
         self.key = digest.hexdigest()[:KEY_LENGTH]
         super().__init__(self.key)
         # It has just been found: a load need not look it up again.
@@ -192,7 +209,16 @@ def _read_bearer(request: HttpRequest) -> Bearer | None:
 
 def _session_of(session: DeviceSession) -> SessionBase:
     store = AppSession(session)
-    if store.get(ID) != str(session.pk):
+    if store.get(ID) == str(session.pk):
+        return store
+    # By former secret keys, as Django does.
+    former = (AppSession(session, secret) for secret in settings.SECRET_KEY_FALLBACKS)
+    remembered = next((each for each in former if each.get(ID) == str(session.pk)), None)
+    if remembered is not None:
+        store.update(dict(remembered.items()))
+        store.save()
+        remembered.delete()
+    else:
         # The tokens come from the API's own login, or nothing had to be remembered so far.
         user = session.user
         store.update(

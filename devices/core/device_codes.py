@@ -20,7 +20,7 @@ from devices.core.clients.client import Client, Label
 from devices.core.log import security_log
 from devices.core.log.security_log import Event
 from devices.core.notifications import outbox
-from devices.core.notifications.codes import code_of
+from devices.core.notifications.codes import codes_of
 from devices.core.risk import login_history
 from devices.exceptions import DeviceCodeInvalid, TooManyAttempts
 from devices.models import DeviceCode, NotificationKind, password_stamp
@@ -127,7 +127,7 @@ def redeem(challenge: str, code: str, key_of: Any, client: Client) -> DeviceCode
         # Counted before it is looked at, so that guesses at once are not more.
         here.update(attempts=F("attempts") + 1) == 1
         and constant_time_compare(key_of(user), pending.device_key)
-        and constant_time_compare(code, code_of(pending.pk))
+        and any(constant_time_compare(code, each) for each in codes_of(pending.pk))
         and pending.password_stamp == password_stamp(user.password)
     )
     mine = DeviceCode.objects.filter(pk=pending.pk, redeemed_at=None)

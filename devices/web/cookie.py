@@ -26,7 +26,13 @@ from devices.exceptions import (
     SessionRevoked,
     TooManyAttempts,
 )
-from devices.http import clear_site_data, get_browser_client, get_client, get_login_client
+from devices.http import (
+    clear_site_data,
+    get_browser_client,
+    get_client,
+    get_login_client,
+    wants_page,
+)
 from devices.models import DeviceSession, RevokeReason
 
 from . import bound_cookie
@@ -69,9 +75,10 @@ def was_proved(request: HttpRequest, user: AbstractBaseUser) -> bool:
 
 
 def begin_or_refuse(request: HttpRequest, user: AbstractBaseUser) -> None:
-    """As `begin`. If no session may start, nobody is signed in, and PermissionDenied is raised.
+    """As `begin`. If no session may start, nobody is signed in, and PermissionDenied is raised for a page.
 
-    Or DeviceCodeRequired, with what waits for its code noted in the cookie session.
+    An app gets the error itself. Or DeviceCodeRequired, with what waits for its code noted in the cookie
+    session.
     """
     backend = request.session[BACKEND_SESSION_KEY]
     try:
@@ -93,6 +100,8 @@ def begin_or_refuse(request: HttpRequest, user: AbstractBaseUser) -> None:
     except SessionError as refused:
         request.session.flush()
         request.user = AnonymousUser()
+        if not wants_page(request):
+            raise
         raise PermissionDenied(str(refused.message)) from refused
 
 

@@ -3,6 +3,7 @@
 import uuid
 from typing import Final
 
+from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 DIGITS: Final = 6
@@ -10,5 +11,12 @@ DIGITS: Final = 6
 
 def code_of(challenge: uuid.UUID) -> str:
     """The six digits of a challenge. Computing them needs SECRET_KEY."""
-    digest = salted_hmac("devices.device_code", challenge.hex, algorithm="sha256").digest()
-    return str(int.from_bytes(digest) % 10**DIGITS).zfill(DIGITS)
+    return codes_of(challenge)[0]
+
+
+def codes_of(challenge: uuid.UUID) -> list[str]:
+    """The same, and what an e-mail says that was sent under one of SECRET_KEY_FALLBACKS."""
+    salt, keys = "devices.device_code", (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    digests = (salted_hmac(salt, challenge.hex, key, algorithm="sha256") for key in keys)
+    numbers = (int.from_bytes(digest.digest()) % 10**DIGITS for digest in digests)
+    return [str(number).zfill(DIGITS) for number in numbers]

@@ -360,9 +360,13 @@ def deactivate(request, user):
 
 def test_an_account_that_is_deactivated_between_proof_and_session_gets_none(alice, settings):
     settings.DEVICES = {**settings.DEVICES, "LOGIN_PROOF": f"{__name__}.deactivate"}
-    browser = Browser()
-    answer = browser.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+    browser, given = Browser(), {"login": alice.email, "password": PASSWORD}
+    answer = browser.post("/accounts/login/", given, headers={"Accept": "text/html"})
     assert answer.status_code == 403
+    # What is no page gets the code.
+    User.objects.update(is_active=True)
+    answer = browser.post("/accounts/login/", given)
+    assert (answer.status_code, answer.json()["code"]) == (401, "no_active_account")
     assert SESSION_KEY not in browser.session
     assert not DeviceSession.objects.exists()
 

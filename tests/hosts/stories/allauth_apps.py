@@ -50,6 +50,25 @@ class Apps(Story):
         self.assertNotIn("throttled", codes[:10])
         self.assertEqual(codes[10], "throttled")
 
+    @override_settings(DEVICES={"SECOND_FACTOR": "stories.passwords.Factor"})
+    def test_a_second_factor_that_allauth_does_not_know_is_asked_for_by_name(self):
+        given = {"username": "alice", "password": PASSWORD}
+        for kind in ("app", "browser"):
+            path = APP.replace("app", kind)
+            answer = Client().post(f"{path}/login", given, content_type="application/json")
+            self.assertEqual((answer.status_code, answer.json()["code"]), (401, "otp_required"))
+            with override_settings(ACCOUNT_ADAPTER="devices.contrib.allauth.AccountAdapter"):
+                answer = Client().post(f"{path}/login", given, content_type="application/json")
+            self.assertEqual(answer.status_code, 403)
+            [error] = answer.json()["errors"]
+            self.assertEqual(error["code"], "otp_required")
+        self.make("root", is_staff=True)
+        given["username"] = "root"
+        page = Client().post("/admin/login/", given, headers={"Accept": "text/html"})
+        self.assertEqual(page.status_code, 403)
+        self.assertTrue(page["Content-Type"].startswith("text/html"))
+        self.assertFalse(DeviceSession.objects.exists())
+
     def test_what_would_outlive_it_is_reported(self):
         self.assertEqual(complaints(), set())
         with override_settings(SESSION_ENGINE="django.contrib.sessions.backends.db"):
