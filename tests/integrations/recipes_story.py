@@ -71,6 +71,28 @@ class Ninja(Login):
     opens = "/ninja/orders"
 
 
+class Adrf(Login):
+    login_path = "/adrf/login"
+    refresh_path = "/adrf/refresh"
+    opens = "/adrf/orders"
+
+
+class GraphQL(Login):
+    def refusal(self):
+        answer = self.ask("POST", "/graphql", {"query": "{ device }"})
+        if answer.status_code == 200:
+            assert answer.json() == {"data": {"device": "Unknown device"}}, answer.content
+            return ""
+        return answer.json()["code"]
+
+
+class Plain(Login):
+    login_path = "/plain/login"
+    refresh_path = "/plain/refresh"
+    # The asynchronous one of its views.
+    opens = "/plain/later"
+
+
 class Socket(Login):
     def refusal(self):
         return async_to_sync(self.open)()
@@ -96,6 +118,9 @@ TABS = {
     "allauth, apps": Headless,
     "Channels": Socket,
     "Django Ninja": Ninja,
+    "GraphQL (Strawberry)": GraphQL,
+    "adrf": Adrf,
+    "plain Django views": Plain,
 }
 
 

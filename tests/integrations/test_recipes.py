@@ -21,7 +21,18 @@ PAGES = {
     "allauth, apps": ("integrations/allauth", 2, 2, "allauth"),
     "Channels": ("recipes/channels", 1, 2, "channels"),
     "Django Ninja": ("recipes/ninja", 2, 3, "ninja"),
+    "adrf": ("integrations/adrf", 2, 4, "adrf"),
+    "GraphQL (Strawberry)": ("integrations/strawberry", 2, 2, "strawberry"),
+    "plain Django views": ("recipes/outside-drf", 2, 2, ""),
 }
+# Of the page about logins of one's own: without DRF.
+PLAIN = [
+    ("shop/plain.py", blocks("recipes/login-view")[1][1]),
+    (
+        "shop/urls.py",
+        'urlpatterns += [path("plain/login", plain.login), path("plain/refresh", plain.refresh)]\n',
+    ),
+]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -31,6 +42,7 @@ def test_a_page_of_ours(name, tmp_path):
         pytest.importorskip(needs, reason=f"needs {needs}: make test-integrations")
     found = blocks(page)
     factor = OF_ALLAUTH if package == "allauth" else FACTOR
-    given = [*found[:played], *PASSWORD, ("shop/settings.py", factor)]
+    own = PLAIN if page == "recipes/outside-drf" else []
+    given = [*found[:played], *own, *PASSWORD, ("shop/settings.py", factor)]
     [seen] = play("recipes_story", tmp_path, *given, kind=name).values()
     compare(name, lines(found[:needed]), seen)
