@@ -1,6 +1,7 @@
 """Who you are: a user whose login is the email address."""
 
 import uuid
+from functools import cache
 from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
@@ -14,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from devices.core import sessions
+from devices.core.statements import Parameter, Select
 
 # What counts as a second factor among allauth's authenticators. Recovery codes only stand in for one.
 FACTORS = ("totp", "webauthn")
@@ -41,22 +43,14 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, email: str | None) -> "User":
-        return self._entering().get(email=(email or "").lower())
+        """With what is asked of those who sign in: `has_second_factor`, `has_proved_email`."""
+        statement = _by_email(self.db, settings.REQUIRE_EMAIL_VERIFICATION)
+        for user in statement.run({"email": (email or "").lower()}):
+            return user  # type: ignore[no-any-return]
+        raise self.model.DoesNotExist
 
     async def aget_by_natural_key(self, email: str | None) -> "User":
-        return await self._entering().aget(email=(email or "").lower())
-
-    def _entering(self) -> models.QuerySet["User"]:
-        """With what is asked of those who sign in: `has_second_factor`, `has_proved_email`."""
-        asked: dict[str, models.QuerySet[Any]] = {}
-        if settings.REQUIRE_EMAIL_VERIFICATION:
-            addresses = apps.get_model("account.EmailAddress")._default_manager
-            asked["has_proved_email"] = addresses.filter(
-                user_id=OuterRef("pk"), email=OuterRef("email"), verified=True
-            )
-        entering = with_second_factor(self.get_queryset())
-        conditions = {name: Exists(rows) for name, rows in asked.items()}
-        return entering.annotate(**conditions)  # type: ignore[no-any-return]
+        return await sync_to_async(self.get_by_natural_key)(email)
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -100,6 +94,18 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def clean(self) -> None:
         self.email = self.email.lower()
+
+
+@cache
+def _by_email(using: str, demands_proof: bool) -> Select:
+    """The statement of `get_by_natural_key`: each login asks it."""
+    users = with_second_factor(User._base_manager.all())
+    if demands_proof:
+        addresses = apps.get_model("account.EmailAddress")._default_manager
+        proved = addresses.filter(user_id=OuterRef("pk"), email=OuterRef("email"), verified=True)
+        users = users.annotate(has_proved_email=Exists(proved))
+    email = Parameter("email", User._meta.get_field("email"))
+    return Select(users.filter(email=email), using)
 
 
 class RecoveryPoint(models.Model):

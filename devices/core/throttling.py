@@ -120,7 +120,7 @@ def begin(username: str, client: Client) -> Attempt:
     Devices and addresses from which the account was signed in before have their own attempts, so that an
     attacker who uses up the others does not lock the owner out.
     """
-    account = _key("account", username.casefold())
+    account = account_key(username)
     address = _address_key("address", client)
     per_address = {address: conf.LOGIN_ATTEMPTS_PER_ADDRESS}
     if _reserve(per_address | {account: conf.LOGIN_FAILURES_PER_ACCOUNT}):
@@ -147,15 +147,19 @@ def count_service_failure(client: Client) -> None:
         raise _refusal(address)
 
 
-def failures_before(username: str) -> Subquery:
+def account_key(username: str) -> str:
+    """The key of the row that counts attempts at an account."""
+    return _key("account", username.casefold())
+
+
+def failures_before(key: str | Parameter) -> Subquery:
     """How many attempts failed in a row before the last that did not; to be selected along with something."""
-    row = LoginThrottle.objects.filter(key=_key("account", username.casefold()))
-    return Subquery(row.values("before_success"))
+    return Subquery(LoginThrottle.objects.filter(key=key).values("before_success"))
 
 
 def reset(username: str) -> None:
     """Forget the failures at an account, whose password is a new one."""
-    LoginThrottle.objects.filter(key=_key("account", username.casefold())).delete()
+    LoginThrottle.objects.filter(key=account_key(username)).delete()
 
 
 def erase(username: str, places: Iterable[str]) -> int:

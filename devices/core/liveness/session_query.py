@@ -170,7 +170,7 @@ def _lookup(using: str) -> Lookup:
 
 
 @cache
-def _rules(model: type[models.Model]) -> list[models.Manager[Any]]:
+def rules(model: type[models.Model]) -> list[models.Manager[Any]]:
     """Managers of users that do not give every row: what they hide, Django and SimpleJWT do not find."""
     managers = {model._default_manager, getattr(model, "objects", model._default_manager)}
     plain = models.Manager.get_queryset
@@ -179,7 +179,7 @@ def _rules(model: type[models.Model]) -> list[models.Manager[Any]]:
 
 def hidden_users(user_ids: Collection[Any]) -> set[Any]:
     """Which of these users a manager of the user model hides: one query for each such manager."""
-    managers = [rule.db_manager(database.alias()) for rule in _rules(get_user_model())]
+    managers = [rule.db_manager(database.alias()) for rule in rules(get_user_model())]
     shown = [set(rule.filter(pk__in=user_ids).values_list("pk", flat=True)) for rule in managers]
     return set(user_ids).difference(set(user_ids).intersection(*shown))
 
@@ -193,7 +193,7 @@ def find(session_id: Any, user_id: Any) -> DeviceSession | None:
     found: DeviceSession | None = _lookup(using).find(session_id, user_id)
     if found is None:
         return None
-    for manager in _rules(get_user_model()):
+    for manager in rules(get_user_model()):
         user = manager.db_manager(using).filter(pk=found.user_id).first()
         if user is None:
             return None

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -10,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_ipv46_address
 from django.utils import timezone
 
+from devices.core import database
+from devices.core.statements import Insert
 from devices.lookups import shortened
 from devices.models import Activity, DeviceSession
 
@@ -18,6 +21,8 @@ KIND: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
 KIND_LENGTH: Final = 64
 # As JSON. An entry says what happened; it does not store files.
 DATA_LENGTH: Final = 8192
+# Lines that go into one compiled statement; Django makes batches of more.
+FEW: Final = 20
 
 
 # In our own entries: notes for staff only.
@@ -78,7 +83,16 @@ def record_all(entries: Iterable[Entry]) -> None:
             is_precise=ip_address is not None or redacted(kind, data) != data,
         )
         lines.append(line)
-    Activity.objects.bulk_create(lines)
+    if 0 < len(lines) <= FEW:
+        _insert(database.alias()).run(lines)
+    else:
+        Activity.objects.bulk_create(lines)
+
+
+@cache
+def _insert(using: str) -> Insert:
+    """The statement of most requests that write a line."""
+    return Insert(Activity, using)
 
 
 def tell(entries: Sequence[Entry]) -> None:

@@ -8,15 +8,18 @@ import hashlib
 import ipaddress
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
 
 from devices.conf import conf
+from devices.core import database
 from devices.core.clients.client import Label, os_family
 from devices.core.clients.device_key import fingerprint
 from devices.core.clients.geolocation import Location
+from devices.core.statements import Parameter, Update
 from devices.models import DeviceSession, LoginHistory, RiskLevel
 
 from .rules import Assessment, Kind, Known, Login, Past, Sight, assess, is_other_kind
@@ -79,7 +82,7 @@ def judge(account: AbstractBaseUser, login: Login) -> tuple[Assessment, bool]:
         return assessment, False
     if row is not None and not assessment.is_at_least(RiskLevel.HIGH):
         news = _stored(learned(login, past))
-        if LoginHistory.objects.filter(pk=row.pk, data=row.data).update(**news):
+        if _rewrite(database.alias()).run({"pk": row.pk, "read": row.data, **news}):
             return assessment, True
     past = _read(LoginHistory.objects.filter(user_id=account.pk).first(), login.at)
     assessment = assess(login, past)
@@ -202,6 +205,23 @@ def _read(row: LoginHistory | None, now: datetime) -> Past:
         disowned=_fresh(data["disowned"], since),
         last=Sight(_at(last[0]), Location(*last[1:])) if last and _at(last[0]) >= since else None,
     )
+
+
+@cache
+def _rewrite(using: str) -> Update:
+    """The statement that stores what a login has taught, over the past that it was judged by."""
+    fields: Any = LoginHistory._meta
+    given = {
+        name: Parameter(name, fields.get_field(field))
+        for name, field in (
+            ("pk", "id"),
+            ("read", "data"),
+            ("data", "data"),
+            ("seen_at", "seen_at"),
+        )
+    }
+    rows = LoginHistory.objects.filter(pk=given["pk"], data=given["read"])
+    return Update(rows, using, data=given["data"], seen_at=given["seen_at"])
 
 
 def _write(user_id: Any, past: Past) -> None:

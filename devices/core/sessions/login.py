@@ -1,12 +1,21 @@
 """How a session begins: a login, and what it finds in its way."""
 
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db.models import Case, DateTimeField, Q, Value, When
+from django.db.models import (
+    Case,
+    CharField,
+    DateTimeField,
+    Manager,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 from django.utils import timezone
 
 from devices import signals
@@ -16,13 +25,14 @@ from devices.core.binding import dpop
 from devices.core.clients import geolocation
 from devices.core.clients.client import Client, Label, describe_device
 from devices.core.clients.device_key import fingerprint, proven_key
+from devices.core.liveness import session_query
 from devices.core.log import activity
 from devices.core.log.activity import Entry
 from devices.core.log.security_log import Event, log_on_commit
 from devices.core.retention import cleanup
 from devices.core.risk import assessment, login_history
 from devices.core.risk.rules import Assessment
-from devices.core.statements import Parameter, Update
+from devices.core.statements import Parameter, Select, Update
 from devices.exceptions import (
     AccountNotActive,
     DeviceCodeRequired,
@@ -288,13 +298,30 @@ def new_session(
 def _lock_with_history(user: AbstractBaseUser) -> AbstractBaseUser | None:
     """As `lock`, and in the same SELECT what a login is judged by."""
     model = get_user_model()
+    throttled = throttling.account_key(user.get_username())
+    if session_query.rules(model):
+        # What a manager hides may differ from one moment to the next.
+        return _to_lock(model._default_manager, throttled).filter(pk=user.pk).first()
+    statement = _locking(database.alias(), model, conf.SECOND_FACTOR)
+    return next(iter(statement.run({"pk": user.pk, "throttled": throttled})), None)
+
+
+@cache
+def _locking(using: str, model: type[AbstractBaseUser], _: str | None) -> Select:
+    """The statement of `_lock_with_history`."""
+    pk: Any = model._meta.pk
+    rows = _to_lock(model._base_manager, Parameter("throttled", CharField()))
+    return Select(rows.filter(pk=Parameter("pk", pk)), using)
+
+
+def _to_lock(users: Manager[Any], throttled: str | Parameter) -> QuerySet[Any]:
     # The past is not locked: it may not be there yet. Of a user in several tables, all are.
-    links = [link.name for link in model._meta.parents.values() if link is not None]
-    rows = model._default_manager.select_related("devices_login_history").annotate(
-        failures_before=throttling.failures_before(user.get_username())
+    links = [link.name for link in users.model._meta.parents.values() if link is not None]
+    rows = users.select_related("devices_login_history").annotate(
+        failures_before=throttling.failures_before(throttled)
     )
-    rows = second_factor.known(rows)
-    return rows.select_for_update(no_key=True, of=("self", *links)).filter(pk=user.pk).first()
+    rows = second_factor.known(rows).order_by()
+    return rows.select_for_update(no_key=True, of=("self", *links))
 
 
 def _has_free_slot(account: AbstractBaseUser, now: datetime, policy: SessionPolicy) -> bool:

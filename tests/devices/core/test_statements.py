@@ -2,12 +2,14 @@
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from django.db.models import CharField, F, PositiveIntegerField
+from django.db.models import CharField, Count, Exists, F, OuterRef, PositiveIntegerField
+from django.db.models.expressions import BaseExpression
 from django.db.models.sql.compiler import SQLUpdateCompiler
 from django.utils import timezone
 
-from devices.core.statements import Parameter, Update
-from devices.models import LoginThrottle
+from accounts.models import User
+from devices.core.statements import Insert, Parameter, Select, Update
+from devices.models import Activity, LoginHistory, LoginThrottle
 from tests.client import PASSWORD, Device
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +40,69 @@ def test_it_returns_the_rows_as_they_are_now(add):
     assert (row.failures, row.consecutive) == (2, 7)
     assert row.window_ends == LoginThrottle.objects.get(key="a").window_ends
     assert add.run_returning({"key": "a", "many": 2}) == []
+
+
+def test_it_stores_json_as_it_is_given(alice):
+    LoginHistory.objects.create(user=alice, data={"a": 1}, seen_at=timezone.now())
+    read, data = (Parameter(name, LoginHistory._meta.get_field("data")) for name in ("read", "new"))
+    change = Update(LoginHistory.objects.filter(data=read), "default", data=data)
+    assert change.run({"read": {"a": 2}, "new": {}}) == 0
+    assert change.run({"read": {"a": 1}, "new": {"b": [None]}}) == 1
+    assert LoginHistory.objects.get().data == {"b": [None]}
+
+
+@pytest.fixture
+def by_email():
+    """Users of an address, with their history, and how many activities they have."""
+    rows = User.objects.select_related("devices_login_history").annotate(
+        lines=Count("pk"), is_staff_here=Exists(User.objects.filter(pk=OuterRef("pk")))
+    )
+    email = Parameter("email", User._meta.get_field("email"))
+    return Select(rows.filter(email=email), "default")
+
+
+@pytest.mark.parametrize("has_history", [False, True])
+def test_it_selects_what_the_queryset_does(make_user, by_email, has_history):
+    alice, bob = make_user(), make_user("bob@example.org")
+    if has_history:
+        LoginHistory.objects.create(user=alice, data={"a": 1}, seen_at=timezone.now())
+    for user in (alice, bob, alice):
+        [found] = by_email.run({"email": user.email})
+        assert vars(found).keys() >= vars(user).keys() - {"_password"}
+        assert (found, found.date_joined) == (user, user.date_joined)
+        assert (found.lines, found.is_staff_here) == (1, True)
+        history = getattr(found, "devices_login_history", None)
+        assert (history and history.data) == ({"a": 1} if has_history and user == alice else None)
+        assert not found._state.adding and found._state.db == "default"
+    assert by_email.run({"email": "nobody@example.org"}) == []
+
+
+def test_it_inserts_rows_as_django_does(alice, sign_in):
+    phone = sign_in(alice)
+    given = {"session_id": phone.session_id, "user_id": alice.pk, "kind": "a.b", "data": {"c": 1}}
+    given |= {"at": timezone.now(), "ip_address": "2001:db8::1"}
+    rows = [Activity(**given), Activity(**given, is_precise=False, actor=alice)]
+    Insert(Activity, "default").run(rows)
+    Activity.objects.bulk_create(rows)
+    ours, plain = [], []
+    for place, row in enumerate(Activity.objects.filter(kind="a.b").order_by("pk").values()):
+        (ours if place < 2 else plain).append({**row, "id": None})
+    assert ours == plain and len(ours) == 2
+
+
+def test_of_two_logins_the_second_resolves_no_expression(make_user, monkeypatch):
+    user, resolved = make_user(), []
+    resolve = BaseExpression.resolve_expression
+    monkeypatch.setattr(
+        BaseExpression,
+        "resolve_expression",
+        lambda self, *a, **k: resolved.append(self) or resolve(self, *a, **k),
+    )
+    for _ in range(2):
+        resolved.clear()
+        answer = Device().post("/api/login", {"email": user.email, "password": PASSWORD})
+        assert answer.status_code == 200
+    assert resolved == []
 
 
 @pytest.mark.django_db(transaction=True)
