@@ -93,7 +93,7 @@ wheel: .venv/dev  ## the app devices alone, and the verifier for other services,
 
 # Each can be run by itself: `make bench-load`. Ten million sessions take ten minutes and 10 GB to make;
 # BENCH=--reuse takes the databases of the last time (bench-scale).
-bench: bench-auth_overhead bench-touch bench-revocation bench-load bench-partitioned bench-scale bench-cleanup bench-dpop
+bench: bench-auth_overhead bench-touch bench-revocation bench-load bench-soak bench-partitioned bench-scale bench-cleanup bench-dpop
 
 bench-%: .venv-bench/ready  ## what it costs, beside the neighbours and at scale; writes docs/performance.md
 	.venv-bench/bin/python -W ignore -m benchmarks.$* --write docs/performance.md $(if $(filter scale,$*),$(BENCH))

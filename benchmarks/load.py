@@ -17,10 +17,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import page, population
 from .scale import SERVER
@@ -64,7 +64,7 @@ class Client(threading.Thread):
         return self._ask("POST", "/api/token", {"email": person, "password": population.PASSWORD})
 
     def _ask(self, method: str, path: str, body: Any = None, token: str = "") -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)
         headers = {
             "User-Agent": AGENT,
             "X-Forwarded-For": self._address,
@@ -81,14 +81,46 @@ class Client(threading.Thread):
         return json.loads(text)
 
 
+class Site(NamedTuple):
+    """A site under gunicorn."""
+
+    port: int
+    # The process that the workers are children of.
+    master: int
+    database: str
+
+    def megabytes(self) -> float:
+        """The memory of all workers, in MB."""
+        pages = sum(int(_proc(pid, "statm").split()[1]) for pid in self._workers())
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def cpu(self) -> float:
+        """The CPU time of all workers so far, in seconds; a worker must not end meanwhile."""
+        stats = [_proc(pid, "stat").rpartition(")")[2].split() for pid in self._workers()]
+        return sum(int(each[11]) + int(each[12]) for each in stats) / os.sysconf("SC_CLK_TCK")
+
+    def analyze(self) -> None:
+        """Have PostgreSQL count its rows, as it does by itself once a minute where that is switched on."""
+        import psycopg
+
+        with psycopg.connect(f"{SERVER}/{self.database}", autocommit=True) as server:
+            server.execute("VACUUM ANALYZE")
+
+    def _workers(self) -> list[int]:
+        return [int(pid) for pid in _proc(self.master, f"task/{self.master}/children").split()]
+
+
+def _proc(pid: int, name: str) -> str:
+    return Path(f"/proc/{pid}/{name}").read_text()
+
+
 @contextmanager
-def site(settings: str) -> Any:
-    """The port of a site in four workers, over a database that is made for it."""
+def site(settings: str, options: Sequence[str] = ("--workers", "4"), **env: str) -> Iterator[Site]:
+    """A site over a database that is made for it; `options` are gunicorn's."""
     import psycopg
 
-    name = f"bench_load_{settings.rpartition('.')[2]}"
+    name = f"bench_load_{settings.rpartition('.')[2]}_{os.getpid()}"
     with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as server:
-        server.execute(f"DROP DATABASE IF EXISTS {name}")
         server.execute(f"CREATE DATABASE {name}")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -96,32 +128,39 @@ def site(settings: str) -> Any:
         "DATABASE_URL": f"{SERVER}/{name}",
         "DJANGO_SETTINGS_MODULE": settings,
         "TRUSTED_PROXIES": "127.0.0.1/32",
+        **env,
     }
-    people = [sys.executable, "-m", "benchmarks.load", "--people"]
-    subprocess.run(people, env=given, check=True)
-    command = [sys.executable, "-m", "gunicorn", "--workers", "4", "--log-level", "critical"]
-    command += ["--bind", f"127.0.0.1:{port}", "project.wsgi"]
-    process = subprocess.Popen(
-        command, env=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    people = [sys.executable, "-W", "ignore", "-m", "benchmarks.load", "--people"]
+    process = None
     try:
+        subprocess.run(people, env=given, check=True)
+        command = [sys.executable, "-W", "ignore", "-m", "gunicorn", "--log-level", "critical"]
+        command += [*options, "--timeout", "120", "--bind", f"127.0.0.1:{port}", "project.wsgi"]
+        process = subprocess.Popen(
+            command, env=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         _wait_for(port)
-        yield port
+        yield Site(port, process.pid, name)
     finally:
-        process.terminate()
-        process.wait()
+        if process is not None:
+            process.terminate()
+            process.wait()
         with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as server:
             server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
+            connection.request("GET", "/healthz")
+            if connection.getresponse().status == 200:
+                return
         except OSError:
             time.sleep(0.1)
+        finally:
+            connection.close()
     raise SystemExit("gunicorn does not answer")
 
 
@@ -159,26 +198,28 @@ def turn(port: int, kind: str, seconds: float) -> tuple[list[float], float]:
 def measure(seconds: float, rounds: int) -> tuple[str, dict[str, dict[str, float]]]:
     seen: dict[tuple[str, str], list[float]] = {}
     rates: dict[tuple[str, str], list[float]] = {}
+    costs: dict[tuple[str, str], list[float]] = {}
     with ExitStack() as stack:
-        ports = {name: stack.enter_context(site(module)) for name, module in SITES.items()}
+        sites = {name: stack.enter_context(site(module)) for name, module in SITES.items()}
         for number in range(rounds + 1):
             for kind in KINDS:
-                for name, port in random.sample(sorted(ports.items()), len(ports)):
-                    times, rate = turn(port, kind, seconds if number else 1)
+                for name, at in random.sample(sorted(sites.items()), len(sites)):
+                    before = at.cpu()
+                    times, rate = turn(at.port, kind, seconds if number else 1)
                     if number:
                         seen.setdefault((name, kind), []).extend(times)
                         rates.setdefault((name, kind), []).append(rate)
+                        spent = (at.cpu() - before) / len(times) * 1000
+                        costs.setdefault((name, kind), []).append(spent)
+                        continue
+                    at.analyze()
     rows, drawn = [], {}
     for kind in KINDS:
         for name in SITES:
             cuts = statistics.quantiles(seen[name, kind], n=100, method="inclusive")
             rate = statistics.median(rates[name, kind])
-            plain = statistics.median(
-                mine / theirs
-                for mine, theirs in zip(
-                    rates[name, kind], rates["plain SimpleJWT", kind], strict=True
-                )
-            )
+            plain = _ratio(rates[name, kind], rates["plain SimpleJWT", kind])
+            cheaper = _ratio(costs["plain SimpleJWT", kind], costs[name, kind])
             rows.append(
                 [
                     f"{kind}, {name}",
@@ -186,11 +227,18 @@ def measure(seconds: float, rounds: int) -> tuple[str, dict[str, dict[str, float
                     f"{cuts[49]:.1f}",
                     f"{cuts[98]:.1f}",
                     f"{plain:.2f}",
+                    f"{statistics.median(costs[name, kind]):.2f}",
+                    f"{cheaper:.2f}",
                 ]
             )
             drawn.setdefault(kind, {})[name.strip("*")] = rate
     head = ["", "requests per second", "p50, ms", "p99, ms", "times plain"]
+    head += ["CPU of a worker, ms", "plain : this"]
     return page.table(head, rows), drawn
+
+
+def _ratio(ones: Sequence[float], others: Sequence[float]) -> float:
+    return statistics.median(one / other for one, other in zip(ones, others, strict=True))
 
 
 def main() -> None:

@@ -61,13 +61,20 @@ def bars(path: Path, title: str, unit: str, series: Mapping[str, Mapping[str, fl
 
 
 def curves(
-    path: Path, title: str, x: str, y: str, series: Mapping[str, Sequence[tuple[float, float]]]
+    path: Path,
+    title: str,
+    x: str,
+    y: str,
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    is_logarithmic: bool = True,
 ) -> None:
-    """Lines over a logarithmic axis: {series: [(x, y), …]}."""
+    """Lines, over a logarithmic axis by default: {series: [(x, y), …]}."""
     figure, axes = _axes(title)
     for name, points in series.items():
         axes.plot(*zip(*points, strict=True), marker="o", markersize=3, linewidth=1, label=name)
-    axes.set_xscale("log")
+    if is_logarithmic:
+        axes.set_xscale("log")
     axes.set_ylim(bottom=0)
     axes.set_xlabel(x)
     axes.set_ylabel(y)

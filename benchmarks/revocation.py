@@ -26,7 +26,7 @@ def worker() -> None:
     """Ask for one token after another, each until it is refused; tell when that was."""
     from devices.core import sessions
     from devices.core.clients.client import Client
-    from devices.core.liveness import invalidation
+    from devices.core.liveness import invalidation, validation
     from devices.core.liveness.cache import session_cache
     from devices.exceptions import SessionRevoked
 
@@ -35,7 +35,7 @@ def worker() -> None:
         token = line.strip().encode()
         while not session_cache.is_trusted:
             time.sleep(0.01)
-        while session_cache.get(token) is None:
+        while session_cache.get(validation.key(token)) is None:
             sessions.authenticate(token, Client)
         print("remembered", flush=True)
         try:
