@@ -178,4 +178,4 @@ def client_at(url: str, address: str = "127.0.0.1") -> httpx.Client:
     trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
     transport = httpx.HTTPTransport(verify=trust, local_address=address)
     headers = {"Host": "api.example.org"}
-    return httpx.Client(base_url=url, transport=transport, headers=headers, timeout=30)
+    return httpx.Client(base_url=url, transport=transport, headers=headers, timeout=120)

@@ -99,7 +99,7 @@ def test_an_end_at_one_process_is_heard_at_another(kind, program, tmp_path):
                 migrate(env)
             at = free_port()
             stack.enter_context(gunicorn(folder, at, env))
-            client = httpx.Client(base_url=f"http://127.0.0.1:{at}", headers=HEADERS, timeout=30)
+            client = httpx.Client(base_url=f"http://127.0.0.1:{at}", headers=HEADERS, timeout=120)
             clients.append(stack.enter_context(client))
         here, there = clients
         person = {"email": "heard@example.org", "password": PASSWORD}
@@ -302,7 +302,7 @@ def test_nothing_revoked_is_accepted_beyond_the_bound_while_sentinel_fails_over(
                 access = json.loads(done.stdout)
             at = free_port()
             stack.enter_context(gunicorn(folder, at, env))
-            client = httpx.Client(base_url=f"http://127.0.0.1:{at}", headers=HEADERS, timeout=30)
+            client = httpx.Client(base_url=f"http://127.0.0.1:{at}", headers=HEADERS, timeout=120)
             clients.append(stack.enter_context(client))
         here, there = clients
         accepted = []
