@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from devices.exceptions import TooManyAttempts
 from devices.http import get_login_client, wrong_guesses
 
-from .core import throttling
+from .core import hashing, throttling
 from .core.clients.client import Client
 from .core.log import security_log
 from .core.log.security_log import Event
@@ -54,7 +54,7 @@ class LimitedModelBackend(ModelBackend):
             raise
         if user is None:
             # As dear as checking, so that time does not tell whether there is such a user.
-            get_user_model()().set_password(password)
+            hashing.spend_time(password)
         elif self._is_right(user, password) and self.user_can_authenticate(user):
             if attempt is not None:
                 attempt.succeeded()
@@ -76,7 +76,7 @@ class LimitedModelBackend(ModelBackend):
     @staticmethod
     def _is_right(user: Any, password: str) -> bool:
         with throttling.counted():
-            return bool(user.check_password(password))
+            return hashing.is_right(user.check_password, password)
 
     def _find(self, username: str) -> Any:
         try:

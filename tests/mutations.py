@@ -243,6 +243,22 @@ MUTANTS = [
         "contradictions",
     ),
     Mutant(
+        "passwords that a hasher refuses",
+        "devices/core/hashing.py",
+        "        if not is_too_long(password):",
+        "        if True:",
+        "tests/devices/core/test_hashing.py",
+        "refuses",
+    ),
+    Mutant(
+        "hashers that cannot hash",
+        "devices/checks/passwords.py",
+        "        if problem := _problem(path):",
+        "        if (problem := _problem(path)) and False:",
+        "tests/devices/core/test_hashing.py",
+        "said",
+    ),
+    Mutant(
         "lifetimes that are durations",
         "devices/checks/pairs.py",
         "        if not isinstance(value, timedelta) or not timedelta() < value <= LONGEST:",

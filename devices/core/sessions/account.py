@@ -6,7 +6,7 @@ from django.contrib.auth import hashers
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
 
-from devices.core import database, throttling, trusted_devices
+from devices.core import database, hashing, throttling, trusted_devices
 from devices.core.clients.client import Client
 from devices.core.liveness import validation
 from devices.core.log import activity, security_log
@@ -73,13 +73,21 @@ def check_password(user: AbstractBaseUser, password: str | None) -> bool:
                     user.password = account.password
                 return
             sessions = DeviceSession.objects.for_user(user)
-            hashed = hashers.make_password(password)
+            try:
+                hashed = hashers.make_password(password)
+            except ValueError:
+                if hashing.is_too_long(password):
+                    # The better hasher does not take it; it stays under the one before.
+                    return
+                raise
             trusted_devices.hashed_anew(user, hashed)
             sessions.filter(revoked_at__isnull=True).update(password_stamp=password_stamp(hashed))
             user.password = hashed
             user.save(update_fields=["password"])
 
-    return hashers.check_password(password, user.password, rehash)
+    return hashing.is_right(
+        lambda given: hashers.check_password(given, user.password, rehash), password
+    )
 
 
 def account_changed(user: AbstractBaseUser, *, keep: DeviceSession | None = None) -> None:
