@@ -44,8 +44,10 @@ COOKIE_AGE: Final = timedelta(days=400)
 
 # In META, which a request of DRF shares with Django's: what is to be done with the answer.
 _ON_ANSWER: Final = "devices.on_answer"
-# Also there: the id in the cookie that the answer shall set, and what `presentation_of` made of the request.
+# Also there: the id in the cookie that the answer shall set, and what `get_client` and `presentation_of` made
+# of the request, so that each is made once.
 _GIVEN: Final = "devices.browser_id"
+_CLIENT: Final = "devices.client"
 _PRESENTATION: Final = "devices.presentation"
 
 OnAnswer = Callable[[HttpRequest, HttpResponse], None]
@@ -82,20 +84,23 @@ def _text_of(header: str) -> str:
 
 
 def get_client(request: HttpRequest | Request) -> Client:
-    """Return the IP address, user agent and hints of a request. It reads no cookie."""
+    """Return the IP address, user agent and hints of a request; the same at each call. It reads no cookie."""
     meta = request.META
-    header = conf.TRUSTED_PROXY_HEADER
-    return Client(
-        ip_address=ip_address.resolve(
-            meta.get("REMOTE_ADDR"),
-            meta.get(_meta_key(header), ""),
-            conf.TRUSTED_PROXIES,
-            is_rfc7239=header.lower() == "forwarded",
-        ),
-        user_agent=clean_user_agent(meta.get("HTTP_USER_AGENT", "")),
-        hints={name: meta[key] for name, key in _HINT_KEYS if key in meta},
-        presentation=presentation_of(request),
-    )
+    if _CLIENT not in meta:
+        header = conf.TRUSTED_PROXY_HEADER
+        meta[_CLIENT] = Client(
+            ip_address=ip_address.resolve(
+                meta.get("REMOTE_ADDR"),
+                meta.get(_meta_key(header), ""),
+                conf.TRUSTED_PROXIES,
+                is_rfc7239=header.lower() == "forwarded",
+            ),
+            user_agent=clean_user_agent(meta.get("HTTP_USER_AGENT", "")),
+            hints={name: meta[key] for name, key in _HINT_KEYS if key in meta},
+            presentation=presentation_of(request),
+        )
+    client: Client = meta[_CLIENT]
+    return client
 
 
 def presentation_of(request: HttpRequest | Request) -> Presentation:

@@ -4138,8 +4138,8 @@ MUTANTS = [
             (
                 "the end of trust with a session that ends from outside",
                 REVOCATION,
-                "    trusted_devices.sessions_ended(sessions, reason)\n",
-                "",
+                "        trusted_devices.sessions_ended(sessions, reason)\n",
+                "        pass\n",
                 "from_outside",
             ),
             (
@@ -4171,8 +4171,8 @@ MUTANTS = [
             (
                 "the code for a new device",
                 LOGIN,
-                "(mfa or owes_factor or is_device_proved or proved_at) and device_codes.is_owed(",
-                "True and device_codes.is_owed(",
+                "            and not (is_device_proved or proved_at)\n",
+                "            and False\n",
                 "code_of_the_mail",
             ),
             (

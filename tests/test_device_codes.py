@@ -332,7 +332,7 @@ def test_who_has_no_address_is_let_in(alice):
     answer = Device().post("/api/login", {"email": "alice@example.org", "password": PASSWORD})
     assert answer.status_code == 401
     account = User.objects.get(pk=alice.pk)
-    assert not device_codes.is_owed(account, "password", "")
+    assert not device_codes.is_owed(account, "")
 
 
 def test_what_nobody_waits_for_is_deleted(alice, clock):

@@ -14,7 +14,6 @@ from django.db.models import F, Min, Sum
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from devices.conf import conf
 from devices.core import database, throttling
 from devices.core.clients.client import Client, Label
 from devices.core.log import security_log
@@ -35,12 +34,12 @@ MAX_MAILS: Final = 6
 MAILS_WITHIN: Final = timedelta(hours=1)
 
 
-def is_owed(account: AbstractBaseUser, method: str, key: str) -> bool:
-    """Whether a login by this method needs a code, on the device of this key ("" if it has proved none).
+def is_owed(account: AbstractBaseUser, key: str) -> bool:
+    """Whether a login by one of DEVICE_CODE_METHODS needs a code, on the device of this key ("": of none).
 
     `account` is the locked row, with its past. Who has no address to send a code to needs none.
     """
-    if method not in conf.DEVICE_CODE_METHODS or login_history.knows(account, key):
+    if login_history.knows(account, key):
         return False
     name = outbox.address_field()
     return bool(name and getattr(account, name))

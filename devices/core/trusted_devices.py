@@ -110,8 +110,6 @@ def forget_one(user: AbstractBaseUser, pk: uuid.UUID) -> bool:
 
 def sessions_ended(sessions: Iterable[DeviceSession], reason: str) -> None:
     """Do not trust the devices of these sessions any more, if they ended for a reason that says so."""
-    if conf.TRUSTED_DEVICE_MAX_AGE is None:
-        return
     if reason == RevokeReason.NOT_ME:
         # Somebody has the password, and perhaps a copy of what one of the devices is known by.
         TrustedDevice.objects.filter(user_id__in={session.user_id for session in sessions}).delete()

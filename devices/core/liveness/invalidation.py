@@ -236,8 +236,10 @@ def on_heard(hearer: Callable[[str | None], None]) -> None:
     """Call this, from any thread, with the id of each user about whose sessions something changed.
 
     Changes in this process are heard without a bus, too. Called with None if something may have been missed.
+    Asking twice changes nothing.
     """
-    _hearers.append(hearer)
+    if hearer not in _hearers:
+        _hearers.append(hearer)
 
 
 def publish(user_ids: Iterable[Any]) -> None:
@@ -297,7 +299,8 @@ def _forget(names: Iterable[str]) -> None:
 
 
 def _heard(user_id: str) -> None:
-    session_cache.invalidate(user_id)
+    if conf.LIVENESS == "cached":
+        session_cache.invalidate(user_id)
     for hearer in _hearers:
         hearer(user_id)
 

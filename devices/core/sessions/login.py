@@ -100,8 +100,11 @@ def start(
             proven = ""
         if owes_factor and not _is_trusted(account, client, proven, thumbprint):
             raise OtpRequired
-        if not (mfa or owes_factor or is_device_proved or proved_at) and device_codes.is_owed(
-            account, method, proven
+        may_owe_code = method in conf.DEVICE_CODE_METHODS and not (mfa or owes_factor)
+        if (
+            may_owe_code
+            and not (is_device_proved or proved_at)
+            and device_codes.is_owed(account, proven)
         ):
             key = _key_here(client, thumbprint, account)
             pending = device_codes.begin(
@@ -372,7 +375,7 @@ def _revoke_superseded_and_excess(
         if left.active(now).count() >= policy.max_sessions:
             raise TooManySessions
     entries: list[Entry] = []
-    for why in RevokeReason:
+    for why in sorted({session.revoke_reason for session in ended}):
         rows = [session for session in ended if session.revoke_reason == why]
         entries += after_revoke(rows, revocation | {"revoke_reason": why}, "")
     superseded = (row for row in ended if row.revoke_reason == RevokeReason.SUPERSEDED)

@@ -190,7 +190,8 @@ def after_revoke(
     validation.invalidate(session.user_id for session in sessions)
     if conf.FEED:
         ended.record(session.pk for session in sessions)
-    trusted_devices.sessions_ended(sessions, reason)
+    if conf.TRUSTED_DEVICE_MAX_AGE is not None:
+        trusted_devices.sessions_ended(sessions, reason)
     for session in sessions:
         database.announce(signals.session_revoked, session=session, reason=str(reason))
         log_on_commit(Event.SESSION_REVOKED, session, None, **data)

@@ -69,6 +69,7 @@ def watch(session: DeviceSession, on_end: OnEnd) -> Watch:
     Called with SessionRevoked, SessionExpired, AccountNotActive, or TokenNotValid if the session is gone;
     with SessionUnverified if the database has not answered for PATIENCE seconds. It must not block.
     """
+    invalidation.on_heard(_hear)
     watch = Watch(session, on_end)
     _watcher.add(watch)
     return watch
@@ -241,7 +242,10 @@ def _end_of(session: Any) -> SessionError | None:
 
 
 _watcher = Watcher()
-invalidation.on_heard(lambda user_id: _watcher.hear(user_id))
+
+
+def _hear(user_id: str | None) -> None:
+    _watcher.hear(user_id)
 
 
 def _after_fork() -> None:
