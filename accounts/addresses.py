@@ -12,7 +12,6 @@ from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.email_verification import consume_email_verification_rate_limit
 from allauth.account.models import EmailAddress
 from allauth.core import context
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
@@ -25,11 +24,11 @@ logger = logging.getLogger("accounts")
 
 
 def demand_proof(request: HttpRequest, user: User) -> None:
-    """Refuse users whose address is not verified, if REQUIRE_EMAIL_VERIFICATION is set.
+    """Refuse users whose address is not verified.
 
     They are sent another mail, at most every three minutes. Raises EmailNotVerified.
     """
-    if settings.REQUIRE_EMAIL_VERIFICATION and not is_proved(user):
+    if not is_proved(user):
         send_link(request, user)
         raise EmailNotVerified
 

@@ -1567,7 +1567,7 @@ MUTANTS = [
     ),
     Mutant(
         "the type of access tokens",
-        "devices/core/keys/backend.py",
+        "devices/core/tokens.py",
         'return "at+jwt" if is_access and',
         'return "at+jwt" if False and',
         SERVICES,
@@ -1576,7 +1576,7 @@ MUTANTS = [
     # Keys that sign tokens.
     Mutant(
         "a name of a key that is none of ours",
-        "devices/core/keys/backend.py",
+        "devices/core/tokens.py",
         '        if key is None:\n            raise TokenBackendError("Token is invalid")',
         "        pass",
         KEYS,
@@ -1584,7 +1584,7 @@ MUTANTS = [
     ),
     Mutant(
         "the end of SimpleJWT's own key",
-        "devices/core/keys/backend.py",
+        "devices/core/tokens.py",
         'if "kid" not in header and keys.accepts_simplejwt:',
         'if "kid" not in header:',
         KEYS,

@@ -1,4 +1,4 @@
-"""The JWTs of a session: what they claim, and what is believed of a claim."""
+"""The JWTs of a session: what they claim, what is believed of a claim, and what signs and verifies them."""
 
 import json
 import os
@@ -8,15 +8,19 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jwt as pyjwt
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 from rest_framework_simplejwt import settings as jwt
-from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt import state
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from devices.conf import conf
 from devices.core import rfc9068
 from devices.core.keys import keyring
+from devices.core.keys.key import Key
 from devices.exceptions import TokenNotValid
 from devices.models import Binding, DeviceSession
 
@@ -261,3 +265,72 @@ class VerifiedTokenCache:
 
 _checked = VerifiedTokenCache()
 os.register_at_fork(after_in_child=_checked.after_fork)
+
+
+class KeyringBackend(TokenBackend):
+    """SimpleJWT's TokenBackend, with several keys if there are SIGNING_KEYS."""
+
+    def encode(self, payload: dict[str, Any]) -> str:
+        """Sign with the key whose turn it is, which the header names."""
+        keys = keyring.current() if conf.SIGNING_KEYS else None
+        typ = _typ(payload)
+        key = None if keys is None else keys.signing
+        if key is None and typ == "JWT":
+            token: str = super().encode(payload)
+            return token
+        claims = dict(payload)
+        if self.audience is not None:
+            claims["aud"] = self.audience
+        if self.issuer is not None:
+            claims["iss"] = self.issuer
+        if key is not None:
+            return key.encode(claims, typ, self.json_encoder)
+        secret, encoder = self.prepared_signing_key, self.json_encoder
+        return pyjwt.encode(claims, secret, self.algorithm, {"typ": typ}, json_encoder=encoder)
+
+    def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
+        """The payload of a token under the key that its header names. Raises TokenBackendError.
+
+        A name is looked up among the keys and nowhere else, and a key takes its own algorithm only
+        (RFC 8725 §3.1). Other members of the header, such as `jku`, `jwk` and `x5c`, are not looked at.
+        """
+        keys = keyring.current() if verify and conf.SIGNING_KEYS else None
+        key = None if keys is None else self._find_key(keys, token)
+        decode = super().decode if key is None else key.backend.decode
+        payload: dict[str, Any] = decode(token, verify)
+        return payload
+
+    def _find_key(self, keys: keyring.Keyring, token: Any) -> Key | None:
+        """The key that a token names; None where it names none, and SimpleJWT's own key counts."""
+        try:
+            header = pyjwt.get_unverified_header(token)
+        except pyjwt.InvalidTokenError as error:
+            raise TokenBackendError("Token is invalid") from error
+        if "kid" not in header and keys.accepts_simplejwt:
+            return None
+        kid = header.get("kid")
+        key = keys.find(kid) if isinstance(kid, str) else None
+        if key is None:
+            raise TokenBackendError("Token is invalid")
+        return key
+
+
+def _typ(payload: dict[str, Any]) -> str:
+    """The `typ` of the header: access tokens by RFC 9068 §2.1 are told apart by it."""
+    is_access = payload.get(jwt.api_settings.TOKEN_TYPE_CLAIM) == AccessToken.token_type
+    return "at+jwt" if is_access and conf.ACCESS_TOKEN_FORMAT == "rfc9068" else "JWT"
+
+
+def adopt() -> None:
+    """Let all tokens of SimpleJWT, also those of the host project's own code, be signed and read by this."""
+    api_settings = jwt.api_settings
+    state.token_backend = KeyringBackend(
+        api_settings.ALGORITHM,
+        api_settings.SIGNING_KEY,
+        api_settings.VERIFYING_KEY,
+        api_settings.AUDIENCE,
+        api_settings.ISSUER,
+        api_settings.JWK_URL,
+        api_settings.LEEWAY,
+        api_settings.JSON_ENCODER,
+    )
