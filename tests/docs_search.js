@@ -29,6 +29,8 @@ const PAGES = {
   "impossible travel": ["risk"],
   "email notification new device": ["risk"],
   "brute force": ["security"],
+  "session fixation": ["threats"],
+  "owasp asvs": ["threats"],
   "rate limit": ["security"],
   "2fa": ["step-up"],
   "remember me": ["trusted-devices"],

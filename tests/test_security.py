@@ -1,4 +1,4 @@
-"""What docs/security.md promises of the site as a whole, and no other file is about."""
+"""What docs/threats.md promises of the site as a whole, and no other file is about."""
 
 import re
 import secrets
