@@ -22,7 +22,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from devices.backends import is_text
 from devices.contrib.allauth import AccountAdapter as DevicesAccountAdapter
 from devices.exceptions import SessionRequired, SessionRevoked, TooManyAttempts
 from devices.shortcuts import missing_proof
@@ -132,8 +131,10 @@ class AccountAdapter(DevicesAccountAdapter):
             send_unknown_account_mail(self.request, email)
 
     def clean_password(self, password: str, user: Any = None) -> str:
-        if not is_text(password):
-            raise ValidationError(_("Enter text."), code="invalid")
+        try:
+            password.encode()
+        except UnicodeEncodeError as error:  # JSON lets half a character through.
+            raise ValidationError(_("Enter text."), code="invalid") from error
         return super().clean_password(password, user)  # type: ignore[no-any-return]
 
     def clean_phone(self, phone: str) -> str:

@@ -15,8 +15,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from devices.account import notify_method_changed_by_staff
 from devices.admin.users import UserSessionsMixin
-from devices.core.notifications import outbox
 
 from . import recovery
 from .models import User
@@ -73,7 +73,7 @@ class WayInAdmin(admin.ModelAdmin):
 
 def _tell(rows: QuerySet[Any], *others: Any) -> None:
     for user_id in {*rows.values_list("user_id", flat=True), *others}:
-        outbox.tell_staff_changed(user_id)
+        notify_method_changed_by_staff(user_id)
 
 
 # allauth's own admin pages send no e-mails.

@@ -22,7 +22,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
-from devices.core import sessions
+from devices.account import end_unproved_sessions
 from devices.exceptions import EmailNotVerified, TooManyAttempts
 
 from . import addresses
@@ -93,7 +93,7 @@ def drop_what_came_before(user: User, *, password: bool) -> None:
         EmailAddress.objects.filter(user_id=user.pk).exclude(email=user.email).delete()
         SocialAccount.objects.filter(user_id=user.pk).delete()
         Authenticator.objects.filter(user_id=user.pk).delete()
-        sessions.revoke_all_as_unknown(user)
+        end_unproved_sessions(user)
         if password:
             user.set_unusable_password()
             user.save(update_fields=["password"])

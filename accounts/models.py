@@ -14,7 +14,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from devices.core import sessions
+from devices.account import verify_password
 from devices.core.statements import Parameter, Select
 
 # What counts as a second factor among allauth's authenticators. Recovery codes only stand in for one.
@@ -87,7 +87,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.email
 
     def check_password(self, raw_password: str | None) -> bool:
-        return sessions.check_password(self, raw_password)
+        return verify_password(self, raw_password)
 
     async def acheck_password(self, raw_password: str | None) -> bool:
         return await sync_to_async(self.check_password)(raw_password)

@@ -6,7 +6,7 @@ from allauth.account.internal.flows import reauthentication
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-from devices.core import second_factor
+from devices.account import has_second_factor
 
 
 def method_of(user: AbstractBaseUser | AnonymousUser) -> str | None:
@@ -19,7 +19,7 @@ def method_of(user: AbstractBaseUser | AnonymousUser) -> str | None:
     """
     if not user.is_authenticated:
         return None
-    if second_factor.required_of(user):
+    if has_second_factor(user):
         return "mfa"
     if user.has_usable_password():
         return "password"

@@ -21,8 +21,7 @@ from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from devices.core import sessions
-from devices.core.notifications import outbox
+from devices.account import notify_method_added, require_active
 from devices.exceptions import SessionError, SessionRevoked
 from devices.shortcuts import confirm_session, get_session
 
@@ -106,7 +105,7 @@ def _is_late(user: User) -> bool:
     session = _session_of(user)
     try:
         if session is not None:
-            sessions.recheck(session)
+            require_active(session)
     except SessionRevoked:
         return True
     return False
@@ -115,8 +114,7 @@ def _is_late(user: User) -> bool:
 def _method_added(added: Any, method: str) -> None:
     """A sign-in method was added in any way: create a recovery link, and send it to the owner."""
     if recovery.note_added(added.user_id, added) and method:
-        session = _session_of(added.user)
-        outbox.tell_method_added(added.user_id, method, session.pk if session else None)
+        notify_method_added(added.user_id, method, _session_of(added.user))
 
 
 @receiver(authentication_step_completed, dispatch_uid="accounts.reauthenticated")

@@ -26,8 +26,12 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from devices.core import sessions
-from devices.core.notifications import outbox, review_links
+from devices.account import (
+    NOTIFIED_AT_BOTH_ADDRESSES,
+    account_changed,
+    account_recovered,
+    get_page_url,
+)
 from devices.exceptions import OtpInvalid, OtpRequired
 from devices.hooks import Client
 from devices.shortcuts import get_client, verify_second_factor
@@ -35,7 +39,7 @@ from devices.shortcuts import get_client, verify_second_factor
 from .models import FACTORS, RecoveryPoint, User
 
 # As long as both addresses are told of everything (core.notifications.outbox).
-LIFETIME: Final = outbox.TOLD_TO_BOTH
+LIFETIME: Final = NOTIFIED_AT_BOTH_ADDRESSES
 # Ours have 76; longer ones are refused before they are hashed.
 LONGEST: Final = 200
 # Of the link's query.
@@ -136,7 +140,7 @@ def url_for(user_id: Any, email: str) -> str:
     It is made when the mail is sent, so that no database holds it.
     """
     point = _open(user_id).filter(email=email).first()
-    page = review_links.page("account_recover")
+    page = get_page_url("account_recover")
     return f"{page}?{urlencode({TOKEN: _signer().sign(point.pk.hex)})}" if point and page else ""
 
 
@@ -214,7 +218,7 @@ def _restore(user: User, point: RecoveryPoint, client: Client) -> None:
     SocialAccount.objects.filter(user_id=user.pk).delete()
     Authenticator.objects.filter(user_id=user.pk).exclude(pk__in=kept).delete()
     user.email = point.email
-    sessions.account_recovered(user, client, address=point.email, displaced=displaced)
+    account_recovered(user, client, address=point.email, displaced=displaced)
     user.set_unusable_password()
     User.objects.filter(pk=user.pk).update(email=user.email, password=user.password)
     # A later address whose link was used before has not got the account any more.
@@ -238,7 +242,7 @@ def _take_from_others(user: User, email: str) -> None:
         given_up = {"email": f"{other.pk}@released.invalid", "is_active": False}
         User.objects.filter(pk=other.pk).update(**given_up)
         other.is_active = False
-        sessions.account_changed(other)
+        account_changed(other)
 
 
 def _demand_open(point: RecoveryPoint) -> None:

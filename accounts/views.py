@@ -11,10 +11,15 @@ from rest_framework.views import APIView
 
 from devices.api.authentication import SignedInRequest
 from devices.api.serializers import DeviceCodeSerializer
-from devices.core.binding import dpop
 from devices.exceptions import TooManyAttempts
 from devices.permissions import RecentlyConfirmed
-from devices.shortcuts import change_password, end_session, get_client, list_sessions, start_session
+from devices.shortcuts import (
+    change_password,
+    check_login_request,
+    end_session,
+    list_sessions,
+    start_session,
+)
 
 from . import addresses
 from .serializers import (
@@ -43,7 +48,7 @@ class RegisterView(Entrance):
     """Create an account, and sign in unless the address has to be verified first."""
 
     def post(self, request: Request) -> Response:
-        dpop.check_login(get_client(request).presentation)
+        check_login_request(request)
         serializer = RegisterSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
         try:

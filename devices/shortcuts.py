@@ -46,6 +46,7 @@ __all__ = [
     "aauthenticate",
     "authenticate",
     "change_password",
+    "check_login_request",
     "check_password",
     "confirm_session",
     "end_all_sessions",
@@ -87,6 +88,15 @@ class Tokens(NamedTuple):
 
 
 # Signing in
+
+
+def check_login_request(caller: Caller) -> None:
+    """Refuse a request with a bad proof of a key (DPoP), before your view does what cannot be undone.
+
+    `start_session` refuses it, too. Call it earlier where the view creates an account or uses up a code.
+    Raises InvalidDPoPProof or DPoPNonceRequired.
+    """
+    dpop.check_login(_client(caller).presentation)
 
 
 def start_session(

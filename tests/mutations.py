@@ -3148,7 +3148,7 @@ MUTANTS = [
     Mutant(
         "the second factor, where it is asked by what somebody confirms",
         REAUTHENTICATION,
-        "if second_factor.required_of(user):",
+        "if has_second_factor(user):",
         "if False:",
         "tests/test_reauthentication.py",
         "each_way",
@@ -3253,7 +3253,7 @@ MUTANTS = [
     Mutant(
         "telling people what staff change of their ways in",
         "accounts/admin.py",
-        "        outbox.tell_staff_changed(user_id)",
+        "        notify_method_changed_by_staff(user_id)",
         "        pass",
         "tests/test_notifications.py",
         "emailaddress or authenticator",
@@ -3297,6 +3297,14 @@ MUTANTS = [
         "if False:",
         IMPERSONATION,
         "above_them or within_reach",
+    ),
+    Mutant(
+        "acting for somebody by the API: a recent proof",
+        "devices/impersonation.py",
+        "    require_confirmation(request)\n",
+        "",
+        IMPERSONATION,
+        "view_of_the_api",
     ),
     Mutant(
         "acting for somebody: known by the mark of a package",
@@ -3647,7 +3655,7 @@ MUTANTS = [
     Mutant(
         "forgetting sessions that came before the first proof",
         "accounts/first_proof.py",
-        "        sessions.revoke_all_as_unknown(user)\n",
+        "        end_unproved_sessions(user)\n",
         "",
         "tests/accounts/test_first_proof.py",
         "",
@@ -4059,7 +4067,7 @@ MUTANTS = [
     Mutant(
         "looking at the session again after a change",
         "accounts/receivers.py",
-        "            sessions.recheck(session)",
+        "            require_active(session)",
         "            pass",
         RECOVERY,
         "under_way",

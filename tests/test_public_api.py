@@ -19,7 +19,9 @@ ROOT = Path(settings.BASE_DIR)
 PAGE = (ROOT / "docs/public-api.md").read_text()
 LIST = ROOT / "tests/public_api.txt"
 
-MODULES = ("shortcuts", "decorators", "permissions", "hooks", "impersonation", "testing")
+MODULES = (
+    *("shortcuts", "account", "decorators", "permissions", "hooks", "impersonation", "testing"),
+)
 # For reading, and to be named in settings or subclassed.
 MODELS = {"devices.models": {"Activity", "DeviceSession", "RevokeReason"}}
 PATHS = set(re.findall(r"`(devices(?:\.\w+)+)`", PAGE.split("## Import paths for settings")[1]))

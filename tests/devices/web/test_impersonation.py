@@ -16,7 +16,8 @@ from django.views.decorators.csrf import csrf_exempt
 from devices.core import sessions, step_up, tokens
 from devices.core.clients.client import Client
 from devices.core.staff import impersonation
-from devices.exceptions import Impersonated, OutOfReach
+from devices.exceptions import ConfirmationRequired, Impersonated, OutOfReach, SessionRequired
+from devices.impersonation import start_impersonation
 from devices.models import Activity, DeviceSession, LoginHistory, Notification, RevokeReason
 from devices.web.impersonation import impersonate, stop_impersonating
 from tests.client import CHROME, PASSWORD, Device, refusal
@@ -289,6 +290,28 @@ def test_staff_take_the_place_of_no_device_and_none_takes_theirs(staff, alice, s
     sessions.start(alice, Client("192.0.2.3", CHROME))
     ended = DeviceSession.objects.filter(user=alice, revoked_at__isnull=False)
     assert len(ended) == 1 and ended[0] in (first, second) and acted not in ended
+
+
+def test_a_view_of_the_api_starts_it_for_staff_with_a_recent_proof(rf, root, alice, clock, sign_in):
+    request = rf.post("/act", REMOTE_ADDR="192.0.2.1", HTTP_USER_AGENT=CHROME)
+    request.user = root
+    with pytest.raises(SessionRequired):
+        start_impersonation(request, alice, reason=WHY)
+    request.auth = DeviceSession.objects.get(pk=sign_in(root).session_id)
+    with pytest.raises(ValueError, match="reason"):
+        start_impersonation(request, alice, reason=" ")
+    pair = start_impersonation(request, alice, reason=WHY)
+    assert pair.session.user == alice and pair.session.impersonator == root
+    acting = Device()
+    acting.hold({"access": pair.access, "refresh": pair.refresh, "session_id": pair.session.pk})
+    assert acting.get("/api/me").json()["email"] == alice.email
+    with pytest.raises(OutOfReach):
+        request.auth = DeviceSession.objects.get(pk=sign_in(alice).session_id)
+        start_impersonation(request, root, reason=WHY)
+    clock.shift(3600)
+    request.auth = DeviceSession.objects.get(pk=request.auth.pk)
+    with pytest.raises(ConfirmationRequired):
+        start_impersonation(request, alice, reason=WHY)
 
 
 def test_nobody_acts_for_two_at_once_by_themselves(root, alice, mallory, sign_in):
