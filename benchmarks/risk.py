@@ -12,13 +12,15 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import django
+from django.conf import settings
+from django.test import override_settings
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
@@ -66,6 +68,8 @@ PEOPLE = {
 }
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
+# Longer than RISK_DORMANT_DAYS.
+ABSENCE = timedelta(days=130)
 
 
 class City(NamedTuple):
@@ -390,6 +394,69 @@ def run(
     )
 
 
+class Absence(NamedTuple):
+    """First logins after an absence: of owners, and of those who took an account over meanwhile."""
+
+    returns: int
+    suspicious: int
+    takeovers: int
+    noticed: int
+    levels: Counter[str]
+
+
+def run_absence(
+    seed: int = 1, people_: int | None = None, takeovers_: int | None = None, cities: bool = False
+) -> Absence:
+    """Everybody is away for ABSENCE; then somebody takes the account over, or else the owner comes back."""
+    rng = random.Random(seed)
+    leave = START + timedelta(days=PEOPLE["warm-up in days, not counted"])
+    end = leave + timedelta(days=PEOPLE["days"])
+    crowd = list(people(rng, people_ or PEOPLE["people"], end))
+    returns = []
+    for person in crowd:
+        for event in logins(rng, person, end, cities):
+            if event.at >= leave:
+                returns.append(event)
+                break
+            if not assess(event.login, person.past).is_at_least(RiskLevel.HIGH):
+                person.past = learned(event.login, person.past)
+    victims = rng.sample([person for person in crowd if person.past.last], takeovers_ or 500)
+    thefts = list(takeovers(rng, victims, end, cities))
+    owners, thieves = ([_judge_later(event) for event in events] for events in (returns, thefts))
+    return Absence(
+        len(owners),
+        sum(_mail(judged) == "suspicious" for judged in owners),
+        len(thieves),
+        sum(bool(_mail(judged)) for judged in thieves),
+        Counter(str(judged.level) for judged in thieves),
+    )
+
+
+def _judge_later(event: Event) -> Assessment:
+    return assess(replace(event.login, at=event.at + ABSENCE), event.person.past)
+
+
+def absence_table(results: dict[str, list[Absence]]) -> str:
+    rows = ["| | " + " | ".join(results) + " |", "| --- |" + " --- |" * len(results)]
+    for name, value in (
+        ("owners who come back", "{returns:,}"),
+        ("mails to owners: a suspicious sign-in", "{suspicious}"),
+        ("takeovers", "{takeovers:,}"),
+        ("takeovers noticed", "{noticed}"),
+        ("… as medium, high, critical", "{medium}, {high}, {critical}"),
+    ):
+        cells = []
+        for months in results.values():
+            sums = {
+                field: sum(getattr(each, field) for each in months) for field in Absence._fields[:4]
+            }
+            levels = sum((each.levels for each in months), Counter())
+            sums |= {level: levels[level] for level in ("medium", "high", "critical")}
+            cells.append(value.format(**sums))
+        rows.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
 def _mail(judged: Assessment) -> str:
     if judged.is_at_least(RiskLevel.MEDIUM):
         return "suspicious"
@@ -450,10 +517,19 @@ def main() -> None:
         "with a city database": [run(seed, cities=True) for seed in seeds],
     }
     text = table(results)
-    print(text)
+    absences = {}
+    for name, points in (("with `dormant`", {}), ("without", {"dormant": 0})):
+        with override_settings(DEVICES={**settings.DEVICES, "RISK_POINTS": points}):
+            absences[name] = [run_absence(seed) for seed in (1, 2)]
+    absence = absence_table(absences)
+    print(text, absence, sep="\n\n")
     if options.write:
         page = options.write.read_text()
-        for mark, content in (("figures", text), ("behaviour", behaviour())):
+        for mark, content in (
+            ("figures", text),
+            ("absence", absence),
+            ("behaviour", behaviour()),
+        ):
             head, rest = page.split(f"<!-- {mark} -->\n")
             _, tail = rest.split(f"<!-- end of {mark} -->")
             page = f"{head}<!-- {mark} -->\n{content}\n<!-- end of {mark} -->{tail}"

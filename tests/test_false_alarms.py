@@ -34,6 +34,17 @@ def test_98_of_100_takeovers_are_noticed(months):
     assert sum(month.noticed for month in months) / 60 >= 0.98
 
 
+def test_a_takeover_after_an_absence_is_more_suspicious_than_another(settings):
+    def suspicious(month):
+        return month.takeovers - month.levels["low"] - month.levels["none"]
+
+    by_absence = risk.run_absence(7, people_=60, takeovers_=40)
+    settings.DEVICES = {"RISK_POINTS": {"dormant": 0}}
+    without = risk.run_absence(7, people_=60, takeovers_=40)
+    assert suspicious(by_absence) > 1.3 * suspicious(without)
+    assert by_absence.suspicious <= without.suspicious + 1
+
+
 def test_without_the_rules_no_takeover_would_be_noticed(settings):
     settings.DEVICES = {"RISK_POINTS": dict.fromkeys(POINTS, 0)}
     assert risk.run(7, people_=20, takeovers_=10).noticed == 0
