@@ -69,7 +69,7 @@ WRITERS = {
     "devices/models.py": r"super\(\)$",
     "accounts/models.py": r"user$",
     # Django's own sessions.
-    "devices/contrib/allauth.py": r"store$|request\.session$|super\(\)$",
+    "devices/contrib/allauth.py": r"store$|request\.session$|remembered$|super\(\)$",
     "devices/web/session_store.py": r"self$",
     "accounts/addresses.py": r"EmailAddress\b|mine\b|User\b",
     "accounts/adapters.py": r"user$",
