@@ -579,3 +579,24 @@ def test_a_services_token_opens_nothing_else(signals, client, alice):
     assert inactive(ask(client, token=text))
     with pytest.raises(TokenNotValid):
         authenticate(text)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("get", "/.well-known/jwks.json"),
+        ("get", "/.well-known/oauth-authorization-server"),
+        ("post", "/oauth/introspect"),
+        ("post", "/oauth/revoke"),
+    ],
+)
+def test_machines_call_a_host_of_the_site(client, settings, method, path):
+    """As docs/services.md says: an internal name is one of ALLOWED_HOSTS, or refused."""
+    inside = {"Host": "devices.default.svc"}
+    settings.ALLOWED_HOSTS = ["testserver"]
+    refused = getattr(client, method)(path, headers=inside)
+    assert refused.status_code == 400
+    settings.ALLOWED_HOSTS = ["devices.default.svc"]
+    answer = getattr(client, method)(path, headers=inside)
+    # Not there, or asked without a token: what the endpoint itself says.
+    assert answer.content != refused.content

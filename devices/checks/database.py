@@ -1,7 +1,8 @@
 """The database: one that can do what sessions need, and the same for users and their sessions."""
 
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error
@@ -16,6 +17,27 @@ UNSUPPORTED = {
     "mysql": "it has no UPDATE … RETURNING, no FOR NO KEY UPDATE and no partial indexes",
     "oracle": "it was never run on it",
 }
+# What `version()` says of servers that Django's engine for PostgreSQL can speak with, and that are others.
+LOOK_ALIKES = re.compile(
+    r"CockroachDB|-YB-|Yugabyte|Redshift|Greenplum|CrateDB|Materialize|RisingWave|QuestDB",
+    re.IGNORECASE,
+)
+
+
+def check_database(databases: Sequence[str]) -> Iterator[CheckMessage]:
+    """Ask the server of the sessions, if it is among these, whether it is a PostgreSQL."""
+    alias = router.db_for_write(DeviceSession)
+    if alias not in databases or connections[alias].vendor != "postgresql":
+        return
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT version()")
+        [version] = cursor.fetchone()
+    if not version.startswith("PostgreSQL ") or LOOK_ALIKES.search(version):
+        yield Error(
+            f"The server is not a PostgreSQL but {version[:60]!r}: the app was never run on it.",
+            hint="Triggers, row locks and LISTEN differ there. Use PostgreSQL; see docs/platforms.md.",
+            id="devices.E075",
+        )
 
 
 def check() -> Iterator[CheckMessage]:

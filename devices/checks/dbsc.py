@@ -7,7 +7,6 @@ from typing import Any, Final
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
-from django.urls import get_resolver
 
 from devices.conf import conf
 
@@ -54,5 +53,5 @@ def check() -> Iterator[CheckMessage]:
 
 
 def _has_endpoints() -> bool:
-    served = urls.views(get_resolver().url_patterns)
+    served = urls.views()
     return any(getattr(view, "proves_binding", False) for view in served)

@@ -7,7 +7,6 @@ from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
-from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
 from .urls import views
@@ -21,7 +20,7 @@ STOCK_STRATEGY = "djoser.social.token.jwt.TokenStrategy"
 
 def check() -> Iterator[CheckMessage]:
     """Check that logins by dj-rest-auth and djoser start sessions."""
-    served = {_path(getattr(view, "cls", None)) for view in views(get_resolver().url_patterns)}
+    served = {_path(getattr(view, "cls", None)) for view in views()}
     if apps.is_installed("dj_rest_auth"):
         yield from _dj_rest_auth(getattr(settings, "REST_AUTH", None) or {}, served)
     strategy = getattr(settings, "DJOSER", {}).get("SOCIAL_AUTH_TOKEN_STRATEGY", STOCK_STRATEGY)

@@ -8,7 +8,6 @@ from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
-from django.urls import get_resolver
 from rest_framework_simplejwt import settings as simplejwt
 
 from devices.conf import Conf
@@ -179,7 +178,7 @@ class _Defaults(Conf):
 
 def _serves(*views: str) -> bool:
     """Whether the URLconf has one of these views, or one of these modules."""
-    served = urls.views(get_resolver().url_patterns)
+    served = urls.views()
     classes = (getattr(view, "cls", getattr(view, "view_class", None)) for view in served)
     names = (f"{cls.__module__}.{cls.__qualname__}" for cls in classes if isinstance(cls, type))
     return any(name.startswith(views) for name in names)

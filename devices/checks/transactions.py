@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from django.core.checks import CheckMessage, Error
 from django.db import connections
-from django.urls import get_resolver
 from django.utils.module_loading import import_string
 from rest_framework import settings as drf
 from rest_framework_simplejwt.views import TokenViewBase
@@ -24,7 +23,7 @@ def check() -> Iterator[CheckMessage]:
             hint=f"Set REST_FRAMEWORK['EXCEPTION_HANDLER'] to {EXCEPTION_HANDLER}.",
             id="devices.E016",
         )
-    for view in views(get_resolver().url_patterns):
+    for view in views():
         is_token_view = issubclass(getattr(view, "view_class", object), TokenViewBase)
         if is_token_view and not getattr(view, "_non_atomic_requests", None):
             yield Error(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
@@ -27,7 +28,7 @@ STOCK = "rest_framework_simplejwt.serializers"
 
 def check() -> Iterator[CheckMessage]:
     """Check that views in the URLconf refuse tokens of ended sessions."""
-    for view in views(get_resolver().url_patterns):
+    for view in views():
         cls = getattr(view, "cls", None)
         if isinstance(cls, type) and issubclass(cls, APIView):
             yield from _authentication(view, cls)
@@ -62,11 +63,36 @@ def _has_login_page() -> bool:
         return False
 
 
-def views(patterns: list[Any]) -> Iterator[Any]:
+def views() -> Iterator[Any]:
+    """The callback of each URL that the project serves, each once."""
+    seen = set()
+    for urlconf in _urlconfs():
+        for view in _views(get_resolver(urlconf).url_patterns):
+            if id(view) not in seen:
+                seen.add(id(view))
+                yield view
+
+
+def _urlconfs() -> Iterator[Any]:
+    """ROOT_URLCONF, and those that other packages choose by the tenant or the host of a request."""
+    yield None
+    # django-tenants and django-tenant-schemas.
+    if public := getattr(settings, "PUBLIC_SCHEMA_URLCONF", None):
+        yield public
+    for kind in getattr(settings, "TENANT_TYPES", {}).values():
+        if "URLCONF" in kind:
+            yield kind["URLCONF"]
+    # django-hosts.
+    if getattr(settings, "ROOT_HOSTCONF", None) and apps.is_installed("django_hosts"):
+        for host in import_string("django_hosts.resolvers.get_host_patterns")():
+            yield host.urlconf
+
+
+def _views(patterns: list[Any]) -> Iterator[Any]:
     """The callback of each URL, with those that are included."""
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
-            yield from views(pattern.url_patterns)
+            yield from _views(pattern.url_patterns)
         else:
             yield pattern.callback
 

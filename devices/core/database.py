@@ -1,5 +1,6 @@
 """The database that sessions are written to, by whatever alias: its transactions, and what follows them."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -105,6 +106,17 @@ def on_commit(do: Callable[[], Any], *, robust: bool = False) -> None:
     transaction.on_commit(do, using=alias(), robust=robust)
 
 
+def lock_name(name: str) -> None:
+    """Wait for whoever else holds this name, and hold it until the transaction in hand ends.
+
+    For limits on rows that are not there yet, and so cannot be locked. SQLite has one writer at a time.
+    """
+    if connection().vendor == "postgresql":
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        with connection().cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+
+
 def commit_durably() -> None:
     """Have the transaction in hand wait for its standbys as REVOCATION_COMMIT says: it ends sessions."""
     if sql := durable_commit():
@@ -154,13 +166,19 @@ def history() -> str | None:
     return str(which)
 
 
+def sqlstate(error: Exception) -> str:
+    """PostgreSQL's code of an error, by psycopg 3 or psycopg2; empty if there is none."""
+    cause = error.__cause__
+    return str(getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or "")
+
+
 def is_outage(error: Exception) -> bool:
     """Whether it is the database that is not available, and not the statement that is wrong."""
     if not isinstance(error, DatabaseError | InterfaceError):
         return False
     cause = error.__cause__
-    if sqlstate := getattr(cause, "sqlstate", None):
-        return bool(sqlstate.startswith(POSTGRESQL_AWAY))
+    if state := sqlstate(error):
+        return state.startswith(POSTGRESQL_AWAY)
     if (code := getattr(cause, "sqlite_errorcode", None)) is not None:
         return bool(code & 0xFF in SQLITE_AWAY)
     # Without a code there was no answer from the server.

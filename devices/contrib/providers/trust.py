@@ -21,6 +21,8 @@ ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDS
 # Seconds after which keys are read anew; between two readings for an unknown key, or after one that failed.
 FRESH: Final = 300.0
 RETRY: Final = 30.0
+# Seconds for which keys count that cannot be read anew: one may have been withdrawn meanwhile.
+LONGEST: Final = 86_400.0
 # Claims that are a NumericDate (RFC 7519 §2), and the last second that is one of a date.
 TIMES: Final = ("iat", "nbf", "exp")
 LAST: Final = 253_402_300_799
@@ -126,8 +128,8 @@ def _demand_times_and_texts(said: Mapping[str, Any]) -> None:
         raise Refused("invalid_request", "It holds text that is none.")
 
 
-# None: they could not be read.
-_known: dict[str, tuple[float, jwt.PyJWKSet | None]] = {}
+# By URL: when it was asked last, when it last answered, and what. None: it has not answered.
+_known: dict[str, tuple[float, float, jwt.PyJWKSet | None]] = {}
 _lock = threading.Lock()
 
 
@@ -172,18 +174,23 @@ def _keys(url: str, age: float) -> jwt.PyJWKSet:
 
 def _held(url: str, age: float) -> tuple[jwt.PyJWKSet | None, bool]:
     """The keys that are known, and whether they are to be read anew."""
-    at, keys = _known.get(url, (-math.inf, None))
-    return keys, time.monotonic() - at >= (age if keys else RETRY)
+    asked, read_at, keys = _known.get(url, (-math.inf, -math.inf, None))
+    now = time.monotonic()
+    if now - read_at >= LONGEST:
+        keys = None
+    return keys, now - asked >= (age if keys else RETRY)
 
 
 def _read_keys(url: str, known: jwt.PyJWKSet | None) -> jwt.PyJWKSet | None:
     """The keys as they are now, or, if they cannot be read, those that are known."""
+    _, read_at, _ = _known.get(url, (-math.inf, -math.inf, None))
     try:
         found: jwt.PyJWKSet | None = fetch(url)
+        read_at = time.monotonic()
     except (jwt.PyJWTError, ValueError, OSError, http.client.HTTPException) as error:
         logger.warning("The keys at %s cannot be read: %s", url, error)
         found = known
-    _known[url] = (time.monotonic(), found)
+    _known[url] = (time.monotonic(), read_at, found)
     return found
 
 

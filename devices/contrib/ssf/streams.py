@@ -41,6 +41,7 @@ class Wrong(Exception):
 def create(client: str, values: Values) -> Stream:
     """Raises Wrong."""
     with database.atomic():
+        database.lock_name(f"devices.ssf.streams:{client}")
         if Stream.objects.filter(client=client).count() >= MOST_STREAMS:
             raise Wrong("There are too many streams of this client.", 409)
         stream = Stream(client=client)
@@ -117,12 +118,14 @@ def add_subject(stream: Stream, subject: Any) -> None:
 def remove_subject(stream: Stream, subject: Any) -> None:
     """Tell of a person or session no more. Raises Wrong."""
     _demand_subject(subject)
-    if RemovedSubject.objects.filter(stream=stream).count() >= MOST_REMOVED:
-        raise Wrong("There are too many removed subjects.", 403)
-    RemovedSubject.objects.bulk_create(
-        [RemovedSubject(stream=stream, subject=subject, digest=_digest(subject))],
-        ignore_conflicts=True,
-    )
+    with database.atomic():
+        database.lock_name(f"devices.ssf.removed:{stream.pk}")
+        if RemovedSubject.objects.filter(stream=stream).count() >= MOST_REMOVED:
+            raise Wrong("There are too many removed subjects.", 403)
+        RemovedSubject.objects.bulk_create(
+            [RemovedSubject(stream=stream, subject=subject, digest=_digest(subject))],
+            ignore_conflicts=True,
+        )
 
 
 def describe(stream: Stream) -> dict[str, Any]:

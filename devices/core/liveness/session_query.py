@@ -13,7 +13,14 @@ from uuid import UUID
 from weakref import WeakSet
 
 from django.contrib.auth import get_user_model
-from django.db import DataError, NotSupportedError, ProgrammingError, connections, models
+from django.db import (
+    DataError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    connections,
+    models,
+)
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.base import ModelState
 
@@ -23,6 +30,9 @@ from devices.models import DeviceSession
 logger = logging.getLogger("devices")
 
 Row = Sequence[Any]
+
+# invalid_sql_statement_name, in PostgreSQL's appendix A.
+UNKNOWN_STATEMENT: Final = "26000"
 
 # Values that nobody can change, so that two objects may hold the same.
 ATOMIC: Final = {bool, bytes, date, datetime, Decimal, float, int, str, type(None), UUID}
@@ -62,9 +72,14 @@ class Statement:
                 return self._ask_prepared(connection, parameters)
             except DataError:
                 return None  # a number that is none of the column's
-            except (ProgrammingError, NotSupportedError) as error:
+            except (ProgrammingError, NotSupportedError, OperationalError) as error:
                 # Answered by another backend than it was prepared on, so a pooler stands in between; or
-                # a column has another type now.
+                # a column has another type now. psycopg2 has an OperationalError for the former.
+                if (
+                    isinstance(error, OperationalError)
+                    and database.sqlstate(error) != UNKNOWN_STATEMENT
+                ):
+                    raise
                 self._may_prepare = False
                 logger.warning(
                     "The prepared statement %s does not exist any more: %s", self._name, error

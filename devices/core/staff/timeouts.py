@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import OperationalError
 
-from devices.core.database import connection
+from devices.core.database import connection, sqlstate
 
 # PostgreSQL's code for a statement that ran into `statement_timeout`.
 QUERY_CANCELED = "57014"
@@ -38,7 +38,7 @@ def within(patience: timedelta | None) -> Iterator[Ask]:
 
 def is_over(error: OperationalError) -> bool:
     """Whether the database gave up since time was up."""
-    return getattr(error.__cause__, "sqlstate", None) == QUERY_CANCELED
+    return sqlstate(error) == QUERY_CANCELED
 
 
 def _limit(time: str) -> None:

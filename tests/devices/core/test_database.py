@@ -78,3 +78,13 @@ def test_the_database_is_away(error):
 )
 def test_the_statement_is_wrong(error):
     assert not is_outage(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("57P01", True), ("25P03", True), ("40P01", True), ("42703", False), ("26000", False)],
+)
+def test_psycopg2_tells_the_same_by_another_name(code, expected):
+    cause = Exception()
+    cause.pgcode = code
+    assert is_outage(caused(OperationalError(), cause)) is expected

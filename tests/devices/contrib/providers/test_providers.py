@@ -344,6 +344,25 @@ def test_strangers_have_the_keys_read_no_more_than_twice_a_minute(
     assert push(client, google.sign(**FORMS["ssf"], key=old)).status_code == 400
 
 
+def test_keys_that_cannot_be_read_anew_count_for_a_day(client, signed_in, google, monkeypatch):
+    """Whoever holds a key that was withdrawn may also keep us from hearing of it."""
+    now = [1000.0]
+    monkeypatch.setattr(trust.time, "monotonic", lambda: now[0])
+    assert push(client, google.sign(**FORMS["ssf"])).status_code == 202
+
+    def away(url):
+        raise OSError
+
+    monkeypatch.setattr(trust, "fetch", away)
+    now[0] += trust.LONGEST - 1
+    assert push(client, google.sign(**FORMS["ssf"])).status_code == 202
+    now[0] += 2
+    assert push(client, google.sign(**FORMS["ssf"])).status_code == 503
+    monkeypatch.setattr(trust, "fetch", lambda url: google.jwks())
+    now[0] += trust.RETRY
+    assert push(client, google.sign(**FORMS["ssf"])).status_code == 202
+
+
 def test_an_address_that_fails_too_often_waits_and_a_provider_does_not(
     client, signed_in, google, settings
 ):
@@ -644,6 +663,21 @@ def test_S14_a_polled_event_that_is_not_believed_ends_nothing_and_is_reported(
         "invalid_request",
         "invalid_request",
     ]
+
+
+def test_a_polled_event_is_taken_for_each_tenant(signed_in, okta, polled, monkeypatch):
+    """It is acknowledged, and so does not come again for the next one."""
+    polled(okta.sign(**ENDED))
+    within = []
+
+    def each_schema():
+        for schema in ("red", "blue"):
+            within.append(schema)
+            yield schema
+
+    monkeypatch.setattr(polling.database, "each_schema", each_schema)
+    assert poll() == "okta: 1 sessions ended\n"
+    assert within == ["red", "blue"]
 
 
 def test_a_provider_that_repeats_itself_is_not_asked_for_ever(okta, polled, monkeypatch):

@@ -1,0 +1,42 @@
+"""Servers that speak as PostgreSQL does, and are none."""
+
+import pytest
+from django.db import connections
+
+from devices.checks import check_databases
+
+VERSIONS = {
+    "PostgreSQL 15.10 (Debian 15.10-0+deb12u1) on x86_64-pc-linux-gnu, compiled by gcc": [],
+    "PostgreSQL 16.4 on aarch64-unknown-linux-gnu, compiled by aarch64-unknown-linux-gnu-gcc": [],
+    "CockroachDB CCL v24.1.5 (x86_64-pc-linux-gnu, built 2024/09/18)": ["devices.E075"],
+    "PostgreSQL 15.2-YB-2.25.0.0-b0 on x86_64-pc-linux-gnu, compiled by clang": ["devices.E075"],
+    "PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC, Redshift 1.0.73": ["devices.E075"],
+    "PostgreSQL 12.12 (Greenplum Database 7.1.0 build) on x86_64": ["devices.E075"],
+    "CrateDB 5.7.2 (built 1a2b3c4)": ["devices.E075"],
+}
+
+
+class Cursor:
+    def __init__(self, version):
+        self.version, self.asked = version, ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        pass
+
+    def execute(self, sql):
+        self.asked = sql
+
+    def fetchone(self):
+        return [self.version] if "version" in self.asked else ["on", "", 0]
+
+
+@pytest.mark.parametrize(("version", "expected"), VERSIONS.items())
+def test_a_server_that_looks_like_postgresql_is_refused(monkeypatch, version, expected):
+    connection = connections["default"]
+    monkeypatch.setattr(type(connection), "vendor", "postgresql")
+    monkeypatch.setattr(connection, "cursor", lambda: Cursor(version))
+    assert [message.id for message in check_databases(["default"])] == expected
+    assert check_databases([]) == []

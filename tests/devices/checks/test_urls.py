@@ -1,0 +1,53 @@
+"""Views are looked for in every URLconf: packages choose another one by the tenant, or by the host."""
+
+import sys
+import types
+
+import pytest
+from django.urls import path
+from rest_framework.views import APIView
+from rest_framework_simplejwt.authentication import JWTAuthentication
+
+from devices.checks import check_settings
+
+
+class Old(APIView):
+    authentication_classes = [JWTAuthentication]
+
+
+PUBLIC = types.ModuleType("public_urls")
+PUBLIC.urlpatterns = [path("old", Old.as_view())]
+
+
+@pytest.fixture(autouse=True)
+def a_module(monkeypatch):
+    monkeypatch.setitem(sys.modules, "public_urls", PUBLIC)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PUBLIC_SCHEMA_URLCONF", "public_urls"),
+        ("TENANT_TYPES", {"public": {"APPS": [], "URLCONF": "public_urls"}, "shop": {"APPS": []}}),
+    ],
+)
+def test_the_urls_of_tenants_are_checked(settings, name, value):
+    setattr(settings, name, value)
+    assert [message.id for message in check_settings()] == ["devices.E047"]
+
+
+def test_the_urls_of_hosts_are_checked(settings, monkeypatch):
+    resolvers = types.ModuleType("django_hosts.resolvers")
+    resolvers.get_host_patterns = lambda: [types.SimpleNamespace(urlconf="public_urls")]
+    for module in (types.ModuleType("django_hosts"), resolvers):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    settings.ROOT_HOSTCONF = "hosts"
+    assert check_settings() == []
+    monkeypatch.setattr("django.apps.apps.is_installed", lambda name: name == "django_hosts")
+    assert "devices.E047" in [message.id for message in check_settings()]
+
+
+def test_a_view_in_two_urlconfs_is_reported_once(settings):
+    settings.ROOT_URLCONF = settings.PUBLIC_SCHEMA_URLCONF = "public_urls"
+    found = [message.id for message in check_settings()]
+    assert found.count("devices.E047") == 1
