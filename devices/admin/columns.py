@@ -56,7 +56,7 @@ def breakable(address: str) -> SafeString:
     return format_html_join(SafeString(":<wbr>"), "{}", ((part,) for part in address.split(":")))
 
 
-@admin.display(description=_("risk"))
+@admin.display(description=_("risk"), ordering="risk_score")
 def risk(session: DeviceSession) -> str:
     """A mark for sign-ins that were unusual; filled while their owner has not answered."""
     if session.risk_level not in SUSPICIOUS:
@@ -89,13 +89,13 @@ def binding(session: DeviceSession) -> str:
     return str(Binding(session.binding).label) if session.is_bound else NOTHING
 
 
-@admin.display(description=_("signed in"))
+@admin.display(description=_("signed in"), ordering="created_at")
 def signed_in(session: DeviceSession) -> str:
     """Show how long ago the session started."""
     return _ago(session.created_at)
 
 
-@admin.display(description=_("last active"))
+@admin.display(description=_("last active"), ordering="last_active")
 def last_active(session: DeviceSession) -> str:
     """Show how long ago the session was used."""
     return _ago(session.last_active)

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.expressions import Combinable
@@ -18,16 +18,40 @@ from .columns import address, device, last_active, person, place
 from .dashboard import ShowsDashboard
 from .filters import FILTERS, PARAMETERS
 from .new_password import RequiresPasswords
+from .pagination import BoundedPaginator
 from .read_only import ReadOnly
 from .revocation import RevokesSessions
 from .search import search
 
 
 class NewestFirst(ChangeList):
-    """A list of sessions, in the order of an index."""
+    """A list of sessions, found in the order of an index, and sorted as `?o=` asks for.
+
+    No index has all of them by their last use, which each request would move. So the newest are sorted, as many
+    as the pages hold.
+    """
+
+    def get_results(self, request: HttpRequest) -> None:
+        found = self.queryset
+        if order := self._asked_for():
+            # One more than the pages hold: the paginator looks for it.
+            newest = found.values("pk")[: BoundedPaginator.LIMIT + 1]
+            self.queryset = self.root_queryset.filter(pk__in=newest).order_by(*order)
+        super().get_results(request)
+        self.queryset = found
+
+    def _asked_for(self) -> list[str]:
+        if ORDER_VAR not in self.params:
+            return []
+        for index, direction in self.get_ordering_field_columns().items():
+            column = self.list_display[index] if 0 <= index < len(self.list_display) else None
+            if column in self.sortable_by:
+                sign = "-" if direction == "desc" else ""
+                return [f"{sign}{self.get_ordering_field(column)}", f"{sign}id"]
+        return []
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str | Combinable]:
-        """Newest first by what an index has in order, whatever `?o=` asks for.
+        """Newest first by what an index has in order, whatever `?o=` asks for: the first of these are sorted.
 
         Those that ended are listed by when they did: the newest sign-ins have not, and would be read in vain.
         """
@@ -87,6 +111,7 @@ class DeviceSessionAdmin(ShowsDashboard, RequiresPasswords, ReadOnly, RevokesSes
     )
     list_display_links = (device,)
     list_filter = FILTERS
+    sortable_by = (columns.risk, columns.signed_in, last_active)
     list_per_page = 50
     # No index knows that two frequent values never come together; with a time it is soon read.
     too_long = _("That took too long. Choose a shorter time, or fewer filters.")

@@ -49,6 +49,12 @@ def faults(visitor, **options):
     ]
 
 
+# Whether a list of the admin has to be moved sideways to be read.
+HIDDEN_COLUMNS = """
+[...document.querySelectorAll("#changelist .results")].some((each) => each.scrollWidth > each.clientWidth)
+"""
+
+
 def look(visitor, name):
     """The faults of the page as it is: in both themes and sizes. Colours are all that differs in the dark."""
     page, found = visitor.page, []
@@ -58,7 +64,8 @@ def look(visitor, name):
             page.emulate_media(color_scheme=theme)
             # The admin's buttons fade from one to the other.
             page.evaluate("Promise.allSettled(document.getAnimations().map(each => each.finished))")
-            if theme == "light" and size == "desktop":
+            if theme == "light":
+                # On a phone, too: there tables and charts scroll, and the keyboard has to reach them.
                 found += faults(visitor)
             elif size == "desktop":
                 found += faults(visitor, runOnly={"type": "rule", "values": ["color-contrast"]})
@@ -67,6 +74,8 @@ def look(visitor, name):
         width = page.evaluate("document.documentElement.scrollWidth")
         if width > viewport["width"]:
             found.append(f"{visitor.path}: {width} pixels wide on a {size}")
+        if size == "desktop" and page.evaluate(HIDDEN_COLUMNS):
+            found.append(f"{visitor.path}: columns of the list are hidden on a {size}")
     page.set_viewport_size(DESK)
     page.emulate_media(color_scheme="light")
     return found

@@ -53,6 +53,7 @@ def scans(sql):
         *("os=Linux", "browser=curl", "country=DE", "device_type=tv", "login_method=google"),
         *("binding=dpop", "reason=admin", "user=1", "q=alice", "q=192.0.2.0/24", "q=192.0.2.1"),
         *("os=Linux&browser=curl&state=active", "state=revoked&reason=reuse"),
+        *("o=-0", "o=5", "o=-6", "o=-6&state=revoked", "o=-0&q=192.0.2.0/24"),
     ],
 )
 def test_no_filter_of_the_list_reads_the_whole_table(viewer, alice, bystanders, query):

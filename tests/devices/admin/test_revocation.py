@@ -176,6 +176,17 @@ def test_the_preview_says_of_what_the_whole_set_consists(revoker, make_user, sta
     assert "user-7@example.org (1), Others (2)" in page
 
 
+def test_a_sorted_list_is_revoked_as_a_whole_too(revoker, alice, bystanders, monkeypatch, settings):
+    """Sorted are the newest that the pages hold; found were all."""
+    settings.DEVICES = {"MAX_SESSIONS": None}
+    bystanders(alice, 12)
+    monkeypatch.setattr("devices.admin.pagination.BoundedPaginator.LIMIT", 10)
+    query = f"?user={alice.pk}&o=-7"
+    listed = DeviceSession.objects.filter(user=alice).first()
+    revoke(revoker, listed, query=query, select_across="1", note=NOTE)
+    assert not DeviceSession.objects.filter(user=alice).active().exists()
+
+
 @pytest.mark.parametrize("query", ["", "?q=", "?q=%20", "?p=1&o=2"])
 def test_A45_select_across_without_a_filter_says_that_it_signs_out_everybody(
     revoker, alice, start, query

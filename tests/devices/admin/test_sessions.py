@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from devices.admin.pagination import BoundedPaginator
 from devices.core import sessions
 from devices.core.clients.client import Client
 from devices.core.log import activity
@@ -39,13 +40,43 @@ def test_the_list_shows_risk_user_device_address_place_times_state_and_binding(
     ]
 
 
-def test_the_newest_come_first_whatever_order_is_asked_for(viewer, alice, start, clock):
+def test_the_newest_come_first_unless_an_order_is_asked_for(viewer, alice, start, clock):
     first = start(alice)
     clock.shift(1)
     second = start(alice)
-    for order in ("", "0", "1", "-1", "2.3", "5", "-5.1", "99", "x", "user__password"):
-        assert listed(viewer, o=order) == [second.pk, first.pk]
-    assert "sortable" not in viewer.get(LIST).content.decode()
+    for order in ("", "1", "-1", "3.4", "-8", "99", "-99", "x", "user__password", "-5.1"):
+        assert listed(viewer, o=order) == [second.pk, first.pk], order
+
+
+@pytest.mark.parametrize(
+    ("column", "order"),
+    [("0", [3, 2, 1]), ("-0", [1, 2, 3]), ("5", [1, 2, 3]), ("-6", [1, 3, 2]), ("6", [2, 3, 1])],
+)
+def test_risk_sign_in_and_last_use_sort_the_list(viewer, alice, start, clock, column, order):
+    made = {}
+    for number, (score, used) in enumerate([(70, 3), (20, 1), (0, 2)], start=1):
+        clock.shift(1)
+        made[number] = start(alice).pk
+        used_at = timezone.now() + timedelta(hours=used)
+        DeviceSession.objects.filter(pk=made[number]).update(risk_score=score, last_active=used_at)
+    assert listed(viewer, o=column) == [made[number] for number in order]
+    assert listed(viewer, o=column, q=alice.email) == [made[number] for number in order]
+    assert viewer.get(LIST).content.decode().count('class="sortable') == 3
+
+
+def test_what_is_sorted_are_the_newest_that_the_pages_hold(
+    viewer, alice, start, bystanders, clock, monkeypatch
+):
+    oldest = start(alice)
+    clock.shift(1)
+    bystanders(alice, 12)
+    DeviceSession.objects.filter(pk=oldest.pk).update(risk_score=90)
+    monkeypatch.setattr(BoundedPaginator, "LIMIT", 10)
+    answer = viewer.get(LIST, {"o": "-0"})
+    assert oldest.pk not in {session.pk for session in answer.context["cl"].result_list}
+    assert "More than 10 device sessions; these pages hold the newest 10." in (
+        answer.content.decode()
+    )
 
 
 def test_ended_sessions_are_listed_by_their_end(viewer, alice, start, clock):
@@ -66,6 +97,9 @@ def test_a_page_of_the_list_costs_as_many_queries_for_a_thousand_sessions_as_for
     with CaptureQueriesContext(connection) as for_many:
         assert len(listed(viewer)) == 50
     assert len(for_many) == len(for_one) <= 9
+    with CaptureQueriesContext(connection) as for_sorted:
+        assert len(listed(viewer, o="-0")) == 50
+    assert len(for_sorted) == len(for_one)
 
 
 def test_no_query_of_the_list_counts_or_sorts_the_whole_table(viewer, alice, bystanders):
