@@ -23,13 +23,14 @@ INSERT INTO devices_devicesession (
   id, user_id, name, device, device_type, browser, os, user_agent, device_key, ip_address, last_ip,
   country, city, login_method, authenticated_at, risk_score, risk_level, created_at, last_active,
   expires_at, absolute_expires_at, revoked_at, revoke_reason, password_stamp, generation, generation_used,
-  rotated_at)
+  rotated_at, is_place_uncertain, binding, binding_key, binding_proofs, unusual_uses)
 SELECT gen_random_uuid(), u.id, '', b || ' on ' || o, t, b, o, repeat('Mozilla/5.0 ', 10), md5(i::text),
   a, a, c, '', m, at, CASE WHEN i % 500 = 0 THEN 70 ELSE 0 END,
   CASE WHEN i % 500 = 0 THEN 'high' ELSE 'none' END, at, at + random() * interval '5 days',
   at + interval '30 days', at + interval '90 days',
   CASE WHEN i % 3 = 0 THEN at + (now() - at) * random() END,
-  CASE WHEN i % 3 = 0 THEN r ELSE '' END, md5('x'), 1, 1, at
+  CASE WHEN i % 3 = 0 THEN r ELSE '' END, md5('x'), 1, 1, at,
+  false, 'none', '', 0, ''
 FROM (SELECT i, now() - interval '90 days' * ({n} - i) / {n} - random() * interval '1 hour' AS at,
     1 + floor(random() * random() * greatest({n} / 5, 2))::int AS un,
     (ARRAY['Chrome', 'Chrome', 'Safari', 'Firefox', 'Edge', 'Opera', 'curl'])[1 + (random() * 6)::int] b,

@@ -465,6 +465,8 @@ class FailedLogin(models.Model):
     )
     # Of IPv6 the first of the /64, which is what a customer has.
     ip_address = models.GenericIPAddressField(null=True)
+    # Where the address is, or where its network is registered; empty if unknown.
+    country = models.CharField(max_length=2, blank=True)
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     count = models.PositiveIntegerField(default=0)
@@ -479,6 +481,7 @@ class FailedLogin(models.Model):
             models.Index(F("first_at").desc(), F("id").desc(), name="devices_failed_newest"),
             models.Index("user", condition=Q(user__isnull=False), name="devices_failed_user"),
             models.Index("ip_address", name="devices_failed_address"),
+            models.Index("country", name="devices_failed_country"),
         ]
 
     def __str__(self) -> str:

@@ -22,6 +22,7 @@ from devices.core.liveness import validation
 from devices.core.log.counters import QUARTER
 from devices.core.notifications.reasons import country
 from devices.core.staff import statistics
+from devices.core.staff.filters import UNKNOWN
 from devices.models import DeviceType, RevokeReason, StatsSnapshot
 
 from . import charts
@@ -116,6 +117,7 @@ def overview(user: Any) -> dict[str, Any]:
         context |= {
             "tiles": _tiles(counted),
             "quarters": _of_quarters(counted.data["quarters"]),
+            "failing": _of_failing_countries(counted.data),
             "countries": _of_trait("country", counted.data["by"]["country"]),
         }
     return context
@@ -131,6 +133,7 @@ def _shown(counted: StatsSnapshot) -> dict[str, Any]:
             _of_failures(data["days"]),
         ],
         "small_panels": [
+            _of_failing_countries(data),
             *(_of_trait(trait, values) for trait, values in data["by"].items()),
             _of_reasons(data["revocations_by_reason"]),
         ],
@@ -201,6 +204,28 @@ def _quarter(figures: dict[str, Any], kind: str) -> Bar:
     return Bar(date_format(timezone.localtime(begin), "TIME_FORMAT"), figures[kind], url)
 
 
+def _of_failing_countries(data: dict[str, Any]) -> Panel:
+    since, values = data["quarters"][0]["at"], data["failures_by_country"]
+    series = [
+        Series(label, [_country(each, kind, since) for each in values])
+        for label, kind in ((_("Failed"), "failed_logins"), (_("Blocked"), "blocked_logins"))
+    ]
+    both = [
+        Bar(failed.label, failed.number + blocked.number, failed.url or blocked.url)
+        for failed, blocked in zip(*(each.bars for each in series), strict=True)
+    ]
+    title = _("Countries from which sign-ins failed in the past 24 hours")
+    return Panel(title, charts.lying(Series(_("Failed or blocked"), both)), _("Country"), series)
+
+
+def _country(figures: dict[str, Any], kind: str, since: str) -> Bar:
+    code = figures["value"]
+    if code is None:
+        return Bar(_("Others"), figures[kind])
+    url = _failures(since, country=code or UNKNOWN) if figures[kind] else ""
+    return Bar(str(NAMES["country"](code) or _("Unknown")), figures[kind], url)
+
+
 def _of_failures(days: list[dict[str, Any]]) -> Panel:
     series = [
         Series(_("Failed"), [_day(each, "failed_logins") for each in days]),
@@ -248,6 +273,6 @@ def _list(**filters: Any) -> str:
     return f"{reverse('admin:devices_devicesession_changelist')}?{urlencode(filters)}"
 
 
-def _failures(begin: str, end: str = "") -> str:
-    within = {"from": begin, "to": end} if end else {"from": begin}
+def _failures(begin: str, end: str = "", **filters: Any) -> str:
+    within = {"from": begin, **({"to": end} if end else {}), **filters}
     return f"{reverse('admin:devices_failedlogin_changelist')}?{urlencode(within)}"

@@ -18,12 +18,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from devices.core.log.counters import QUARTER
-from devices.core.staff.filters import IPNetwork, network_of
+from devices.core.notifications.reasons import country as country_name
+from devices.core.staff.filters import UNKNOWN, IPNetwork, network_of
 from devices.lookups import IPV6_CUSTOMER
 from devices.models import FailedLogin, FailureKind
 
 from .columns import NOTHING, breakable, grouped
-from .filters import BetweenFilter, ChoiceFilter, PersonFilter
+from .filters import BetweenFilter, ChoiceFilter, Choices, Filter, PersonFilter
 from .read_only import ReadOnly
 from .search import at, of_people
 
@@ -34,6 +35,21 @@ class FailureFilter(ChoiceFilter):
     title = gettext_lazy("what failed")
     parameter_name = "kind"
     offered = FailureKind.choices
+
+
+class FailedFrom(Filter):
+    """One country, by a link of the dashboard; there is no list of all of them to choose from."""
+
+    title = gettext_lazy("country")
+    parameter_name = "country"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> Choices:
+        if (given := self.value()) is None:
+            return []
+        return [(given, _("Unknown") if given == UNKNOWN else country_name(given))]
+
+    def narrow(self, rows: Any, value: str) -> Any:
+        return rows.filter(country="" if value == UNKNOWN else value)
 
 
 class FailedBetween(BetweenFilter):
@@ -50,6 +66,7 @@ class FailedBetween(BetweenFilter):
 PARAMETERS = {
     PersonFilter.parameter_name,
     FailureFilter.parameter_name,
+    FailedFrom.parameter_name,
     *FailedBetween.PARAMETERS,
 }
 
@@ -93,6 +110,12 @@ def address(row: FailedLogin) -> str:
     return format_html('<a href="{}?{}">{}</a>', _sessions(), query, breakable(shown))
 
 
+@admin.display(description=gettext_lazy("country"))
+def country(row: FailedLogin) -> str:
+    """Show where the address is, or where its network is registered."""
+    return country_name(row.country) if row.country else NOTHING
+
+
 @admin.display(description=gettext_lazy("what failed"))
 def failure(row: FailedLogin) -> str:
     """Show what failed, or that it was blocked."""
@@ -109,9 +132,9 @@ def attempts(row: FailedLogin) -> str:
 class FailedLoginAdmin(ReadOnly):
     """The admin of failed sign-ins. Nobody can add, change or delete them."""
 
-    list_display = (when, account, address, failure, attempts)
+    list_display = (when, account, address, country, failure, attempts)
     list_display_links = None
-    list_filter = (PersonFilter, FailureFilter, FailedBetween)
+    list_filter = (PersonFilter, FailureFilter, FailedFrom, FailedBetween)
     list_per_page = 50
     too_long = gettext_lazy("That took too long. Choose a shorter time, or an address.")
     list_select_related = ("user",)

@@ -27,8 +27,8 @@ from .search import search
 class NewestFirst(ChangeList):
     """A list of sessions, found in the order of an index, and sorted as `?o=` asks for.
 
-    No index has all of them by their last use, which each request would move. So the newest are sorted, as many
-    as the pages hold.
+    No index has all of them by their last use, which each request would move. So the newest are sorted, as
+    many as the pages hold.
     """
 
     def get_results(self, request: HttpRequest) -> None:

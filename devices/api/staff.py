@@ -264,6 +264,14 @@ class QuarterSerializer(serializers.Serializer):
     blocked_logins = serializers.IntegerField()
 
 
+class FailuresSerializer(serializers.Serializer):
+    """How many logins failed from a country; without a value, from all others together."""
+
+    value = serializers.CharField(allow_null=True)
+    failed_logins = serializers.IntegerField()
+    blocked_logins = serializers.IntegerField()
+
+
 class DaySerializer(CountsSerializer):
     """The counts of one day."""
 
@@ -302,6 +310,7 @@ class StatsSerializer(serializers.Serializer):
     waiting = serializers.IntegerField()
     past_day = CountsSerializer()
     quarters = QuarterSerializer(many=True)
+    failures_by_country = FailuresSerializer(many=True)
     days = DaySerializer(many=True)
     by = TraitsSerializer()
     revocations_by_reason = ValueSerializer(many=True)

@@ -40,6 +40,7 @@ STATS = {
     "waiting": 1,
     "past_day": {"logins": 2, "revocations": 1, "failed_logins": 4, "blocked_logins": 0},
     "quarters": [{"at": "2026-03-04T08:45:00Z", "failed_logins": 4, "blocked_logins": 0}],
+    "failures_by_country": [{"value": "NG", "failed_logins": 4, "blocked_logins": 0}],
     "days": [
         {
             "day": "2026-03-04",

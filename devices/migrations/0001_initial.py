@@ -419,6 +419,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
                 ('kind', models.CharField(choices=[('login.failed', 'Wrong password or unknown account'), ('login.blocked', 'Blocked after too many attempts'), ('otp.failed', 'Wrong second factor'), ('otp.blocked', 'Second factor or code blocked after too many attempts'), ('device_code.failed', 'Wrong code by mail')], max_length=32)),
                 ('ip_address', models.GenericIPAddressField(null=True)),
+                ('country', models.CharField(blank=True, max_length=2)),
                 ('first_at', models.DateTimeField()),
                 ('last_at', models.DateTimeField()),
                 ('count', models.PositiveIntegerField(default=0)),
@@ -428,7 +429,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'failed sign-in',
                 'verbose_name_plural': 'failed sign-ins',
                 'base_manager_name': 'objects',
-                'indexes': [models.Index(models.OrderBy(models.F('first_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='devices_failed_newest'), models.Index(models.F('user'), condition=models.Q(('user__isnull', False)), name='devices_failed_user'), models.Index(models.F('ip_address'), name='devices_failed_address')],
+                'indexes': [models.Index(models.OrderBy(models.F('first_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='devices_failed_newest'), models.Index(models.F('user'), condition=models.Q(('user__isnull', False)), name='devices_failed_user'), models.Index(models.F('ip_address'), name='devices_failed_address'), models.Index(models.F('country'), name='devices_failed_country')],
             },
         ),
     ]

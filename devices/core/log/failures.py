@@ -4,13 +4,15 @@ A failed sign-in has no session, so nothing else that staff read tells of it.
 """
 
 import uuid
+from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import F, Q
+from django.db.models import F, Q, Sum
 from django.utils import timezone
 
 from devices.conf import conf
 from devices.core import database
+from devices.core.clients.geolocation import locate
 from devices.lookups import customer_block
 from devices.models import FailedLogin
 
@@ -34,6 +36,7 @@ def record(kind: str, user_id: Any, address: str | None) -> None:
         kind=kind,
         user_id=user_id,
         ip_address=block,
+        country=locate(block).country,
         first_at=now,
         last_at=now,
     )
@@ -41,6 +44,13 @@ def record(kind: str, user_id: Any, address: str | None) -> None:
     with database.atomic():
         FailedLogin.objects.bulk_create([row], ignore_conflicts=True)
         FailedLogin.objects.filter(pk=row.pk).update(count=F("count") + 1, last_at=now)
+
+
+def by_country(since: datetime) -> list[tuple[str, str, int]]:
+    """(country, kind, how many) of every quarter hour that ends after this time."""
+    rows = FailedLogin.objects.filter(first_at__gt=since - counters.QUARTER).order_by()
+    counted = rows.values("country", "kind").annotate(n=Sum("count"))
+    return list(counted.values_list("country", "kind", "n"))
 
 
 def purge(limit: int) -> int:

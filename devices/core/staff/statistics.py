@@ -21,6 +21,7 @@ from django.utils import timezone
 from devices.conf import conf
 from devices.core import database
 from devices.core.log import counters
+from devices.core.log import failures as log
 from devices.core.log.security_log import Event
 from devices.models import DeviceSession, StatsSnapshot
 
@@ -137,6 +138,7 @@ def _figures(now: datetime, ask: Ask) -> dict[str, Any]:
         "waiting": ask(DeviceSession.objects.pending_review().count),
         "past_day": _past(now - PAST, failures, ask),
         "quarters": _quarters(now, failures),
+        "failures_by_country": _by_country(ask(lambda: log.by_country(now - PAST))),
         "days": days,
         "by": {trait: _most_common(values) for trait, values in traits.items()},
         "revocations_by_reason": [_value(*each) for each in reasons.most_common()],
@@ -193,6 +195,23 @@ def _quarters(now: datetime, failures: Failures) -> list[dict[str, Any]]:
             "blocked_logins": counted[start, False],
         }
         for start in starts
+    ]
+
+
+def _by_country(failures: list[tuple[str, str, int]]) -> list[dict[str, Any]]:
+    """Whence most sign-ins failed in the past day; all the others together, if there are any, as None."""
+    counted: dict[str, Counter[bool]] = {}
+    for country, kind, n in failures:
+        counted.setdefault(country, Counter())[kind in BLOCKED] += n
+    ordered = sorted(counted, key=lambda country: (-counted[country].total(), country))
+    shown: list[tuple[str | None, Counter[bool]]] = [
+        (each, counted[each]) for each in ordered[:COMMON]
+    ]
+    if rest := sum((counted[each] for each in ordered[COMMON:]), Counter[bool]()):
+        shown.append((None, rest))
+    return [
+        {"value": country, "failed_logins": counts[False], "blocked_logins": counts[True]}
+        for country, counts in shown
     ]
 
 

@@ -10,6 +10,9 @@ from django.test.utils import CaptureQueriesContext
 
 from devices.admin import charts
 from devices.core import sessions
+from devices.core.clients.client import Client
+from devices.core.log import security_log
+from devices.core.log.security_log import Event
 from devices.core.staff import statistics
 from devices.models import DeviceSession, RevokeReason, StatsSnapshot
 from tests.client import CHROME, FIREFOX, IPHONE, Device
@@ -74,6 +77,18 @@ def test_failed_logins_are_shown_day_by_day(viewer, alice):
     assert re.search(r"<td class=\"number\">1</td><td class=\"number\">0</td>", html)
 
 
+def test_each_country_leads_to_the_sign_ins_that_failed_there(viewer, alice):
+    for address in ("41.58.3.1", "41.58.3.2", "8.8.8.8", "192.0.2.1"):
+        security_log.log(Event.LOGIN_FAILED, user_id=alice.pk, client=Client(address, ""))
+    html = page(viewer)
+    assert "Nigeria 2 0" in text(html)
+    links = re.findall(rf'href="({re.escape(FAILED)}\?[^"]*country=[^"]+)"[^>]*>(\d+)</a>', html)
+    assert {number for _url, number in links} == {"1", "2"}
+    for url, number in links:
+        rows = viewer.get(unescape(url)).context["cl"].result_list
+        assert sum(row.count for row in rows) == int(number), url
+
+
 def test_an_empty_site_has_an_empty_dashboard(viewer):
     DeviceSession.objects.all().delete()
     html = page(viewer)
@@ -87,7 +102,7 @@ def test_without_pygal_there_are_tables_alone(viewer, life, monkeypatch):
     monkeypatch.setattr(charts, "IS_DRAWN", False)
     html = page(viewer)
     assert "pygal-chart" not in html
-    assert html.count("<details open>") == 9
+    assert html.count("<details open>") == 10
 
 
 def test_where_there_are_too_many_to_count_it_says_what_to_do(viewer, monkeypatch):
@@ -134,6 +149,7 @@ def test_what_matters_first_stands_on_the_admins_first_page(viewer, life):
     assert "Active sessions 4" in text(html)
     assert "by the quarter hour (UTC)" in html
     assert "United Kingdom" in html and "United States" in html
+    assert "Countries from which sign-ins failed in the past 24 hours" in html
     for path in (
         DASHBOARD,
         f"{LIST}?suspicious=waiting",

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from devices.core import sessions
 from devices.core.clients.client import Client
-from devices.core.log import counters
+from devices.core.log import counters, security_log
+from devices.core.log.security_log import Event
 from devices.core.staff import statistics
 from devices.models import DeviceSession, EventCounter, RevokeReason, StatsSnapshot
 from tests.client import CHROME, FIREFOX, IPHONE, Device
@@ -107,6 +108,30 @@ def test_failures_of_the_past_day_by_the_quarter_hour(clock, db):
         {"at": "2026-03-01T12:15:00Z", "failed_logins": 0, "blocked_logins": 1},
     ]
     assert quarters[0]["at"] == "2026-02-28T12:30:00Z"
+
+
+def test_failures_of_the_past_day_by_country(alice, clock):
+    for address, times in (("8.8.8.8", 1), ("41.58.3.1", 2), ("192.0.2.1", 1)):
+        for _ in range(times):
+            security_log.log(Event.LOGIN_FAILED, user_id=alice.pk, client=Client(address, ""))
+    security_log.log(Event.LOGIN_BLOCKED, user_id=alice.pk, client=Client("41.58.3.1", ""))
+    assert data()["failures_by_country"] == [
+        {"value": "NG", "failed_logins": 2, "blocked_logins": 1},
+        {"value": "", "failed_logins": 1, "blocked_logins": 0},
+        {"value": "US", "failed_logins": 1, "blocked_logins": 0},
+    ]
+    clock.shift(timedelta(days=1, minutes=15))
+    assert data()["failures_by_country"] == []
+
+
+def test_the_most_failing_countries_are_shown_and_the_others_together(clock, db, monkeypatch):
+    monkeypatch.setattr(statistics, "COMMON", 1)
+    for address in ("41.58.3.1", "41.58.3.2", "8.8.8.8", "81.2.69.142"):
+        security_log.log(Event.LOGIN_FAILED, user_id=None, client=Client(address, ""))
+    assert data()["failures_by_country"] == [
+        {"value": "NG", "failed_logins": 2, "blocked_logins": 0},
+        {"value": None, "failed_logins": 2, "blocked_logins": 0},
+    ]
 
 
 def test_no_day_is_shown_of_which_sessions_are_not_kept(alice, settings):
