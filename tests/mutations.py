@@ -1713,7 +1713,7 @@ MUTANTS = [
     ),
     Mutant(
         "asking the managers of the user model",
-        "devices/core/liveness/session_query.py",
+        "devices/core/liveness/validation.py",
         "return [each for each in managers if type(each).get_queryset is not plain]",
         "return []",
         HOSTS,
@@ -2730,7 +2730,7 @@ MUTANTS = [
     ),
     Mutant(
         "the statement's hash in its name",
-        "devices/core/liveness/session_query.py",
+        "devices/core/liveness/validation.py",
         """        name = f"{name}_{hashlib.sha256(sql.encode()).hexdigest()[:16]}"
 """,
         "",

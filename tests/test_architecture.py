@@ -122,7 +122,7 @@ def test_sql_by_hand_is_in_few_places():
         "ended",
         "liveness/db_triggers",
         "liveness/invalidation",
-        "liveness/session_query",
+        "liveness/validation",
         "staff/timeouts",
         "statements",
     }

@@ -1,11 +1,33 @@
-"""Is this session alive? Asked on every request: of the database, or of what this process remembers."""
+"""Is this session active? Asked on every request: of the database, or of what this process remembers.
 
-from collections.abc import Hashable, Iterable
-from datetime import datetime
-from typing import Any
+The SELECT that brings a session with its user is compiled once, and planned once per connection.
+"""
 
+import hashlib
+import logging
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from copy import deepcopy
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from operator import itemgetter
+from typing import Any, Final, cast
+from uuid import UUID
+from weakref import WeakSet
+
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import (
+    DataError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    connections,
+    models,
+    transaction,
+)
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.base import ModelState
 from rest_framework_simplejwt.authentication import default_user_authentication_rule
 
 from devices.conf import conf
@@ -14,8 +36,32 @@ from devices.core.tokens import Claims
 from devices.exceptions import SessionError, SessionExpired, SessionRevoked, TokenNotValid
 from devices.models import DEACTIVATED, DeviceSession, RevokeReason, password_stamp
 
-from . import invalidation, session_query
+from . import invalidation
 from .cache import ReadMark, session_cache
+
+logger = logging.getLogger("devices")
+
+Row = Sequence[Any]
+
+# invalid_sql_statement_name, in PostgreSQL's appendix A.
+UNKNOWN_STATEMENT: Final = "26000"
+
+# Values that nobody can change, so that two objects may hold the same.
+ATOMIC: Final = {bool, bytes, date, datetime, Decimal, float, int, str, type(None), UUID}
+
+# Columns that requests do not need. Reading one costs a query.
+SELDOM = (
+    "binding_failed_at",
+    "binding_jwk",
+    "device_key",
+    "latitude",
+    "longitude",
+    "pii_since",
+    "risk_level",
+    "reviewed_at",
+    "revoke_reason",
+    "revoked_by",
+)
 
 
 def load(claims: Claims, *, may_be_ahead: bool = False) -> DeviceSession:
@@ -24,7 +70,7 @@ def load(claims: Claims, *, may_be_ahead: bool = False) -> DeviceSession:
     A token ahead of its row is of a time that a failover or a restore has lost; `may_be_ahead` lets it pass.
     """
     try:
-        session = session_query.find(claims.session_id, claims.user_id)
+        session = find(claims.session_id, claims.user_id)
     except (ValidationError, ValueError, OverflowError) as error:
         raise TokenNotValid from error
     if session is None:
@@ -91,7 +137,7 @@ def get_cached(key: Hashable) -> DeviceSession | None:
     """The session that is remembered to live behind an access token, and is not due for a touch."""
     invalidation.listen()
     session = session_cache.get(key)
-    return None if session is None else session_query.copy_session(session)
+    return None if session is None else copy_session(session)
 
 
 def read_mark() -> ReadMark:
@@ -111,7 +157,7 @@ def put_cached(key: Hashable, claims: Claims, session: DeviceSession, ticket: Re
         return
     due = session.last_active + conf.TOUCH_INTERVAL
     valid_until = min(claims.expires, session.expires_at.timestamp(), due.timestamp())
-    session_cache.put(key, session_query.copy_session(session), ticket, valid_until)
+    session_cache.put(key, copy_session(session), ticket, valid_until)
 
 
 def invalidate(user_ids: Iterable[Any]) -> None:
@@ -130,3 +176,186 @@ def status() -> dict[str, Any]:
         "hits": session_cache.hits,
         "misses": session_cache.misses,
     }
+
+
+class Statement:
+    """A SELECT of one row, by parameters given as `%s`, which PostgreSQL plans once per connection."""
+
+    def __init__(self, name: str, sql: str) -> None:
+        # A pooler may hand out a backend on which another release has prepared a statement of this name.
+        name = f"{name}_{hashlib.sha256(sql.encode()).hexdigest()[:16]}"
+        self._sql, self._name = sql, name
+        count = sql.count("%s")
+        self._prepare = f"PREPARE {name} AS {sql % tuple(f'${n}' for n in range(1, count + 1))}"
+        self._execute = f"EXECUTE {name} ({', '.join(['%s'] * count)})"
+        self._prepared: WeakSet[Any] = WeakSet()
+        self._may_prepare = True
+
+    def row(self, connection: BaseDatabaseWrapper, parameters: Sequence[Any]) -> Any:
+        """The row, or None. The parameters are as the database takes them."""
+        if self._may_prepare and _can_prepare(connection):
+            try:
+                return self._ask_prepared(connection, parameters)
+            except DataError:
+                return None  # a number that is none of the column's
+            except (ProgrammingError, NotSupportedError, OperationalError) as error:
+                # Answered by another backend than it was prepared on, so a pooler stands in between; or
+                # a column has another type now. psycopg2 has an OperationalError for the former.
+                if (
+                    isinstance(error, OperationalError)
+                    and database.sqlstate(error) != UNKNOWN_STATEMENT
+                ):
+                    raise
+                self._may_prepare = False
+                logger.warning(
+                    "The prepared statement %s does not exist any more: %s", self._name, error
+                )
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, parameters)
+            return cursor.fetchone()
+
+    def _ask_prepared(self, connection: BaseDatabaseWrapper, parameters: Sequence[Any]) -> Any:
+        with connection.cursor() as cursor:
+            if connection.connection not in self._prepared:
+                cursor.execute(self._prepare)
+                self._prepared.add(connection.connection)
+            cursor.execute(self._execute, parameters)
+            return cursor.fetchone()
+
+
+def _can_prepare(connection: BaseDatabaseWrapper) -> bool:
+    # Within a transaction a failure would be the end of the transaction. Django's own switch for a pooler
+    # that hands out another backend for each transaction is DISABLE_SERVER_SIDE_CURSORS.
+    if connection.vendor != "postgresql" or connection.in_atomic_block:
+        return False
+    given = connection.settings_dict
+    if given.get("DISABLE_SERVER_SIDE_CURSORS") or given["OPTIONS"].get("server_side_binding"):
+        return False
+    return connection.connection is None or connection.get_autocommit()
+
+
+class Columns:
+    """The columns of a row that make one object, and what becomes of the database's values."""
+
+    def __init__(self, info: dict[str, Any], compiler: Any) -> None:
+        self.model: type[models.Model] = info["model"]
+        self._using: str = compiler.using
+        places = {
+            compiler.select[place][0].target.attname: place for place in info["select_fields"]
+        }
+        # In the order of Model.__init__; the select has the columns of a parent table elsewhere.
+        fields = self.model._meta.concrete_fields
+        names = [field.attname for field in fields if field.attname in places]
+        # Where some are missing, from_db() looks for each field among the names.
+        self._given = names if len(names) == len(fields) else dict.fromkeys(names)
+        self._cut = itemgetter(*(places[name] for name in names))
+        expressions = [compiler.select[places[name]][0] for name in names]
+        self._converters = list(compiler.get_converters(expressions).items())
+
+    def build(self, row: Row) -> Any:
+        """Make the model instance of a row, with the database's converters."""
+        values = list(self._cut(row))
+        connection = connections[self._using]
+        for index, (converters, expression) in self._converters:
+            for convert in converters:
+                values[index] = convert(values[index], expression, connection)
+        return self.model.from_db(self._using, cast(Any, self._given), values)
+
+
+class Lookup:
+    """The statement for a model of sessions, on one database; without the columns that are seldom asked."""
+
+    def __init__(self, model: type[models.Model], using: str, seldom: Sequence[str] = ()) -> None:
+        self._using = using
+        compiler = (
+            model._base_manager.using(using)
+            .select_related("user")
+            .defer(*seldom)
+            .order_by()
+            .query.get_compiler(using)
+        )
+        sql, _ = compiler.as_sql()
+        self._pk: Any = model._meta.pk
+        self._user = cast(Any, model._meta.get_field("user"))
+        quote = compiler.connection.ops.quote_name
+        table, pk = quote(model._meta.db_table), quote(self._pk.column)
+        self._statement = Statement(
+            f"devices_{model._meta.model_name}",
+            f"{sql} WHERE {table}.{pk} = %s AND {table}.{quote(self._user.column)} = %s",
+        )
+        [related] = compiler.klass_info["related_klass_infos"]
+        self._session = Columns(compiler.klass_info, compiler)
+        self._account = Columns(related, compiler)
+
+    def find(self, session_id: Any, user_id: Any) -> Any:
+        """The session with its user, or None. One query.
+
+        Raises ValidationError, ValueError or OverflowError for what cannot be an id.
+        """
+        connection = connections[self._using]
+        parameters = [
+            self._pk.get_db_prep_value(session_id, connection),
+            self._user.get_db_prep_value(self._user.to_python(user_id), connection),
+        ]
+        row = self._statement.row(connection, parameters)
+        if row is None:
+            return None
+        session = self._session.build(row)
+        self._user.set_cached_value(session, self._account.build(row))
+        return session
+
+
+@cache
+def _lookup(using: str) -> Lookup:
+    return Lookup(DeviceSession, using, SELDOM)
+
+
+@cache
+def rules(model: type[models.Model]) -> list[models.Manager[Any]]:
+    """Managers of users that do not give every row: what they hide, Django and SimpleJWT do not find."""
+    managers = {model._default_manager, getattr(model, "objects", model._default_manager)}
+    plain = models.Manager.get_queryset
+    return [each for each in managers if type(each).get_queryset is not plain]
+
+
+def hidden_users(user_ids: Collection[Any]) -> set[Any]:
+    """Which of these users a manager of the user model hides: one query for each such manager."""
+    managers = [rule.db_manager(database.alias()) for rule in rules(get_user_model())]
+    shown = [set(rule.filter(pk__in=user_ids).values_list("pk", flat=True)) for rule in managers]
+    return set(user_ids).difference(set(user_ids).intersection(*shown))
+
+
+def find(session_id: Any, user_id: Any) -> DeviceSession | None:
+    """As Lookup.find, on the database that is written to: a replica may not know of an end yet.
+
+    None, too, for a user whom a manager of the user model hides. To ask such a manager is another query.
+    """
+    using = database.alias()
+    found: DeviceSession | None = _lookup(using).find(session_id, user_id)
+    if found is None:
+        return None
+    for manager in rules(get_user_model()):
+        user = manager.db_manager(using).filter(pk=found.user_id).first()
+        if user is None:
+            return None
+        found._state.fields_cache["user"] = user
+    return found
+
+
+def copy_session(session: DeviceSession) -> DeviceSession:
+    """A found session once more, with a user of its own; what one request changes, no other sees."""
+    copied: DeviceSession = _copy(session)
+    copied._state.fields_cache["user"] = _copy(session._state.fields_cache["user"])
+    return copied
+
+
+def _copy(row: Any) -> Any:
+    copied = row.__class__.__new__(row.__class__)
+    copied.__dict__.update(
+        (name, value if type(value) in ATOMIC else deepcopy(value))
+        for name, value in row.__dict__.items()
+        if name != "_state"
+    )
+    copied._state = state = ModelState()
+    state.db, state.adding = row._state.db, False
+    return copied

@@ -25,7 +25,7 @@ from devices.core.binding import dpop
 from devices.core.clients import geolocation
 from devices.core.clients.client import Client, Label, describe_device
 from devices.core.clients.device_key import fingerprint, proven_key
-from devices.core.liveness import session_query
+from devices.core.liveness import validation
 from devices.core.log import activity
 from devices.core.log.activity import Entry
 from devices.core.log.security_log import Event, log_on_commit
@@ -302,7 +302,7 @@ def _lock_with_history(user: AbstractBaseUser) -> AbstractBaseUser | None:
     """As `lock`, and in the same SELECT what a login is judged by."""
     model = get_user_model()
     throttled = throttling.account_key(user.get_username())
-    if session_query.rules(model):
+    if validation.rules(model):
         # What a manager hides may differ from one moment to the next.
         return _to_lock(model._default_manager, throttled).filter(pk=user.pk).first()
     statement = _locking(database.alias(), model, conf.SECOND_FACTOR)

@@ -19,7 +19,7 @@ from django.db import connections
 from django.utils import timezone
 
 from devices.core import database
-from devices.core.liveness import invalidation, session_query, validation
+from devices.core.liveness import invalidation, validation
 from devices.exceptions import (
     AccountNotActive,
     SessionError,
@@ -218,8 +218,8 @@ def _ended(watches: set[Watch]) -> Iterator[tuple[Watch, SessionError]]:
     columns = ["revoked_at", "password_stamp", *_user_columns()]
     seen_of = attrgetter(*(column.replace("__", ".") for column in columns))
     for there, rows in _by_place(watches):
-        found = rows.select_related("user").defer(*session_query.SELDOM).in_bulk()
-        hidden = session_query.hidden_users({session.user_id for session in found.values()})
+        found = rows.select_related("user").defer(*validation.SELDOM).in_bulk()
+        hidden = validation.hidden_users({session.user_id for session in found.values()})
         errors: dict[Any, SessionError | None] = {}
         for watch in there:
             session = found.get(watch.session_id)

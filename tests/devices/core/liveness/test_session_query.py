@@ -10,8 +10,8 @@ from django.core.exceptions import ValidationError
 from django.db import connection, models
 
 from accounts.models import User
-from devices.core.liveness import session_query
-from devices.core.liveness.session_query import Lookup
+from devices.core.liveness import validation
+from devices.core.liveness.validation import Lookup
 from devices.models import DeviceSession
 
 
@@ -92,7 +92,7 @@ def tables(transactional_db):
 @pytest.fixture
 def found(alice, sign_in):
     phone = sign_in(alice)
-    return session_query.find(phone.session_id, str(alice.pk))
+    return validation.find(phone.session_id, str(alice.pk))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_the_user_behaves_as_the_user(found, alice, mallory, django_assert_num_q
     assert DeviceSession(user=user).user_id == alice.pk
     assert not user.is_staff and not user.has_perm("devices.view_devicesession")
     alice.user_permissions.add(Permission.objects.get(codename="view_devicesession"))
-    assert session_query.find(found.pk, alice.pk).user.has_perm("devices.view_devicesession")
+    assert validation.find(found.pk, alice.pk).user.has_perm("devices.view_devicesession")
 
 
 def test_a_session_is_pickled_with_its_user(found, alice):
@@ -162,17 +162,17 @@ def test_what_is_changed_on_the_user_is_what_is_seen(found, alice):
 
 
 def test_what_is_seldom_asked_is_not_read_and_can_still_be_asked(found, django_assert_num_queries):
-    assert {DeviceSession._meta.get_field(name).attname for name in session_query.SELDOM} == (
+    assert {DeviceSession._meta.get_field(name).attname for name in validation.SELDOM} == (
         found.get_deferred_fields()
     )
     with django_assert_num_queries(1):
         assert found.risk_level == "none"
     with django_assert_num_queries(1):
-        assert session_query.copy_session(found).device_key
+        assert validation.copy_session(found).device_key
 
 
 def test_twins_share_nothing_that_a_request_can_change(found, alice):
-    one, other = session_query.copy_session(found), session_query.copy_session(found)
+    one, other = validation.copy_session(found), validation.copy_session(found)
     one.name, one.user.email = "phone", "changed@example.org"
     assert (other.name, other.user.email) == ("", alice.email)
     assert type(one) is DeviceSession and one == other == found
@@ -182,7 +182,7 @@ def test_twins_share_nothing_that_a_request_can_change(found, alice):
 @pytest.mark.parametrize("user_id", ["", "x", "9" * 5000, "1.5"])
 def test_what_cannot_be_an_id_is_told_apart_from_nobody(found, user_id):
     with pytest.raises((ValidationError, ValueError, OverflowError)):
-        session_query.find(found.pk, user_id)
+        validation.find(found.pk, user_id)
 
 
 @pytest.mark.postgres
@@ -191,16 +191,16 @@ class TestPrepared:
     @pytest.fixture
     def session(self, transactional_db, alice, sign_in):
         # One that a test before changed the columns of, or took away, is prepared no more.
-        session_query._lookup.cache_clear()
+        validation._lookup.cache_clear()
         return DeviceSession.objects.get(pk=sign_in(alice).session_id)
 
     def test_it_is_planned_once_per_connection(self, session, django_assert_num_queries):
         connection.close()
         with django_assert_num_queries(2) as queries:
-            session_query.find(session.pk, session.user_id)
+            validation.find(session.pk, session.user_id)
         assert queries[0]["sql"].startswith("PREPARE")
         with django_assert_num_queries(1):
-            assert session_query.find(session.pk, session.user_id) == session
+            assert validation.find(session.pk, session.user_id) == session
 
     def test_another_release_on_the_same_backend_has_a_name_of_its_own(
         self, session, django_assert_num_queries
@@ -213,7 +213,7 @@ class TestPrepared:
         assert found == session
 
     def test_a_number_beyond_the_column_is_nobody(self, session):
-        assert session_query.find(session.pk, "9" * 30) is None
+        assert validation.find(session.pk, "9" * 30) is None
 
     def test_a_pooler_that_hands_out_another_backend_costs_the_plan_only(self, session):
         statement = Lookup(DeviceSession, "default")

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from accounts.models import User
 from devices.core import database, sessions
 from devices.core.liveness import cache as room
-from devices.core.liveness import invalidation, session_query
+from devices.core.liveness import invalidation, validation
 from devices.core.liveness.cache import session_cache
 from devices.models import DeviceSession, RevokeReason
 from tests.bus import Proxy, redis_server, wait_for
@@ -243,7 +243,7 @@ def test_what_was_read_before_the_message_and_stored_after_it_does_not_live(line
     phone = sign_in_remembered(sign_in, alice)
     session_cache.invalidate_all()
     wait_for(lambda: session_cache.is_trusted)
-    find = session_query.find
+    find = validation.find
 
     def find_slowly(*args):
         session = find(*args)
@@ -252,7 +252,7 @@ def test_what_was_read_before_the_message_and_stored_after_it_does_not_live(line
         wait_for(lambda: session_cache.read_mark().epoch > epoch)
         return session
 
-    with mock.patch.object(session_query, "find", find_slowly):
+    with mock.patch.object(validation, "find", find_slowly):
         assert phone.get("/api/sessions/current").status_code == 200  # read before the end
     assert len(session_cache) == 1
     assert phone.get("/api/sessions/current").status_code == 401
