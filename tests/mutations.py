@@ -2192,8 +2192,8 @@ MUTANTS = [
     Mutant(
         "writing the past over what was read, and over nothing else",
         "devices/core/risk/login_history.py",
-        "pk=row.pk, data=row.data",
-        "pk=row.pk",
+        "filter(pk=given[\"pk\"], data=given[\"read\"])",
+        "filter(pk=given[\"pk\"])",
         "tests/races/test_risk.py",
         "learned",
     ),

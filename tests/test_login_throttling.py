@@ -1,6 +1,7 @@
 """Guessing passwords: limited for each account and each address, on every way in, and exactly."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -281,7 +282,7 @@ def test_A30_guesses_at_once_get_no_more_than_the_limit_between_them(hasher, at_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_right_passwords_at_once_all_get_in(hasher):
+def test_right_passwords_at_once_all_get_in_at_the_latest_when_they_are_told_to_retry(hasher):
     if connection.vendor != "postgresql":
         pytest.skip("needs PostgreSQL: SQLite takes one writer at a time and proves nothing")
     User.objects.create_user("alice@example.org", PASSWORD)
@@ -290,7 +291,14 @@ def test_right_passwords_at_once_all_get_in(hasher):
     def log_in(_):
         try:
             gate.wait()
-            return guess(password=PASSWORD, ip=HOME).status_code
+            for _ in range(20):
+                answer = guess(password=PASSWORD, ip=HOME)
+                if answer.status_code != 429:
+                    break
+                # Not the minute after which failures are forgotten.
+                assert answer["Retry-After"] == "1"
+                time.sleep(1)
+            return answer.status_code
         finally:
             connection.close()
 

@@ -8,7 +8,6 @@ Locks: the row of an address before that of an account, and that before the one 
 
 import hashlib
 import math
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -58,10 +57,6 @@ AT_ONCE = 100
 
 # Reasons that say: this session was not the owner's.
 DISOWNED = (RevokeReason.REUSE, RevokeReason.NOT_ME, RevokeReason.RISK)
-
-# How long an attempt waits for others that are being decided just now, before it is refused for them.
-PATIENCE = 5.0
-PAUSE = 0.05
 
 
 def _count(number: int) -> Value:
@@ -201,14 +196,15 @@ def _forget_unknown() -> None:
 
 def _begin(of_all: str, of_known: str, username: str, client: Client) -> Attempt:
     account = _key(of_all, username.casefold())
-    if _reserve_patiently(account):
+    limit = conf.LOGIN_FAILURES_PER_ACCOUNT
+    if _reserve({account: limit}) or _reserve_anew({account: limit}):
         return Attempt(account, account)
     # By the address first: an attacker with an app's ID can use up that device's attempts, but not these.
     if place := _known_address(username, client) or _known_device(username, client):
         known = _key(of_known, username.casefold(), place)
-        if _reserve_patiently(known):
+        if _reserve({known: limit}) or _reserve_anew({known: limit}):
             return Attempt(account, known)
-    raise _refusal(account)
+    raise _refusal(account, limit)
 
 
 class Held(Subquery):
@@ -222,18 +218,6 @@ class Held(Subquery):
         # Django's own select_for_update() wants a transaction around, and this is one by itself.
         locked = self.template.replace("(%(subquery)s)", "(%(subquery)s FOR UPDATE)")
         return self.as_sql(compiler, connection, template=locked)
-
-
-def _reserve_patiently(key: str) -> bool:
-    """Count one more attempt at an account; where only undecided ones are in the way, wait for them."""
-    limit = conf.LOGIN_FAILURES_PER_ACCOUNT
-    decided = Q(failures__gte=limit) | Q(consecutive__gte=MAX_CONSECUTIVE)
-    deadline = time.monotonic() + PATIENCE
-    while not (_reserve({key: limit}) or _reserve_anew({key: limit})):
-        if time.monotonic() > deadline or LoginThrottle.objects.filter(decided, key=key).exists():
-            return False
-        time.sleep(PAUSE)
-    return True
 
 
 def _reserve_anew(limits: dict[str, int]) -> bool:
@@ -344,8 +328,11 @@ def _known_address(username: str, client: Client) -> str:
     return client.ip_address if past.exclude(revoke_reason__in=DISOWNED).exists() else ""
 
 
-def _refusal(key: str) -> TooManyAttempts:
+def _refusal(key: str, limit: int = 0) -> TooManyAttempts:
+    """The refusal of an attempt: for a moment, if fewer have failed than `limit` and others are undecided."""
     row = LoginThrottle.objects.filter(key=key).first()
+    if row and row.failures < limit and row.consecutive < MAX_CONSECUTIVE:
+        return TooManyAttempts(retry_after=1)
     wait = row.window_ends - timezone.now() if row else WINDOW
     return TooManyAttempts(retry_after=max(math.ceil(wait.total_seconds()), 1))
 
