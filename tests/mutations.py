@@ -315,7 +315,7 @@ MUTANTS = [
         "readme",
     ),
     Mutant(
-        "the limit of whoever has no address",
+        "the limit of clients without an address",
         "devices/core/throttling.py",
         "    per_address = {address: conf.LOGIN_ATTEMPTS_PER_ADDRESS}\n    if",
         "    per_address = {address: conf.LOGIN_ATTEMPTS_PER_ADDRESS} if client.ip_address else {}\n    if",
@@ -1660,7 +1660,7 @@ MUTANTS = [
         "must_wait=age >= STALE) or held.keyring",
         "must_wait=False) or held.keyring",
         KEYS,
-        "waits_for_whoever_reads",
+        "waits_for_the_one_that_reads",
     ),
     Mutant(
         "the name of a key that is inside of it, too",
@@ -2192,8 +2192,8 @@ MUTANTS = [
     Mutant(
         "writing the past over what was read, and over nothing else",
         "devices/core/risk/login_history.py",
-        "filter(pk=given[\"pk\"], data=given[\"read\"])",
-        "filter(pk=given[\"pk\"])",
+        'filter(pk=given["pk"], data=given["read"])',
+        'filter(pk=given["pk"])',
         "tests/races/test_risk.py",
         "learned",
     ),
@@ -2374,7 +2374,7 @@ MUTANTS = [
         "suspect_does or owes_no_proof",
     ),
     Mutant(
-        "a proof of whoever answers for another session",
+        "a proof of a client that answers for another session",
         "devices/web/review.py",
         "        if step_up.missing_proof(current):",
         "        if False:",
@@ -2961,7 +2961,7 @@ MUTANTS = [
         "A10",
     ),
     Mutant(
-        "a new key for whoever signs in again",
+        "a new key for a user who signs in again",
         COOKIE,
         "        request.session.cycle_key()\n    request.session[ID]",
         "        pass\n    request.session[ID]",
@@ -3082,7 +3082,7 @@ MUTANTS = [
         "V7_5_3",
     ),
     Mutant(
-        "the doors of allauth that nobody has looked at",
+        "the entry points of allauth that nobody has looked at",
         "project/middleware.py",
         "if not allauth_views.is_known(match.view_name):",
         "if False:",
@@ -3323,7 +3323,7 @@ MUTANTS = [
         "proves_nothing",
     ),
     Mutant(
-        "acting for somebody: it ends with the session of whoever acts",
+        "acting for somebody: it ends with the session of the staff member",
         AUTHENTICATION,
         "if reason is None and validation.has_lost_origin(session, now):",
         "if False:",
@@ -3597,7 +3597,7 @@ MUTANTS = [
         "registers_twenty or plus",
     ),
     Mutant(
-        "the limit of a mailbox at allauth's doors",
+        "the limit of a mailbox at allauth's entry points",
         ADAPTERS,
         "addresses.limit_mailbox(self.request, email)",
         "pass",
@@ -3799,7 +3799,7 @@ MUTANTS = [
         "under_way",
     ),
     Mutant(
-        "the key of whoever acts on somebody's behalf",
+        "the key of staff who act on somebody's behalf",
         BOUND_SESSIONS,
         "holder = validation.origin(session) if session.is_impersonated else session",
         "holder = session",
@@ -3853,7 +3853,7 @@ MUTANTS = [
         "    elif conf.DBSC:\n        refuse_copy",
         "    elif False:\n        refuse_copy",
         BOUND_APPS,
-        "no_other_door",
+        "no_other_endpoint",
     ),
     Mutant(
         "ending no session by a copy that comes without the bound cookie",
@@ -3862,7 +3862,7 @@ MUTANTS = [
         "    if session.binding == Binding.DBSC and claims.generation == session.generation:\n"
         "        # Before its generation",
         BOUND_APPS,
-        "no_other_door",
+        "no_other_endpoint",
     ),
     Mutant(
         "asking for the bound cookie beside the access token in a cookie",

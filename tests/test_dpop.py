@@ -71,7 +71,7 @@ def test_S_RFC9449_a_client_that_begins_with_a_proof_gets_bound_tokens(alice):
 
 
 @pytest.mark.parametrize("path", ["/api/token", "/api/register"])
-def test_each_way_in_binds(alice, path):
+def test_each_sign_in_method_binds(alice, path):
     phone = DPoPDevice()
     email = alice.email if path == "/api/token" else "new@example.org"
     answer = phone.post(path, {"email": email, "password": PASSWORD}).json()
@@ -100,7 +100,7 @@ def test_an_unbound_token_is_none_of_dpop_behind_any_blank(alice, sign_in, blank
     assert answer.status_code == 401
 
 
-def test_no_door_of_allauths_takes_an_unbound_token_for_a_bound_one(alice, sign_in):
+def test_no_endpoint_of_allauths_takes_an_unbound_token_for_a_bound_one(alice, sign_in):
     phone = sign_in(alice)
     path = f"{HEADLESS}/auth/session"
     assert phone.get(path).status_code == 200
@@ -207,7 +207,7 @@ def test_verifying_a_bound_token_takes_the_key(phone):
         assert Device().post("/api/token/verify", body, HTTP_DPOP=proof).status_code == 200
 
 
-def test_whoever_finds_a_refresh_token_can_end_its_session_and_no_more(phone):
+def test_who_finds_a_refresh_token_can_end_its_session_and_no_more(phone):
     assert (
         thief(phone).post("/api/token/blacklist", {"refresh": phone.refresh_token}).status_code
         == 200
@@ -284,7 +284,7 @@ def test_the_store_of_an_app_opens_no_page_without_the_key(app):
     assert browser.get("/devices/").status_code == 302
 
 
-def test_verbs_ask_for_the_key_of_whoever_calls_them(phone):
+def test_verbs_ask_for_the_key_of_the_caller(phone):
     claims = tokens.read_access(phone.access)
     refresh = tokens.read_refresh(phone.refresh_token)
     for verb in (

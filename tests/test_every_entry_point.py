@@ -84,7 +84,7 @@ def try_every_door():
 DOORS = {"/api/login", "/api/token", "/accounts/login/", f"{HEADLESS}/auth/login"}
 
 
-def test_a_name_and_a_password_are_enough_at_four_doors_and_nowhere_else(staff):
+def test_a_name_and_a_password_are_enough_at_four_entry_points_and_nowhere_else(staff):
     assert try_every_door() == DOORS
 
 
@@ -177,7 +177,7 @@ def test_apps_are_asked_for_a_code(app):
     assert DeviceSession.objects.get().mfa_at is not None
 
 
-def test_AA5_no_code_opens_two_doors(app, clock):
+def test_AA5_no_code_opens_two_sessions(app, clock):
     ways = [lambda otp: by_api("/api/login", otp).status_code == 200]
     ways.append(lambda otp: on_page(otp).answer.status_code == 302)
     ways.append(lambda otp: in_app(otp).status_code == 200)
@@ -188,7 +188,7 @@ def test_AA5_no_code_opens_two_doors(app, clock):
         clock.shift(30)
 
 
-def test_A30_codes_tried_at_one_door_count_at_all(app):
+def test_A30_codes_tried_at_one_entry_point_count_at_all(app):
     for n in range(10):
         way = [lambda: by_api("/api/login", "0"), lambda: on_page("0"), lambda: in_app("0")][n % 3]
         way()

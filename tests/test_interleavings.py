@@ -57,7 +57,7 @@ def test_A19_a_cleaned_up_session_beats_the_refresh(alice, sign_in):
         assert refused(phone.refresh()) == "token_not_valid"
 
 
-def test_A15_whoever_comes_second_gets_the_successor_of_the_first(alice, sign_in):
+def test_A15_who_comes_second_gets_the_successor_of_the_first(alice, sign_in):
     phone = sign_in(alice)
     faster = {}
     with meanwhile(lambda: faster.update(phone.refresh().json())):

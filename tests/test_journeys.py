@@ -110,7 +110,7 @@ CONFIRM = "/api/sessions/current/confirm"  # there is none for another session
 
 
 @pytest.mark.parametrize(("method", "path", "body"), PROTECTED)
-def test_OR1_whoever_was_thrown_out_can_do_nothing_more(laptop, phone, method, path, body):
+def test_OR1_who_was_thrown_out_can_do_nothing_more(laptop, phone, method, path, body):
     laptop.http.delete(f"/api/sessions/{phone.id}")
     before = laptop.http.get(f"/api/sessions/{laptop.id}").json()
     # Aimed at the session in hand, and at the one that threw it out.
@@ -125,7 +125,7 @@ def test_OR1_whoever_was_thrown_out_can_do_nothing_more(laptop, phone, method, p
 
 
 @pytest.mark.parametrize("query", ["", "?keep_current=true", "?keep_current=false"])
-def test_OR1_whoever_was_thrown_out_throws_nobody_out(laptop, phone, query):
+def test_OR1_who_was_thrown_out_throws_nobody_out(laptop, phone, query):
     laptop.http.delete(f"/api/sessions/{phone.id}")
     for token in ("access_token", "refresh_token"):
         headers = {"Authorization": f"Bearer {phone.tokens[token]}"}

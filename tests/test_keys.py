@@ -508,7 +508,7 @@ def test_one_thread_reads_the_keys_and_the_others_go_on(rotated, monkeypatch):
     assert keyring.current() is held
 
 
-def test_who_finds_the_keys_too_old_waits_for_whoever_reads_them(rotated, monkeypatch):
+def test_who_finds_the_keys_too_old_waits_for_the_one_that_reads_them(rotated, monkeypatch):
     held = keyring.current()
     at = keyring._held[("default", "")].at
     monkeypatch.setattr(keyring.time, "monotonic", lambda: at + keyring.STALE + 1)

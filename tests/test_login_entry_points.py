@@ -76,7 +76,7 @@ def paths(patterns=None, prefix="/"):
             yield path
 
 
-def test_every_path_of_allauth_s_is_known_as_a_door_or_as_none():
+def test_every_path_of_allauth_s_is_known_as_an_entry_point_or_as_none():
     there = set(paths())
     let_in = BY_PASSWORD | BY_REGISTERING | IN_STEPS | ALIKE
     assert let_in <= there, let_in - there
@@ -96,7 +96,7 @@ urlpatterns = [
 
 @pytest.mark.parametrize("door", ["/accounts/login/magic/", f"{APP}/auth/magic"])
 @pytest.mark.urls(__name__)
-def test_a_door_that_nobody_has_looked_at_is_closed(client, caplog, door):
+def test_an_entry_point_that_nobody_has_looked_at_is_closed(client, caplog, door):
     assert client.get(door).status_code == 404
     assert "accounts.allauth_views" in caplog.text
 
@@ -139,7 +139,9 @@ def sent(path, number, email):
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["known", "new"])
-def test_V6_1_3_each_door_makes_one_session_and_no_other_path_does(make_user, settings, is_known):
+def test_V6_1_3_each_entry_point_makes_one_session_and_no_other_path_does(
+    make_user, settings, is_known
+):
     settings.ACCOUNT_RATE_LIMITS = False
     numbers = count()
     let_in = {}

@@ -65,7 +65,7 @@ def test_A30_after_ten_failures_not_even_the_right_password_is_looked_at(alice, 
     assert guess(password=PASSWORD).status_code == 200
 
 
-def test_A30_every_way_in_counts_on_the_same_account(alice, hasher, clock):
+def test_A30_every_sign_in_method_counts_on_the_same_account(alice, hasher, clock):
     for _ in range(4):
         assert guess().status_code == 401
         assert guess(path="/api/token").status_code == 401

@@ -16,7 +16,7 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("row", "state", "cell"), CELLS)
-def test_V7_5_1_each_effect_takes_at_each_door_the_proof_of_the_table(
+def test_V7_5_1_each_effect_takes_at_each_entry_point_the_proof_of_the_table(
     alice, loopback, settings, row, state, cell
 ):
     settings.SOCIALACCOUNT_PROVIDERS = loopback.settings()

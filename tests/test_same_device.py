@@ -43,7 +43,7 @@ def test_signing_in_again_in_the_same_browser_replaces_its_session(alice, clock)
 
 
 @pytest.mark.parametrize("path", ["/api/login", "/api/token", "/api/login/"])
-def test_every_way_in_knows_the_browser_again(alice, path):
+def test_every_sign_in_method_knows_the_browser_again(alice, path):
     laptop = Device()
     for _ in range(3):
         assert laptop.post(path, {"email": alice.email, "password": PASSWORD}).status_code == 200

@@ -65,7 +65,7 @@ def test_the_schema_has_the_paths_of_the_url_map_and_no_others():
     assert not any(path.endswith("/") for path in SCHEMA["paths"])
 
 
-def test_the_bearer_token_is_the_way_in():
+def test_the_bearer_token_is_the_way_to_authenticate():
     assert SCHEMA["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     open_ones = {name for name, operation in OPERATIONS.items() if "security" not in operation}
     assert open_ones == {
@@ -175,9 +175,7 @@ def test_the_schema_is_served_to_anybody(client, accept):
     assert b"/api/sessions/{id}" in answer.content
 
 
-def test_the_schema_is_made_once_in_each_language_whoever_asks_and_however_often(
-    client, monkeypatch
-):
+def test_the_schema_is_made_once_in_each_language_for_all_and_however_often(client, monkeypatch):
     made = []
 
     def parse(self, *args, whole=SchemaGenerator.parse):

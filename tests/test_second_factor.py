@@ -49,7 +49,7 @@ def enter(door, email, *, ip="203.0.113.7", password=PASSWORD, **more):
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_V6_3_4_a_password_alone_opens_no_door_to_who_has_a_second_factor(careful, door):
+def test_V6_3_4_a_password_alone_opens_no_endpoint_to_who_has_a_second_factor(careful, door):
     assert refusal(enter(door, careful.email)) == (401, "otp_required")
     assert refusal(enter(door, careful.email, otp="")) == (401, "otp_required")
     assert refusal(enter(door, careful.email, otp="000000")) == (401, "otp_invalid")
@@ -83,7 +83,7 @@ def test_an_odd_code_is_400(careful, otp):
         assert (answer.status_code, set(answer.json())) == (400, {"otp"})
 
 
-def test_V2_3_1_no_door_that_forgets_to_ask_begins_a_session(careful):
+def test_V2_3_1_no_entry_point_that_forgets_to_ask_begins_a_session(careful):
     with pytest.raises(OtpRequired):
         sessions.start(careful, Client("203.0.113.7"), method="google")
     assert not DeviceSession.objects.exists()
@@ -235,7 +235,7 @@ def test_signing_oneself_out_never_needs_it(stale):
     assert laptop.rotate().post("/api/logout").status_code == 204
 
 
-def test_codes_tried_in_confirmations_count_with_those_at_the_doors(stale):
+def test_codes_tried_in_confirmations_count_with_those_at_the_entry_points(stale):
     phone, _ = stale
     statuses = [confirm(phone, otp="0").status_code for _ in range(21)]
     # Ten of everybody's, and ten of a place she was signed in from.

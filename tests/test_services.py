@@ -244,7 +244,7 @@ def test_a_service_shows_its_secret_in_a_header_or_in_the_form(alice, sign_in, c
         "Basic " + "A" * 100_000,
     ],
 )
-def test_whoever_is_no_service_learns_nothing(alice, sign_in, client, auth):
+def test_who_is_no_service_learns_nothing(alice, sign_in, client, auth):
     phone = sign_in(alice)
     for path in ("introspect", "revoke"):
         answer = ask(client, path, token=phone.access, auth=auth)

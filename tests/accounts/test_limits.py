@@ -36,7 +36,7 @@ def verification(request, settings):
 
 @pytest.mark.usefixtures("db", "verification")
 @pytest.mark.parametrize("register", REGISTER.values(), ids=REGISTER)
-def test_A30_one_address_registers_twenty_accounts_a_minute_at_every_door(register):
+def test_A30_one_address_registers_twenty_accounts_a_minute_at_every_entry_point(register):
     answers = [register(f"u{n}@example.org") for n in range(21)]
     assert 429 not in {answer.status_code for answer in answers[:20]}
     refused = answers[20]
@@ -84,7 +84,7 @@ def test_a_limit_by_the_account_is_told_with_its_own_time(alice, clock, settings
 
 
 @pytest.mark.usefixtures("db")
-def test_A30_the_doors_share_their_limit():
+def test_A30_the_entry_points_share_their_limit():
     doors = [*REGISTER.values()] * 7
     answers = [register(f"u{n}@example.org").status_code for n, register in enumerate(doors)]
     assert 429 not in answers[:20] and answers[20] == 429
@@ -118,7 +118,7 @@ def test_A30_a_mailbox_gets_ten_links_to_a_new_password_an_hour(make_user, email
     assert len(mail.outbox) == 10
 
 
-def test_A30_whoever_uses_up_the_mails_of_one_kind_holds_back_no_other(alice):
+def test_A30_who_uses_up_the_mails_of_one_kind_holds_back_no_other(alice):
     for n in range(20):
         ip = f"198.51.100.{n}"
         Browser(REMOTE_ADDR=ip).post(

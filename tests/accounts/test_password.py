@@ -27,7 +27,7 @@ def test_7_4_3_a_new_password_ends_all_other_sessions(alice, mallory, sign_in):
     assert foreign.is_in()
 
 
-def test_only_the_new_password_opens_the_door(alice, sign_in):
+def test_only_the_new_password_signs_in(alice, sign_in):
     change(sign_in(alice))
     credentials = {"email": alice.email, "password": PASSWORD}
     assert Device().post("/api/login", credentials).status_code == 401

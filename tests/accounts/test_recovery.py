@@ -172,7 +172,7 @@ def test_it_is_logged(thief, security_lines, django_capture_on_commit_callbacks)
 
 
 @pytest.mark.parametrize("what", ["address", "identity", "factor"])
-def test_each_way_in_that_is_added_is_told_with_the_link(thief, what, loopback, settings):
+def test_each_sign_in_method_that_is_added_is_told_with_the_link(thief, what, loopback, settings):
     settings.SOCIALACCOUNT_PROVIDERS = loopback.settings()
     if what == "address":
         thief.add(THIEF)

@@ -65,7 +65,7 @@ def test_no_odd_code_is_an_error_of_ours(alice, app, otp):
     assert refusal(enter(alice.email, otp=otp)) == (401, "otp_invalid")
 
 
-def test_a_recovery_code_opens_the_door_once(alice, app):
+def test_a_recovery_code_signs_in_once(alice, app):
     code = app.recovery_codes[3]
     assert enter(alice.email, otp=code).status_code == 200
     assert refusal(enter(alice.email, otp=code)) == (401, "otp_invalid")

@@ -259,7 +259,7 @@ def test_two_tabs_share_one_renewal(drive, alice, caplog):
     assert not Activity.objects.filter(kind__startswith="binding.").exists()
 
 
-def test_whoever_follows_a_link_from_another_site_after_the_expiry_is_in(drive, alice, live_server):
+def test_who_follows_a_link_from_another_site_after_the_expiry_is_in(drive, alice, live_server):
     def journey(visit: Any) -> None:
         visitor = sign_in(visit(), alice)
         visitor.page.goto(f"{live_server.elsewhere}/accounts/login/")

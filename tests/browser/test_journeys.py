@@ -107,7 +107,7 @@ def test_a_page_that_is_open_says_within_five_seconds_that_it_was_signed_out(dri
     drive(journey)
 
 
-def test_the_exact_time_can_be_read_by_touch_in_the_zone_of_whoever_reads(drive, make_user):
+def test_the_exact_time_can_be_read_by_touch_in_the_zone_of_the_reader(drive, make_user):
     user = make_user(EMAIL)
     session = scenes.past(user, scenes.IPHONE, "84.160.12.7", began=3, last=1)
 

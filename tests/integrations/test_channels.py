@@ -96,7 +96,7 @@ def end_of(socket, seconds=1.0):
     return closed.value.rcvd.code, closed.value.rcvd.reason or ANY
 
 
-def test_whoever_has_a_token_or_a_cookie_is_known(site, person):
+def test_who_has_a_token_or_a_cookie_is_known(site, person):
     tokens = site.sign_in(person)
     for opened in (open_by_token(site, tokens), open_by_header(site, tokens)):
         with opened as socket:
@@ -276,7 +276,7 @@ def test_a_cookie_whose_session_has_ended_opens_nothing_by_channels_own_middlewa
         assert hello(socket)["user"] == ""
 
 
-def test_whoever_closes_first_is_forgotten(site, person):
+def test_who_closes_first_is_forgotten(site, person):
     tokens = site.sign_in(person)
     with open_by_token(site, tokens) as socket:
         hello(socket)

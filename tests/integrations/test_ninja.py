@@ -108,7 +108,7 @@ def test_it_is_refused_at_the_next_request_after_the_end(make_user, read, by_coo
         assert answer["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_whoever_has_nothing_is_refused_or_left_to_the_next_way(db, read):
+def test_who_has_nothing_is_refused_or_left_to_the_next_way(db, read):
     assert Client().get(read).status_code == 401
     assert Client().get("/ninja/either").json() == {"auth": "another way"}
     answer = Client().get("/ninja/either", headers={"Authorization": "Bearer x"})

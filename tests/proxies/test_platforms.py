@@ -144,7 +144,7 @@ def moved(headers, client, neighbour):
 
 
 @pytest.mark.parametrize("sent", SENT, ids=str)
-def test_whoever_goes_around_the_platform_is_taken_for_who_calls(alice, platform, settings, sent):
+def test_who_goes_around_the_platform_is_taken_for_who_calls(alice, platform, settings, sent):
     networks = map(ip_network, settings.DEVICES["TRUSTED_PROXIES"])
     assert not any(ip_address("198.51.100.9") in network for network in networks)
     around = ["198.51.100.9", lambda sent: sent, None]

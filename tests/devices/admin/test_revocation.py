@@ -305,7 +305,7 @@ def test_A45_staff_cannot_revoke_without_the_permission_to(viewer, alice, start)
     assert unrevoked() == {session}
 
 
-def test_A45_the_permission_to_revoke_alone_opens_no_door(make_staff, alice, start):
+def test_A45_the_permission_to_revoke_alone_opens_no_endpoint(make_staff, alice, start):
     session = start(alice)
     blind = make_staff("blind", "revoke_devicesession", "change_devicesession")
     assert blind.get(LIST).status_code == 403

@@ -71,7 +71,7 @@ def test_the_page_of_devices_has_the_same_file(alice, laptop, client):
     ]
 
 
-def test_the_page_gives_it_to_whoever_is_signed_in_only(db, client):
+def test_the_page_gives_it_to_signed_in_users_only(db, client):
     answer = client.get(reverse("devices:history-csv"))
     assert (answer.status_code, answer.url.split("?")[0]) == (302, "/accounts/login/")
 

@@ -474,7 +474,7 @@ def test_A23_a_login_beyond_the_limit_ends_the_least_recently_active(
 
 
 @pytest.mark.parametrize("path", ["/api/login", "/api/token"])
-def test_EL4_every_way_in_keeps_the_limit(alice, sign_in, settings, path):
+def test_EL4_every_sign_in_method_keeps_the_limit(alice, sign_in, settings, path):
     settings.DEVICES = {**settings.DEVICES, "MAX_SESSIONS": 2}
     credentials = {"email": alice.email, "password": "correct horse battery 9"}
     for _ in range(4):

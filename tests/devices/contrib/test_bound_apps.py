@@ -179,7 +179,7 @@ def test_renewals_between_two_refreshes_do_not_look_like_a_replay(clock, app):
     assert app.ask(app.sign(challenge)).status_code == 200
 
 
-def test_the_refresh_token_of_a_bound_session_opens_no_other_door(app, alice):
+def test_the_refresh_token_of_a_bound_session_opens_no_other_endpoint(app, alice):
     held = app.cookies[REFRESH].value
     refused = app.send("/api/token/refresh", {"refresh": held})
     assert refusal(refused) == (401, "binding_required")

@@ -235,7 +235,7 @@ def test_the_cookie_of_a_bound_session_opens_nothing_without_the_other_one(make_
 
 
 @pytest.mark.parametrize("bearer", ["protocol", "header", "cookie"])
-def test_whoever_is_signed_in_is_known_and_closed_at_the_end(make_user, bearer):
+def test_who_is_signed_in_is_known_and_closed_at_the_end(make_user, bearer):
     alice, client = make_user(), Browser()
     session = sign_in(client, alice, cookie=bearer == "cookie")
     given = {

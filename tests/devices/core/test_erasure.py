@@ -109,13 +109,13 @@ def delete_in_the_admin(user):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_A42_a_backup_tells_nothing_of_whoever_was_erased(traces):
+def test_A42_a_backup_tells_nothing_of_an_erased_user(traces):
     """As the database's own tool makes one, of what is committed."""
-    test_A42_a_dump_of_the_database_tells_nothing_of_whoever_was_erased(traces, erasure.erase)
+    test_A42_a_dump_of_the_database_tells_nothing_of_an_erased_user(traces, erasure.erase)
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_A42_a_dump_of_the_database_tells_nothing_of_whoever_was_erased(traces, way):
+def test_A42_a_dump_of_the_database_tells_nothing_of_an_erased_user(traces, way):
     zaphod, other = traces
     before = dump().casefold()
     assert [trace for trace in TRACES if trace.casefold() not in before] == []
@@ -145,7 +145,7 @@ def test_no_digest_of_the_login_is_left(traces):
     assert left <= addresses < keys
 
 
-def test_cookie_sessions_of_whoever_was_erased_end_with_the_verb(traces):
+def test_cookie_sessions_of_an_erased_user_end_with_the_verb(traces):
     zaphod, other = traces
     erasure.erase(zaphod)
     [left] = Session.objects.all()

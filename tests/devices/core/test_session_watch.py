@@ -136,7 +136,7 @@ def test_the_time_of_a_session_is_over_when_it_is_not_moved(heard, make_user, wa
     assert stays.empty()
 
 
-def test_that_of_whoever_acts_ends_what_they_do_on_behalf_of_others(heard, make_user, watched):
+def test_that_of_the_staff_member_ends_what_they_do_on_behalf_of_others(heard, make_user, watched):
     staff = start(make_user("root@example.org", is_staff=True, is_superuser=True))
     acted = sessions.start_impersonated(make_user(), Client("203.0.113.7", CHROME), by=staff)
     told = watched(acted)
@@ -164,7 +164,7 @@ def nobody(user):
     return False
 
 
-def test_whoever_stops_is_told_nothing(heard, make_user):
+def test_who_stops_is_told_nothing(heard, make_user):
     session, told = start(make_user()), queue.Queue()
     sessions.watch(session, told.put).stop()
     revoke(session)

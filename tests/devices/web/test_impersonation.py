@@ -209,7 +209,7 @@ def test_it_is_limited_in_time(staff, alice, clock):
 
 
 @pytest.mark.parametrize("end", ["revoked", "expired", "deactivated", "deleted", "new password"])
-def test_it_ends_with_the_session_of_whoever_acts(staff, root, alice, end, sign_in):
+def test_it_ends_with_the_session_of_the_staff_member(staff, root, alice, end, sign_in):
     own = at_hand(staff)
     session = for_alice(staff, alice)
     match end:
@@ -229,7 +229,7 @@ def test_it_ends_with_the_session_of_whoever_acts(staff, root, alice, end, sign_
     assert session.revoke_reason == RevokeReason.IMPERSONATION
 
 
-def test_whoever_comes_back_goes_on_with_the_session_they_had(staff, root, alice, clock):
+def test_who_comes_back_goes_on_with_the_session_they_had(staff, root, alice, clock):
     own = at_hand(staff)
     session = for_alice(staff, alice)
     clock.shift(20 * 60)
@@ -243,7 +243,7 @@ def test_whoever_comes_back_goes_on_with_the_session_they_had(staff, root, alice
     assert staff.get("/back").status_code == 403
 
 
-def test_whoever_signs_out_meanwhile_does_so_by_their_own_name(staff, root, alice):
+def test_who_signs_out_meanwhile_does_so_by_their_own_name(staff, root, alice):
     session = for_alice(staff, alice)
     staff.post("/accounts/logout/")
     session.refresh_from_db()
@@ -321,7 +321,7 @@ def test_nobody_acts_for_two_at_once_by_themselves(root, alice, mallory, sign_in
         impersonation.begin(session, mallory, Client(), note=WHY)
 
 
-def test_nobody_acts_for_whoever_is_above_them(root, alice, sign_in):
+def test_nobody_acts_for_users_above_them(root, alice, sign_in):
     own = DeviceSession.objects.get(pk=sign_in(alice).session_id)
     with pytest.raises(OutOfReach):
         impersonation.begin(own, root, Client(), note=WHY)

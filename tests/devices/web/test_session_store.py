@@ -106,7 +106,7 @@ def is_read_as_signed_in(engine, key):
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_whoever_reads_the_cookie_session_finds_nobody_once_it_has_ended(alice, engine, end):
+def test_who_reads_the_cookie_session_finds_nobody_once_it_has_ended(alice, engine, end):
     browser = Browser().sign_in(alice.email)
     key = browser.session.session_key
     assert is_read_as_signed_in(engine, key)
@@ -119,7 +119,7 @@ def test_whoever_reads_the_cookie_session_finds_nobody_once_it_has_ended(alice, 
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_whoever_reads_it_asynchronously_finds_nobody_either(alice, engine, end):
+def test_who_reads_it_asynchronously_finds_nobody_either(alice, engine, end):
     browser = Browser().sign_in(alice.email)
     key = browser.session.session_key
     assert async_to_sync(engine.SessionStore(key).aget)(SESSION_KEY) == str(alice.pk)

@@ -76,7 +76,7 @@ class Acting(Story):
         self.assertFalse(Notification.objects.exists())
         self.assertEqual(DeviceSession.objects.filter(user=self.root).count(), 1)
 
-    def test_it_ends_with_the_session_of_whoever_acts(self):
+    def test_it_ends_with_the_session_of_the_staff_member(self):
         self.acquire(self.alice)
         acted = self.at_hand()
         sessions.revoke(self.own, reason=RevokeReason.USER)

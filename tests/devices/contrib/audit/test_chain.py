@@ -95,7 +95,7 @@ def test_V16_4_2_a_changed_line_is_found(staff_did, change):
     assert f"3: line {pk} was changed" in problems()
 
 
-def test_V16_4_2_whoever_did_it_cannot_be_changed_nor_go_without_an_erasure(staff_did, alice):
+def test_V16_4_2_who_did_it_cannot_be_changed_nor_go_without_an_erasure(staff_did, alice):
     staff_did()
     pk = line(2).get().pk
     line(2).update(actor=alice)

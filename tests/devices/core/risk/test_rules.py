@@ -82,7 +82,7 @@ def test_cleared_cookies_at_home_make_no_new_device():
     assert assess(login(key="fresh"), past_of()) == rules.Assessment()
 
 
-def test_whoever_never_keeps_a_cookie_is_not_told_each_time():
+def test_who_never_keeps_a_cookie_is_not_told_each_time():
     fresh = {f"k{n}": Known("safari", ago(days=n), ago(days=n)) for n in range(1, 4)}
     assert codes(assess(login(key="k0", network="train"), past_of(devices=fresh))) == set()
     # But whoever kept it so far is.
@@ -267,7 +267,7 @@ PHONE = Bearer(Kind("mobile", "iOS"), "DE", "Safari on iOS")
         (PHONE._replace(kind=Kind("desktop", "Linux"), country="BR"), RiskLevel.HIGH),
     ],
 )
-def test_8_2_4_whoever_refreshes_from_another_kind_of_device_is_noticed(now, level):
+def test_8_2_4_who_refreshes_from_another_kind_of_device_is_noticed(now, level):
     assert assess_refresh(PHONE, now).level == level
 
 

@@ -102,9 +102,7 @@ def test_when_time_is_up_it_says_whether_there_are_more(clerk, alice, bystanders
     )
 
 
-def test_whoever_stops_asking_stops_it_and_it_is_written_down(
-    clerk, alice, bystanders, monkeypatch
-):
+def test_who_stops_asking_stops_it_and_it_is_written_down(clerk, alice, bystanders, monkeypatch):
     monkeypatch.setattr(bulk_revocation, "BATCH", 4)
     bystanders(alice, 10)
     told = []

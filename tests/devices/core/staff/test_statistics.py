@@ -139,7 +139,7 @@ def test_no_day_is_shown_of_which_sessions_are_not_kept(alice, settings):
     assert len(data()["days"]) == 7
 
 
-def test_failed_and_blocked_logins_are_counted_by_every_door(alice, clock):
+def test_failed_and_blocked_logins_are_counted_by_every_entry_point(alice, clock):
     for password in ("wrong", "wronger"):
         Device().post("/api/login", {"email": alice.email, "password": password})
         Device().post("/api/token", {"email": "nobody@example.org", "password": password})

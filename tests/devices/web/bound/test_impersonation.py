@@ -22,7 +22,7 @@ def staff(make_user):
     return browser
 
 
-def test_whoever_acts_on_somebodys_behalf_shows_their_own_key(staff, alice):
+def test_who_acts_on_somebodys_behalf_shows_their_own_key(staff, alice):
     answer = staff.get(f"/act/{alice.pk}", {"why": views.WHY})
     assert answer.content.decode() == alice.email
     assert "Secure-Session-Registration" not in answer
@@ -38,7 +38,7 @@ def test_whoever_acts_on_somebodys_behalf_shows_their_own_key(staff, alice):
     assert failed.session_id == DeviceSession.objects.get(binding="dbsc").pk
 
 
-def test_whoever_comes_back_goes_on_with_their_key(staff, alice):
+def test_who_comes_back_goes_on_with_their_key(staff, alice):
     staff.get(f"/act/{alice.pk}", {"why": views.WHY})
     answer = staff.get("/back")
     assert answer.status_code == 200

@@ -166,7 +166,7 @@ def test_a_browser_with_several_sessions_says_it_of_each(
         "quota_exceeded;session_identifier={}",
     ],
 )
-def test_whoever_does_not_know_how_the_browser_calls_it_silences_no_mail(browser, said):
+def test_who_does_not_know_how_the_browser_calls_it_silences_no_mail(browser, said):
     headers = {"Secure-Session-Skipped": said.format(browser.identifier)}
     browser.lose_cookie()
     browser.get("/devices/", headers=headers)

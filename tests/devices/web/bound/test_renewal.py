@@ -137,7 +137,7 @@ def test_the_challenge_of_another_session_is_none(browser, mallory):
 
 
 @pytest.mark.parametrize("name", ["", "another", "näme", 'a"b'])
-def test_whoever_does_not_know_how_the_browser_calls_its_session_is_told_nothing(browser, name):
+def test_who_does_not_know_how_the_browser_calls_its_session_is_told_nothing(browser, name):
     browser.identifier = name
     answer = browser.ask()
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
