@@ -6,10 +6,10 @@ Every function takes a request of Django or of DRF. What it refuses it raises, a
 docs/public-api.md has an example of each.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, overload
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AbstractBaseUser, update_last_login
@@ -68,8 +68,10 @@ __all__ = [
     "trust_device",
     "verify_second_factor",
     "watch_session",
+    "while_active",
 ]
 
+T = TypeVar("T")
 AnyRequest = HttpRequest | Request
 # None means the request that DeviceMiddleware is handling.
 Caller = AnyRequest | Client | None
@@ -282,6 +284,22 @@ def watch_session(session: DeviceSession, on_end: Callable[[SessionError], None]
     Returns what is watching; call its `stop()` when the connection is closed.
     """
     return sessions.watch(session, on_end)
+
+
+@overload
+def while_active(session: DeviceSession, source: AsyncIterable[T]) -> AsyncIterator[T]: ...
+@overload
+def while_active(session: DeviceSession, source: Iterable[T]) -> Iterator[T]: ...
+def while_active(session: DeviceSession, source: Any) -> Any:
+    """Return an iterator for a StreamingHttpResponse, which ends when the session ends, by whatever route.
+
+    Args:
+        session: as `authenticate` returned it.
+        source: what to send. An asynchronous one ends within a second: what it waits for is cancelled. A
+            synchronous one ends when it yields next.
+    """
+    is_async = isinstance(source, AsyncIterable)
+    return sessions.astream(session, source) if is_async else sessions.stream(session, source)
 
 
 def get_session(request: AnyRequest) -> DeviceSession | None:

@@ -1980,6 +1980,22 @@ MUTANTS = [
         "outlives_the_secret_key",
     ),
     Mutant(
+        "ending a response that waits",
+        "devices/core/sessions/streams.py",
+        "loop.call_soon_threadsafe(ended.set)",
+        "None",
+        "tests/devices/core/test_session_watch.py",
+        "response_that_waits and no",
+    ),
+    Mutant(
+        "ending a synchronous response",
+        "devices/core/sessions/streams.py",
+        "            if ended.is_set():\n                return\n",
+        "",
+        "tests/devices/core/test_session_watch.py",
+        "synchronous_response",
+    ),
+    Mutant(
         "answering apps in a form that they read",
         "devices/web/cookie.py",
         "        if not wants_page(request):\n            raise\n",

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.test import AsyncClient as AsyncBrowser
 from django.test import Client as Browser
 from django.test import RequestFactory
 
@@ -85,6 +86,16 @@ assert asyncio.run(plain.socket(here["access"])) == "alice"
 assert asyncio.run(plain.socket("none")) == "token_not_valid"
 request = RequestFactory().get("/", headers={"Authorization": f"Bearer {here['access']}"})
 assert plain.name_of(request) == "alice"
+
+
+async def watch_prices() -> None:
+    headers = {"Authorization": f"Bearer {here['access']}"}
+    parts = aiter(await AsyncBrowser().get("/plain/feed", headers=headers))
+    assert await anext(parts) == b"data: 42\n\n"
+    await parts.aclose()
+
+
+asyncio.run(watch_prices())
 
 # One's own password: this session stays
 new = "another horse battery 9"

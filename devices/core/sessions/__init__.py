@@ -44,5 +44,7 @@ from .revocation import logout_by_id as logout_by_id
 from .revocation import revoke as revoke
 from .revocation import revoke_all as revoke_all
 from .revocation import revoke_batch as revoke_batch
+from .streams import astream as astream
+from .streams import stream as stream
 from .watcher import Watch as Watch
 from .watcher import watch as watch

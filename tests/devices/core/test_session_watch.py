@@ -1,15 +1,18 @@
 """What stays open in a session is told when that ends: by whatever route, once, within a second."""
 
+import asyncio
 import queue
 import time
 from datetime import timedelta
 
 import pytest
+from asgiref.sync import async_to_sync, sync_to_async
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
+from devices import shortcuts
 from devices.core import sessions
 from devices.core.clients.client import Client
 from devices.core.liveness import invalidation
@@ -218,3 +221,82 @@ def test_all_are_asked_about_in_one_query_and_what_has_changed_is_found(make_use
     found = {watch.session_id for watch in room._changed(watches)}
     assert found == ended
     assert {watch.session_id for watch, _ in room._ended(watches)} == found
+
+
+# Responses that stay open
+
+
+@pytest.fixture
+def session(alice):
+    return start(alice)
+
+
+def until(session, source, do=lambda: None):
+    """What a client reads of an asynchronous response, if this is done after the first part."""
+
+    async def read():
+        parts = []
+        async for part in shortcuts.while_active(session, source):
+            parts.append(part)
+            await sync_to_async(do)()
+        return parts
+
+    return async_to_sync(read)()
+
+
+class Events:
+    def __init__(self, *parts, pause=0.0):
+        self.parts, self.pause, self.is_closed = parts, pause, False
+
+    async def __aiter__(self):
+        try:
+            for part in self.parts:
+                yield part
+                await asyncio.sleep(self.pause)
+        finally:
+            self.is_closed = True
+
+
+def test_a_response_that_waits_ends_with_the_session(heard, session):
+    events, began = Events("one", "two", pause=60), time.monotonic()
+    given = aiter(events)
+    assert until(session, given, lambda: revoke(session)) == ["one"]
+    assert time.monotonic() - began < 10 and events.is_closed
+
+
+def test_a_response_ends_by_itself_and_nothing_is_watched_any_longer(no_thread_is_left, session):
+    events = Events("one", "two")
+    assert until(session, aiter(events)) == ["one", "two"]
+    assert events.is_closed
+    assert list(shortcuts.while_active(session, ["one", "two"])) == ["one", "two"]
+
+
+def test_a_client_that_leaves_ends_the_source(no_thread_is_left, session):
+    events = Events("one", "two", pause=60)
+
+    async def read():
+        parts = shortcuts.while_active(session, aiter(events))
+        assert await anext(parts) == "one"
+        await parts.aclose()
+
+    async_to_sync(read)()
+    assert events.is_closed
+    parts = shortcuts.while_active(session, iter(["one", "two"]))
+    assert next(parts) == "one"
+    parts.close()
+
+
+def test_what_fails_in_the_source_fails_outside(no_thread_is_left, session):
+    async def fail():
+        yield "one"
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        until(session, fail())
+
+
+def test_a_synchronous_response_ends_at_its_next_part(heard, session):
+    parts = shortcuts.while_active(session, (time.sleep(0.1) or n for n in range(600)))
+    assert next(parts) == 0
+    revoke(session)
+    assert len(list(parts)) < 100
