@@ -16,8 +16,10 @@ import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from queue import Empty, Queue
 from typing import Any
 
 import django
@@ -26,6 +28,8 @@ from . import page
 from .scale import SERVER
 
 PER_PERSON = 2
+# Seconds that anything may take before it counts as lost.
+PATIENCE = 60.0
 LIBRARIES = (*page.SITE, "channels", "uvicorn", "websockets")
 
 
@@ -54,14 +58,24 @@ def serve(port: int) -> None:
 async def clients(url: str) -> None:
     """Open a socket for each token that comes in, then tell which are closed, and when."""
     from websockets.asyncio.client import connect
+    from websockets.exceptions import WebSocketException
 
     loop = asyncio.get_running_loop()
 
     async def hold(token: str) -> None:
-        async with connect(url, subprotocols=["bearer", token], max_size=2**16) as opened:  # type: ignore[list-item]
-            print("open", flush=True)
-            await opened.wait_closed()
-            print(json.dumps([token[-16:], opened.close_code, time.monotonic()]), flush=True)
+        try:
+            async with connect(
+                url,
+                subprotocols=["bearer", token],  # type: ignore[list-item]
+                max_size=2**16,
+                open_timeout=PATIENCE,
+            ) as opened:
+                print("open", flush=True)
+                await opened.wait_closed()
+                how: Any = opened.close_code
+        except (OSError, WebSocketException) as error:
+            how = repr(error)
+        print(json.dumps([token[-16:], how, time.monotonic()]), flush=True)
 
     held = set()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
@@ -73,6 +87,8 @@ async def clients(url: str) -> None:
 
 
 class Process:
+    """The server, or the clients. What they print is read by a thread, so that nobody waits for ever."""
+
     def __init__(self, *arguments: str, **env: str) -> None:
         self.process: Any = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "benchmarks.sockets", *arguments],
@@ -81,13 +97,30 @@ class Process:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self._lines: Queue[str] = Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            self._lines.put(line)
+
+    def line(self, wanted: str) -> str:
+        """What it prints next. Raises TimeoutError, and says what was wanted."""
+        try:
+            return self._lines.get(timeout=PATIENCE)
+        except Empty:
+            raise TimeoutError(f"Not within {PATIENCE} s: {wanted}") from None
 
     def __enter__(self) -> "Process":
         return self
 
     def __exit__(self, *args: object) -> None:
         self.process.terminate()
-        self.process.wait()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
 
     def kilobytes(self) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -137,7 +170,6 @@ def measure(bus: str, sockets: int, times: int, path: str = "ours") -> list[str]
         Process("--clients", f"ws://127.0.0.1:{port}/{path}") as others,
     ):
         wait_for(port)
-        read = others.process.stdout.readline
         held: dict[str, Any] = {}
 
         def open_all(each: Any) -> None:
@@ -145,7 +177,8 @@ def measure(bus: str, sockets: int, times: int, path: str = "ours") -> list[str]
                 access = tokens.issue(each).access
                 held.setdefault(str(each.pk), set()).add(access[-16:])
                 print(access, file=others.process.stdin, flush=True)
-                assert read() == "open\n"
+                opened = others.line("a socket opens")
+                assert opened == "open\n", opened
 
         # What the first ones load once is no memory of a socket.
         warm = [
@@ -172,10 +205,13 @@ def measure(bus: str, sockets: int, times: int, path: str = "ours") -> list[str]
             committed = time.monotonic()
             sessions.revoke(each, reason=RevokeReason.ADMIN)
             committed = time.monotonic()
-            closed = [json.loads(read()) for _ in range(PER_PERSON)]
+            number = len(delays) + 1
+            closed = [
+                json.loads(others.line(f"socket {number + n} closes")) for n in range(PER_PERSON)
+            ]
             # The right ones, and no others.
-            assert {token for token, _, _ in closed} == held[str(each.pk)]
-            assert all(code == 4401 for _, code, _ in closed)
+            assert {token for token, _, _ in closed} == held[str(each.pk)], closed
+            assert all(code == 4401 for _, code, _ in closed), closed
             delays += [max(0.0, at - committed) * 1000 for _, _, at in closed]
         cuts = statistics.quantiles(delays, n=100, method="inclusive")
         return [*cells, f"{cuts[49]:.0f}", f"{cuts[98]:.0f}", f"{max(delays):.0f}"]
