@@ -1,6 +1,7 @@
 """The locks are those of their sources, and nothing that was built or downloaded is in git."""
 
 import re
+import shlex
 import subprocess
 import tomllib
 from pathlib import Path
@@ -148,3 +149,30 @@ def test_the_services_that_renew_the_lock_know_its_folders():
     assert {ROOT / folder.strip("/") for folder in ours["directories"]} == {
         (ROOT / name).parent for name in LOCKS
     }
+
+
+def installed_by(page: Path) -> list[Requirement]:
+    """What a page tells people to install, but for the wheel itself."""
+    told = re.findall(r"pip install ([^\n`]+)", page.read_text())
+    return [Requirement(each) for line in told for each in shlex.split(line)]
+
+
+INTEGRATIONS = [
+    *sorted(set((ROOT / "docs/integrations").glob("*.md")) - {ROOT / "docs/integrations/index.md"}),
+    *(ROOT / f"docs/recipes/{name}.md" for name in ("channels", "ninja")),
+]
+
+
+@pytest.mark.parametrize("page", INTEGRATIONS, ids=[page.stem for page in INTEGRATIONS])
+def test_a_page_about_a_package_says_how_to_install_what_its_tests_run_on(page):
+    text = page.read_text()
+    assert 0 < text.find("pip install") < text.index("```python"), "before the first lines of code"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    known = ranges(ROOT / "tests/integrations/requirements.in")
+    names = {canonicalize_name(each.name) for each in known}
+    for asked in installed_by(page):
+        if asked.name == project["name"]:
+            assert asked.extras <= set(extras)
+        else:
+            assert canonicalize_name(asked.name) in names, asked

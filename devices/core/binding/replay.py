@@ -86,7 +86,7 @@ def _connection() -> Iterator[BaseDatabaseWrapper]:
     """
     connection = database.connection()
     # A transaction around a whole test rolls nothing back that the test could see.
-    is_within = any(not block._from_testcase for block in connection.atomic_blocks)
+    is_within = any(not getattr(each, "_from_testcase", False) for each in connection.atomic_blocks)
     if not is_within or connection.vendor == "sqlite":
         yield connection
         return

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from asgiref.sync import sync_to_async
 
+from devices.exceptions import SessionError
 from devices.models import DeviceSession
 
 from .watcher import watch
@@ -33,10 +34,12 @@ def stream(session: DeviceSession, source: Iterable[T]) -> Generator[T, None, No
 async def astream(session: DeviceSession, source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
     """Yield what `source` yields until the session ends; then what the source waits for is cancelled."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+    def end_stream(error: SessionError) -> None:
+        loop.call_soon_threadsafe(ended.set)
+
     # It may start a thread, and waits for a lock.
-    watching = await sync_to_async(watch)(
-        session, lambda error: loop.call_soon_threadsafe(ended.set)
-    )
+    watching = await sync_to_async(watch)(session, end_stream)
     items, end = aiter(source), asyncio.ensure_future(ended.wait())
     item: asyncio.Future[T] | None = None
     try:
