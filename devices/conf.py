@@ -69,6 +69,11 @@ class Conf:
         return self._get("REVOCATION_COMMIT", None) or None
 
     @cached_property
+    def CITUS(self) -> bool:
+        """Whether `distribute_sessions` has spread the sessions over the workers of a Citus cluster."""
+        return bool(self._get("CITUS", False))
+
+    @cached_property
     def SIGNING_KEYS(self) -> Any:
         """ "database", a list of keys, or an import path. None: the one key in SIMPLE_JWT."""
         return self._get("SIGNING_KEYS", None) or None

@@ -205,6 +205,7 @@ DEVICES = {
     "DBSC": env.bool("DEVICES_DBSC", default=not DEBUG),
     "LIVENESS": env.str("DEVICES_LIVENESS", default="database"),
     "BUS": env.str("DEVICES_BUS", default="") or None,
+    "CITUS": env.bool("DEVICES_CITUS", default=False),
     "REVOCATION_COMMIT": env.str("DEVICES_REVOCATION_COMMIT", default="") or None,
     "ACCESS_TOKEN_FORMAT": env.str("DEVICES_ACCESS_TOKEN_FORMAT", default="simplejwt"),
     "SERVICE_CLIENTS": env.json("DEVICES_SERVICE_CLIENTS", default={}),

@@ -1,6 +1,7 @@
 """What every test has at hand: people, a clock, devices that sign in."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from django.core.management import call_command
 from django.test.signals import setting_changed
 
 from accounts.models import User
+from devices.conf import Conf
 from devices.core import sessions
 from devices.core.clients.client import Client
 from devices.models import DeviceSession
@@ -28,12 +30,23 @@ SignIn = Callable[..., Device]
 
 def pytest_configure(config: pytest.Config) -> None:
     """Translations are compiled before the workers start, since what is compiled is not in git."""
+    if "CITUS_URL" in os.environ:
+        # Whatever else a test sets.
+        Conf.CITUS = True  # type: ignore[assignment, method-assign]
     if not hasattr(config, "workerinput"):
         call_command("compile_translations")
         # Words may have been asked for before these were there.
         setting_changed.send(
             sender=None, setting="LOCALE_PATHS", value=django_settings.LOCALE_PATHS, enter=True
         )
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The tables of CITUS_URL are spread over its workers."""
+    if "CITUS_URL" in os.environ:
+        with django_db_blocker.unblock():
+            call_command("distribute_sessions", "--yes")
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,7 @@ os.environ.update(
     DEVICES_BUS="",
     DEVICES_SIGNING_KEYS="",
     DEVICES_FEED="false",
+    DEVICES_CITUS="false",
     DEVICES_ACCESS_TOKEN_FORMAT="simplejwt",
     DEVICES_SERVICE_CLIENTS="{}",
     JWT_ISSUER="devices",
@@ -34,6 +35,9 @@ os.environ.update(
     OIDC_SERVER_URL="",
 )
 
+if "CITUS_URL" in os.environ:
+    os.environ["DATABASE_URL"] = os.environ["CITUS_URL"]
+
 # Making and dropping a database may take its time; what the site may take, the races set themselves.
 os.environ.setdefault("DB_STATEMENT_TIMEOUT", "0")
 
@@ -45,6 +49,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {
         "NAME": os.path.join(tempfile.gettempdir(), f"devices-tests-{os.getpid()}.sqlite3")
     }
+
+if "CITUS_URL" in os.environ:
+    # A cluster of a new database would have to be put together on each node.
+    DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}
 
 # Rooms that a project opens by itself.
 INSTALLED_APPS = [

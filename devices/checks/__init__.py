@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage
 
 from . import (
     authentication,
+    citus,
     database,
     dbsc,
     dpop,
@@ -73,8 +74,11 @@ def check_databases(databases: Sequence[str] | None = None, **kwargs: Any) -> li
     asked = databases or ()
     if _of_another_kind():
         return []
-    # Another server may not know what the second asks for.
-    return [*database.check_database(asked)] or [*durability.check_database(asked)]
+    # Another server may not know what the others ask for.
+    return [*database.check_database(asked)] or [
+        *durability.check_database(asked),
+        *citus.check_database(asked),
+    ]
 
 
 @checks.register("devices")

@@ -17,7 +17,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import router
 from django.db.models import Q, QuerySet
 
-from devices.core import database
+from devices.core import citus, database
 from devices.models import DeviceSession
 
 from . import throttling
@@ -51,6 +51,7 @@ def account_leaves(user: AbstractBaseUser, origin: Any = None) -> Counter[str]:
 
     `origin` is what Django deletes: the account, or a set of accounts whose names are cleared at one go.
     """
+    citus.write_in_turn()
     return +Counter(
         {
             "login limits": throttling.erase(user.get_username(), _places(user)),

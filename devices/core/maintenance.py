@@ -13,6 +13,7 @@ from devices.conf import conf
 
 from . import device_codes, ended, throttling, trusted_devices
 from .binding import replay
+from .liveness import db_triggers
 from .log import counters, failures
 from .notifications import outbox, worker
 from .retention import anonymization, cleanup
@@ -38,6 +39,7 @@ def tidy() -> int:
         anonymization.age(batch_size=BATCH),
         *(iter(partial(forget, BATCH), 0) for forget in PURGES),
     )
+    db_triggers.make_up()
     done = sum(sum(islice(cleanup.unhurried(way), BATCHES)) for way in ways)
     counters.purge()
     if conf.IP_RETENTION_DAYS is not None:

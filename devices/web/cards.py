@@ -126,7 +126,11 @@ def _name_and_day(card: Card) -> tuple[str, date]:
 
 
 def _hints(sessions: Sequence[DeviceSession]) -> dict[str, list[str]]:
-    unusual = [session.pk for session in sessions if session.risk_level in SUSPICIOUS]
-    found = Activity.objects.filter(session__in=unusual, kind__in=UNUSUAL).order_by("at", "id")
+    unusual = [session for session in sessions if session.risk_level in SUSPICIOUS]
+    found = Activity.objects.filter(
+        session__in=[session.pk for session in unusual],
+        user_id__in={session.user_id for session in unusual},
+        kind__in=UNUSUAL,
+    ).order_by("at", "id")
     # The latest finding is the most telling.
     return {str(pk): wording.reasons(data) for pk, data in found.values_list("session_id", "data")}

@@ -29,7 +29,7 @@ def test_each_fault_has_an_id_of_its_own_and_a_line_in_the_documents():
     root = Path(project.BASE_DIR)
     files = [*root.glob("devices/checks/*.py"), *root.glob("devices/contrib/*/checks.py")]
     sources = "".join(path.read_text() for path in files)
-    reported = re.findall(r'id="(devices\.[EW]\d{3})"', sources)
+    reported = re.findall(r'id="(devices\.[EWI]\d{3})"', sources)
     assert len(reported) == len(set(reported)) == sources.count("id=")
     assert len({each[-3:] for each in reported}) == len(reported)
     documented = re.findall(

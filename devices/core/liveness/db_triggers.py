@@ -83,7 +83,7 @@ def install(using: str) -> None:
     """
     connection = connections[using]
     is_active, password = _field("is_active"), _field("password")
-    if is_active is None or connection.vendor not in _INSTALL:
+    if is_active is None or connection.vendor not in _INSTALL or conf.CITUS:
         return
     names = {
         "sessions": DeviceSession._meta.db_table,
@@ -109,8 +109,22 @@ def make_way(using: str, plan: Sequence[tuple[Migration, bool]]) -> None:
     if connection.vendor == "sqlite" and plan:
         _execute(connection, f"DROP TRIGGER IF EXISTS {ACCOUNT_CHANGED}")
     elif connection.vendor == "postgresql" and goes_back:
-        for name in POSTGRESQL:
-            _execute(connection, f"DROP FUNCTION IF EXISTS {name} CASCADE")
+        remove(using)
+
+
+def remove(using: str) -> None:
+    """Drop the triggers on PostgreSQL, and their functions."""
+    for name in POSTGRESQL:
+        _execute(connections[using], f"DROP FUNCTION IF EXISTS {name} CASCADE")
+
+
+def make_up() -> int:
+    """Write down what no trigger has: that accounts are not active. On Citus only; for how many sessions."""
+    if _field("is_active") is None or not conf.CITUS:
+        return 0
+    inactive = get_user_model()._base_manager.filter(is_active=False).values("pk")
+    ended = DeviceSession.objects.filter(user_id__in=inactive, revoked_at__isnull=True)
+    return ended.exclude(password_stamp=DEACTIVATED).update(password_stamp=DEACTIVATED)
 
 
 def _install_in_postgresql(connection: BaseDatabaseWrapper, names: dict[str, str]) -> None:

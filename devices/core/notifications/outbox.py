@@ -313,6 +313,9 @@ def _address_of(user_id: Any) -> Any:
     if not name:
         return ""
     user = get_user_model()._base_manager.filter(pk=user_id)
+    if conf.CITUS:
+        # It takes no subquery there.
+        return user.using(database.alias()).values_list(name, flat=True).first() or ""
     return Coalesce(Subquery(user.values(name)), Value(""), output_field=TextField())
 
 

@@ -7,12 +7,13 @@ rows alone: what is done is never looked at again.
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from devices.conf import conf
-from devices.core import database
+from devices.core import citus
 from devices.core.log import activity
 from devices.lookups import Shortened
 from devices.models import Activity, DeviceSession
@@ -55,10 +56,10 @@ def _age_sessions(before: datetime, ahead: datetime | None, limit: int) -> list[
     # Nobody will be seen in it again.
     has_ended = Q(revoked_at__isnull=False) | Q(expires_at__lte=now)
     is_old, is_unused = Q(created_at__lt=before), Q(last_active__lt=before)
-    with database.atomic():
-        locked = due.order_by("pii_since").select_for_update(skip_locked=True)
-        batch = list(locked.values_list("pk", "pii_since")[:limit])
-        DeviceSession.objects.filter(pk__in=[pk for pk, _ in batch]).update(
+    aged: list[datetime] = []
+
+    def shorten(rows: QuerySet, batch: list[tuple[Any, datetime]]) -> None:
+        rows.filter(pk__in=[pk for pk, _ in batch]).update(
             ip_address=_once(is_old, Shortened(F("ip_address")), F("ip_address")),
             user_agent=_once(is_old, Value(""), F("user_agent")),
             latitude=_once(is_old, Value(None), F("latitude")),
@@ -74,16 +75,20 @@ def _age_sessions(before: datetime, ahead: datetime | None, limit: int) -> list[
                 default=Value(now),
             ),
         )
-    return [since for _, since in batch if since is not None]
+        aged.extend(since for _, since in batch)
+
+    citus.write_locked(due.values_list("pk", "pii_since"), "pii_since", limit, shorten)
+    return sorted(aged)
 
 
 def _age_activities(before: datetime, ahead: datetime | None, limit: int) -> list[datetime]:
     due = Activity.objects.filter(is_precise=True, at__lt=before)
     if ahead is not None:
         due = due.filter(at__gte=ahead)
-    with database.atomic():
-        batch = list(due.order_by("at").select_for_update(skip_locked=True)[:limit])
-        Activity.objects.filter(pk__in=[line.pk for line in batch]).update(
+    aged: list[datetime] = []
+
+    def shorten(rows: QuerySet, batch: list[Activity]) -> None:
+        rows.filter(pk__in=[line.pk for line in batch]).update(
             ip_address=Shortened(F("ip_address")), is_precise=False
         )
         changed = []
@@ -93,8 +98,11 @@ def _age_activities(before: datetime, ahead: datetime | None, limit: int) -> lis
                 line.data = data
                 changed.append(line)
         if changed:
-            Activity.objects.bulk_update(changed, ["data"])
-    return [line.at for line in batch]
+            rows.bulk_update(changed, ["data"])
+        aged.extend(line.at for line in batch)
+
+    citus.write_locked(due, "at", limit, shorten)
+    return sorted(aged)
 
 
 def _once(condition: Q, then: object, otherwise: object) -> Case:

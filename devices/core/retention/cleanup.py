@@ -4,13 +4,13 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from devices.conf import conf
-from devices.core import database
+from devices.core import citus, database
 from devices.models import Activity, DeviceSession
 
 # One login in so many deletes some rows, so that the tables of a site without a scheduler stay bounded.
@@ -74,11 +74,13 @@ def unhurried(batches: Iterator[int]) -> Iterator[int]:
 def purge_some(begun: uuid.UUID) -> None:
     """Delete some ended sessions past their retention, in one statement, if it is this login's turn."""
     turn, others = divmod(begun.int, LOGINS)
-    if others:
+    if others or conf.CITUS:
+        # There it would ask every worker.
         return
     way = _ended(timezone.now() - conf.RETENTION_DAYS)[turn % 2]
     with database.atomic():
-        DeviceSession.objects.filter(pk__in=_due(way).values("pk")[:PER_LOGINS]).delete()
+        due = way.rows.filter(way.due).order_by(way.column).select_for_update(skip_locked=True)
+        DeviceSession.objects.filter(pk__in=due.values("pk")[:PER_LOGINS]).delete()
 
 
 def _passes(inactive: timedelta | None) -> tuple[Pass, ...]:
@@ -140,15 +142,14 @@ def _stretches(way: Pass) -> Iterator[QuerySet]:
         rest, start = way.rows.filter(**{f"{way.column}__gte": edge}), edge
 
 
-def _due(way: Pass) -> QuerySet:
-    """What to delete along a way, in its order, but for the rows that somebody holds."""
-    return way.rows.filter(way.due).order_by(way.column).select_for_update(skip_locked=True)
-
-
 def _delete(way: Pass, limit: int) -> list[datetime]:
     """Delete at most so many due rows; where each of them stood in the index."""
-    with database.atomic():
-        batch = list(_due(way).values_list("pk", way.column)[:limit])
-        rows = way.rows.model._default_manager.filter(pk__in=[pk for pk, _ in batch])
-        rows.delete()
-        return [at for _, at in batch]
+    deleted: list[datetime] = []
+
+    def delete(rows: QuerySet, batch: list[tuple[Any, datetime]]) -> None:
+        rows.filter(pk__in=[pk for pk, _ in batch]).delete()
+        deleted.extend(at for _, at in batch)
+
+    due = way.rows.filter(way.due).values_list("pk", way.column)
+    citus.write_locked(due, way.column, limit, delete)
+    return sorted(deleted)

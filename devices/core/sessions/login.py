@@ -20,7 +20,14 @@ from django.utils import timezone
 
 from devices import signals
 from devices.conf import conf
-from devices.core import database, device_codes, second_factor, throttling, trusted_devices
+from devices.core import (
+    citus,
+    database,
+    device_codes,
+    second_factor,
+    throttling,
+    trusted_devices,
+)
 from devices.core.binding import dpop
 from devices.core.clients import geolocation
 from devices.core.clients.client import Client, Label, describe_device
@@ -301,6 +308,7 @@ def new_session(
 def _lock_with_history(user: AbstractBaseUser) -> AbstractBaseUser | None:
     """As `lock`, and in the same SELECT what a login is judged by."""
     model = get_user_model()
+    citus.serialize_logins(user.pk)
     throttled = throttling.account_key(user.get_username())
     if validation.rules(model):
         # What a manager hides may differ from one moment to the next.
@@ -324,7 +332,7 @@ def _to_lock(users: Manager[Any], throttled: str | Parameter) -> QuerySet[Any]:
         failures_before=throttling.failures_before(throttled)
     )
     rows = second_factor.known(rows).order_by()
-    return rows.select_for_update(no_key=True, of=("self", *links))
+    return rows if conf.CITUS else rows.select_for_update(no_key=True, of=("self", *links))
 
 
 def _has_free_slot(account: AbstractBaseUser, now: datetime, policy: SessionPolicy) -> bool:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from devices import signals
 from devices.conf import conf
-from devices.core import database, ended, trusted_devices
+from devices.core import citus, database, ended, trusted_devices
 from devices.core.liveness import validation
 from devices.core.log import activity
 from devices.core.log.activity import Entry
@@ -26,7 +26,10 @@ def lock(user: AbstractBaseUser) -> AbstractBaseUser | None:
 
     Also that of a user whom the model's own manager hides: their sessions can be ended.
     """
-    return get_user_model()._base_manager.select_for_update(no_key=True).filter(pk=user.pk).first()
+    rows = get_user_model()._base_manager.select_for_update(no_key=True)
+    account = rows.filter(pk=user.pk).first()
+    citus.serialize_logins(user.pk)
+    return account
 
 
 def is_same(
@@ -82,18 +85,19 @@ def revoke_batch(
     With so many rows locked, it must not wait: rows that others have locked are ended later, one by one.
     """
     revocation = revocation_values(reason, by)
-    found = DeviceSession.objects.filter(
-        pk__in=[session.pk for session in batch], revoked_at__isnull=True
-    )
-    with database.atomic():
-        rows = list(found.select_related("user").select_for_update(skip_locked=True, of=("self",)))
-        DeviceSession.objects.filter(
-            pk__in=[session.pk for session in rows], revoked_at__isnull=True
-        ).update(**revocation)
-        activity.record_all(after_revoke(rows, revocation, note, incident))
-    done = set(rows)
-    held = [session for session in batch if session not in done]
-    return rows + [
+    done: list[DeviceSession] = []
+    for part in citus.parts((session.pk, session.user_id) for session in batch):
+        sessions = DeviceSession.objects.filter(part, revoked_at__isnull=True)
+        with database.atomic():
+            rows = list(
+                sessions.select_related("user").select_for_update(skip_locked=True, of=("self",))
+            )
+            sessions.filter(pk__in=[session.pk for session in rows]).update(**revocation)
+            activity.record_all(after_revoke(rows, revocation, note, incident))
+        done += rows
+    ended_here = set(done)
+    held = [session for session in batch if session not in ended_here]
+    return done + [
         session
         for session in held
         if revoke(session, reason=reason, by=by, note=note, incident=incident)

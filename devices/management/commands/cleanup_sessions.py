@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from devices.conf import conf
 from devices.core import maintenance, throttling
+from devices.core.liveness import db_triggers
 from devices.core.log import counters
 from devices.core.retention import anonymization, cleanup
 from devices.core.staff import statistics
@@ -84,6 +85,7 @@ class Command(BaseCommand):
             )
 
         try:
+            db_triggers.make_up()
             total = cleanup.count(inactive) if self._is_watched() else None
             for n in self._bar(cleanup.purge(inactive, batch_size=batch_size), "sessions", total):
                 sizes.append(n)

@@ -1,0 +1,207 @@
+"""Sessions that Citus spreads over its workers: `make test-citus`, on the database that CITUS_URL names."""
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from benchmarks.partitioned import requests
+from devices.checks import check_databases
+from devices.conf import Conf
+from devices.core import citus, sessions
+from devices.core.clients.client import Client
+from devices.core.liveness import db_triggers
+from devices.core.retention import anonymization, cleanup
+from devices.core.sessions.revocation import lock
+from devices.models import Activity, DeviceSession, RevokeReason
+from tests.client import CHROME, FIREFOX, IPHONE, Device
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(
+        "CITUS_URL" not in os.environ, reason="NO CITUS: set CITUS_URL to a coordinator"
+    ),
+]
+
+SPREAD = re.compile(r"devices_devicesession|devices_activity")
+# Longer than all that is kept is kept.
+LONG_AGO = timedelta(days=500)
+
+
+def tasks(sql: str, params: Any) -> int:
+    """On how many shards Citus runs a statement.
+
+    Several rows that Django inserts at once are collected on the coordinator, which sends each to its shard.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (COSTS OFF) {sql}", params)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    if "Citus INSERT ... SELECT" in plan:
+        return 1
+    [count] = re.findall(r"Task Count: (\d+)", plan)
+    return int(count)
+
+
+@contextmanager
+def holding(take: Callable[[], object]) -> Iterator[None]:
+    """Another transaction is open, and has taken something."""
+    taken, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                take()
+                taken.set()
+                done.wait(60)
+        finally:
+            connection.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    try:
+        assert taken.wait(20)
+        yield
+    finally:
+        done.set()
+        holder.join()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_statement_of_a_request_runs_on_one_shard():
+    made: dict[str, list[tuple[str, Any]]] = {}
+    for what, ask in requests():
+        sent: list[tuple[str, Any]] = []
+
+        def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+            if SPREAD.search(sql) and not sql.startswith("PREPARE"):
+                sent.append((sql, params))  # noqa: B023
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(note):
+            answer = ask()
+        assert answer.status_code < 300, (what, answer.content)
+        made[what] = sent
+    counted = {what: [tasks(*each) for each in sent] for what, sent in made.items()}
+    assert all(counted.values())
+    assert {each for found in counted.values() for each in found} == {1}, counted
+
+
+@pytest.fixture
+def people(make_user) -> list[User]:
+    """More of them than there are shards on a worker."""
+    return [make_user(f"user{n}@example.org") for n in range(40)]
+
+
+def start(user: User) -> DeviceSession:
+    return sessions.start(user, Client("192.0.2.1", CHROME))
+
+
+def test_the_clean_up_of_many_people_deletes_what_is_due_and_nothing_else(people):
+    old, new = [start(user) for user in people], [start(user) for user in people]
+    ids = [session.pk for session in old]
+    began = timezone.now() - LONG_AGO
+    DeviceSession.objects.filter(pk__in=ids).update(
+        revoked_at=began, revoke_reason=RevokeReason.LOGOUT, created_at=began, last_active=began
+    )
+    Activity.objects.filter(session_id__in=ids).update(at=began)
+    assert cleanup.count() == len(old)
+    assert sum(cleanup.purge(batch_size=7)) == len(old)
+    lines = cleanup.count_activities()
+    assert sum(cleanup.purge_activities(batch_size=7)) == lines > 0
+    assert set(DeviceSession.objects.values_list("pk", flat=True)) == {each.pk for each in new}
+
+
+def test_what_has_aged_is_shortened_on_each_shard(people):
+    for user in people:
+        start(user)
+    began = timezone.now() - LONG_AGO
+    DeviceSession.objects.update(created_at=began, last_active=began, pii_since=began)
+    Activity.objects.update(at=began)
+    assert sum(anonymization.age(batch_size=7)) == anonymization.count() + 2 * len(people)
+    assert set(DeviceSession.objects.values_list("ip_address", flat=True)) == {"192.0.2.0"}
+    assert not Activity.objects.filter(is_precise=True).exists()
+
+
+def test_staff_see_and_end_the_sessions_of_many_and_not_of_those_above_them(people, make_user):
+    staff = make_user("staff@example.org", is_staff=True)
+    names = ("view_devicesession", "revoke_devicesession")
+    staff.user_permissions.set(Permission.objects.filter(codename__in=names))
+    root = make_user("root@example.org", is_superuser=True)
+    for user in (*people, root):
+        start(user)
+    device = Device(FIREFOX).sign_in(staff.email)
+    listed = device.get("/api/admin/sessions?ip=192.0.2.0/24")
+    assert listed.status_code == 200, listed.json()
+    answer = device.post(
+        "/api/admin/sessions/revoke", {"ip": "192.0.2.0/24", "reason": "a test", "dry_run": False}
+    )
+    assert answer.status_code == 200, answer.json()
+    assert DeviceSession.objects.filter(ip_address="192.0.2.1").active().get().user == root
+
+
+def test_an_account_that_sql_deactivates_is_out_at_once_and_its_sessions_stay_ended(make_user):
+    alice, bob = make_user("alice@example.org"), make_user("bob@example.org")
+    of_alice, of_bob = Device(CHROME).sign_in(alice.email), Device(IPHONE).sign_in(bob.email)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert db_triggers.make_up() == 1
+    User.objects.filter(pk=alice.pk).update(is_active=True)
+    assert (of_alice.is_in(), of_bob.is_in()) == (False, True)
+
+
+def test_a_migrate_and_a_second_distribution_change_nothing(capsys):
+    call_command("migrate", verbosity=0)
+    call_command("distribute_sessions", "--yes")
+    assert "as it has to be" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("is_set", "expected"), [(True, set()), (False, {"devices.E161"})])
+def test_the_check_says_whether_the_setting_agrees_and_what_is_lost(monkeypatch, is_set, expected):
+    monkeypatch.setattr(Conf, "CITUS", is_set)
+    found = {each.id for each in check_databases(["default"])}
+    assert {each for each in found if each.startswith("devices.E16")} == expected
+    assert "devices.I165" in found
+
+
+@pytest.mark.django_db(transaction=True)
+class TestRaces:
+    def test_a_row_that_somebody_holds_is_left_to_them(self, people):
+        rows = [start(user) for user in people[:3]]
+        began = timezone.now() - LONG_AGO
+        DeviceSession.objects.update(
+            revoked_at=began, revoke_reason=RevokeReason.LOGOUT, created_at=began, last_active=began
+        )
+        held = DeviceSession.objects.filter(pk=rows[0].pk, user_id=rows[0].user_id)
+        with holding(lambda: list(held.select_for_update())):
+            assert sum(cleanup.purge()) == 2
+        assert sum(cleanup.purge()) == 1
+
+    def test_a_login_waits_for_another_and_for_a_change_of_the_account(self, make_user):
+        alice = make_user()
+        for hold in (lambda: lock(alice), lambda: citus.serialize_logins(alice.pk)):
+            begun: list[DeviceSession] = []
+
+            def log_in() -> None:
+                begun.append(start(alice))  # noqa: B023
+                connection.close()
+
+            thread = threading.Thread(target=log_in)
+            with holding(hold):
+                thread.start()
+                thread.join(1)
+                assert not begun
+            thread.join(20)
+            assert begun
+
+    def test_logins_of_two_people_do_not_wait_for_each_other(self, people):
+        with holding(lambda: start(people[0])):
+            assert start(people[1])
