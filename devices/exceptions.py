@@ -26,6 +26,11 @@ class DevicesError(Exception):
     def __str__(self) -> str:
         return super().__str__() or str(self.message)
 
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """What graphql-core adds to its own error when a resolver raises this one."""
+        return {"code": self.code}
+
 
 class KeysUnavailable(DevicesError):
     """The keys that sign tokens cannot be read or used. The log says why; clients do not learn it."""
@@ -43,6 +48,11 @@ class SessionError(DevicesError):
     status = 401
     # What the answer says besides.
     details: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """The code, and what the answer says besides."""
+        return {**super().extensions, **self.details}
 
 
 class TokenNotValid(SessionError):
@@ -287,9 +297,15 @@ class TooManyAttempts(ValidationError):
 
     def __init__(self, retry_after: int) -> None:
         words = _("Too many attempts. Try again in %(time)s.")
-        super().__init__(words, code=self.code, params={"time": in_words(retry_after)})
+        # Complete, since graphql-core shows `message` as it is.
+        super().__init__(words % {"time": in_words(retry_after)}, code=self.code)
         # Seconds until another attempt has a chance.
         self.retry_after = retry_after
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """What graphql-core adds to its own error when a resolver raises this one."""
+        return {"code": self.code, "retry_after": self.retry_after}
 
 
 def in_words(seconds: int) -> str:
