@@ -276,6 +276,11 @@ class Conf:
         return str(self._get("GEO_BACKEND", "devices.core.clients.geolocation.Iptocc"))
 
     @cached_property
+    def ASN_DATABASE(self) -> str:
+        """File that tells who operates the network of an address (`.mmdb`). Empty: nothing does."""
+        return str(self._get("ASN_DATABASE", ""))
+
+    @cached_property
     def RISK_LEVELS(self) -> dict[str, int | None]:
         """Scores at which the risk levels start, where they differ from risk.md. None: never."""
         return dict(self._get("RISK_LEVELS", {}))

@@ -177,6 +177,8 @@ class DeviceSession(models.Model):
     longitude = models.FloatField(null=True, blank=True)
     # The network carries the traffic of people elsewhere: the country is the network's, not theirs.
     is_place_uncertain = models.BooleanField(default=False)
+    # Of the network that it began in; None without ASN_DATABASE. A number has 32 bits.
+    asn = models.BigIntegerField(null=True, blank=True)
 
     login_method = models.CharField(max_length=32, default="password")
     authenticated_at = models.DateTimeField()
@@ -269,6 +271,7 @@ class DeviceSession(models.Model):
             models.Index(F("created_at").desc(), F("id").desc(), name="devices_newest"),
             models.Index("ip_address", name="devices_address"),
             models.Index("last_ip", name="devices_last_address"),
+            models.Index(F("asn"), condition=Q(asn__isnull=False), name="devices_asn"),
             models.Index("pii_since", condition=Q(pii_since__isnull=False), name="devices_pii"),
             # What staff filter by. A frequent value is soon found among the newest, a rare one only by these.
             models.Index("device_type", name="devices_type"),
@@ -368,6 +371,7 @@ class Activity(models.Model):
     kind = models.CharField(max_length=64)
     at = models.DateTimeField()
     ip_address = models.GenericIPAddressField(null=True, blank=True)
+    asn = models.BigIntegerField(null=True, blank=True)
     data = models.JSONField(default=dict)
     # Who did it, if not the user; `by` in the data. To be found by when they are erased.
     actor = models.ForeignKey(
@@ -394,6 +398,7 @@ class Activity(models.Model):
             models.Index(F("at").desc(), F("id").desc(), name="devices_act_newest"),
             models.Index("at", condition=Q(is_precise=True), name="devices_act_precise"),
             models.Index("ip_address", name="devices_act_address"),
+            models.Index(F("asn"), condition=Q(asn__isnull=False), name="devices_act_asn"),
         ]
 
     def __str__(self) -> str:

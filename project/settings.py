@@ -228,6 +228,8 @@ DEVICES = {
 # A city database of MaxMind or DB-IP; without one the country is known, from data the package brings along.
 if GEOIP_PATH := env.str("GEOIP_PATH", default=""):
     DEVICES["GEO_BACKEND"] = "devices.core.clients.geolocation.GeoIP2"
+# Who operates the network of an address, for staff: an ASN database of MaxMind or DB-IP.
+DEVICES["ASN_DATABASE"] = env.str("ASN_PATH", default="")
 
 # Parsed user agents are not worth a cache that anybody can fill and so empty for everybody else.
 USER_AGENTS_CACHE = None

@@ -20,6 +20,7 @@ from django.utils.http import urlencode
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
+from devices.core.clients.operators import asn_in
 from devices.core.log import export
 from devices.core.notifications.reasons import sentences
 from devices.core.staff.filters import network_of
@@ -219,8 +220,9 @@ class ActivityAdmin(ReadOnly):
         try:
             found = Q(session_id=uuid.UUID(term)) if term else Q()
         except ValueError:
+            asn = asn_in(term)
             try:
-                found = at("ip_address", network_of(term))
+                found = Q(asn=asn) if asn is not None else at("ip_address", network_of(term))
             except ValueError:
                 found = of_people(term)
         return queryset.filter(found), False

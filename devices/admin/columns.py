@@ -14,6 +14,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from devices.core.clients.operators import operator_of
 from devices.core.notifications.reasons import place as place_name
 from devices.models import SUSPICIOUS, Binding, DeviceSession, RiskLevel, Status
 
@@ -81,6 +82,17 @@ def place(session: DeviceSession) -> str:
         title = _("The network is used from elsewhere, too: the country is where it is registered.")
         return format_html('<bdi>{}</bdi> <abbr title="{}">?</abbr>', shown, title)
     return format_html("<bdi>{}</bdi>", shown)
+
+
+@admin.display(description=_("network operator"))
+def operator(session: DeviceSession) -> str:
+    """Show who operates the networks that it began in and was last used in."""
+    found = (operator_of(address) for address in (session.ip_address, session.last_ip))
+    shown = dict.fromkeys(str(each) for each in found if each is not None)
+    return (
+        format_html_join(SafeString("<br>→ "), "<bdi>{}</bdi>", ((each,) for each in shown))
+        or NOTHING
+    )
 
 
 @admin.display(description=_("binding"))

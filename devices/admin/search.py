@@ -1,4 +1,4 @@
-"""One search box: a person, an address or network, or the id of a session."""
+"""One search box: a person, an address or network, an operator of networks, or the ID of a session."""
 
 import uuid
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import F, Q
 
+from devices.core.clients.operators import asn_in
 from devices.core.staff.filters import IPNetwork, network_of
 from devices.lookups import Within
 from devices.models import Activity, DeviceSession, DeviceSessionQuerySet
@@ -20,6 +21,10 @@ def search(sessions: DeviceSessionQuerySet, term: str) -> DeviceSessionQuerySet:
         return sessions.filter(pk=uuid.UUID(term))
     except ValueError:
         pass
+    if (asn := asn_in(term)) is not None:
+        began = DeviceSession.objects.order_by().filter(asn=asn).values("pk")
+        did = Activity.objects.order_by().filter(asn=asn).values("session_id")
+        return sessions.filter(pk__in=began.union(did))
     try:
         network = network_of(term)
     except ValueError:

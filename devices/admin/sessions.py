@@ -123,6 +123,7 @@ class DeviceSessionAdmin(ShowsDashboard, RequiresPasswords, ReadOnly, RevokesSes
 
     form = Facts
     state = staticmethod(columns.state)
+    operator = staticmethod(columns.operator)
     # All but `device_key` and `password_stamp`, nobody's to see, and a key whose thumbprint says as much.
     fieldsets = (
         (None, {"fields": ("user", "name", "state", "id")}),
@@ -133,6 +134,7 @@ class DeviceSessionAdmin(ShowsDashboard, RequiresPasswords, ReadOnly, RevokesSes
                 "fields": (
                     "ip_address",
                     "last_ip",
+                    "operator",
                     "pii_since",
                     "country",
                     "city",

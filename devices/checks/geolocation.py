@@ -19,7 +19,13 @@ _LOOKED_AT = 1000
 
 
 def check() -> Iterator[CheckMessage]:
-    """Check that the city database can be read, if one is set."""
+    """Check that the databases of addresses can be read, if they are set."""
+    if conf.ASN_DATABASE and (problem := _problem_of_operators(Path(conf.ASN_DATABASE))):
+        yield checks.Warning(
+            f"The database of network operators cannot be used: {problem}.",
+            hint="Set ASN_DATABASE to an ASN database of MaxMind or DB-IP (.mmdb), or leave it out.",
+            id="devices.W105",
+        )
     try:
         backend = import_string(conf.GEO_BACKEND)
     except ImportError:
@@ -33,6 +39,18 @@ def check() -> Iterator[CheckMessage]:
             "then places are countries, from the registries' data.",
             id="devices.W101",
         )
+
+
+def _problem_of_operators(path: Path) -> str:
+    if importlib.util.find_spec("maxminddb") is None:
+        return "the package geoip2 is not installed"
+    if not path.is_file():
+        return f"there is no file {path}"
+    try:
+        has_numbers = any("autonomous_system_number" in record for record in _records(path))
+    except Exception as error:  # whatever the file makes the library raise
+        return f"{path}: {error}"
+    return "" if has_numbers else f"{path} has no numbers in the form of MaxMind's databases"
 
 
 def _problem() -> str:
@@ -55,13 +73,16 @@ def _problem() -> str:
 
 
 def _has_countries(path: Path) -> bool:
+    return any(
+        isinstance(country := record.get("country"), dict) and "iso_code" in country
+        for record in _records(path)
+    )
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    """Return the first records of a database."""
     import maxminddb
 
     with maxminddb.open_database(path) as database:
-        records: Iterator[Any] = (record for _, record in islice(database, _LOOKED_AT))
-        return any(
-            isinstance(record, dict)
-            and isinstance(country := record.get("country"), dict)
-            and "iso_code" in country
-            for record in records
-        )
+        found: Iterator[Any] = (record for _, record in islice(database, _LOOKED_AT))
+        return [record for record in found if isinstance(record, dict)]

@@ -129,6 +129,7 @@ class Migration(migrations.Migration):
                 ('latitude', models.FloatField(blank=True, null=True)),
                 ('longitude', models.FloatField(blank=True, null=True)),
                 ('is_place_uncertain', models.BooleanField(default=False)),
+                ('asn', models.BigIntegerField(blank=True, null=True)),
                 ('login_method', models.CharField(default='password', max_length=32)),
                 ('authenticated_at', models.DateTimeField()),
                 ('mfa_at', models.DateTimeField(blank=True, null=True)),
@@ -173,6 +174,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=64)),
                 ('at', models.DateTimeField()),
                 ('ip_address', models.GenericIPAddressField(blank=True, null=True)),
+                ('asn', models.BigIntegerField(blank=True, null=True)),
                 ('data', models.JSONField(default=dict)),
                 ('is_precise', models.BooleanField(default=True, editable=False)),
                 ('actor', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -315,6 +317,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='devicesession',
+            index=models.Index(models.F('asn'), condition=models.Q(('asn__isnull', False)), name='devices_asn'),
+        ),
+        migrations.AddIndex(
+            model_name='devicesession',
             index=models.Index(models.F('pii_since'), condition=models.Q(('pii_since__isnull', False)), name='devices_pii'),
         ),
         migrations.AddIndex(
@@ -388,6 +394,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='activity',
             index=models.Index(models.F('ip_address'), name='devices_act_address'),
+        ),
+        migrations.AddIndex(
+            model_name='activity',
+            index=models.Index(models.F('asn'), condition=models.Q(('asn__isnull', False)), name='devices_act_asn'),
         ),
         migrations.AddIndex(
             model_name='notification',

@@ -49,7 +49,7 @@ def locate(address: str | None) -> Location:
     Private, reserved and malformed addresses have none. Never raises and logs no address: a place
     is an ornament, and no login may fail for it.
     """
-    public = _public(address)
+    public = public_address(address)
     if public is None:
         return Location()
     try:
@@ -59,7 +59,8 @@ def locate(address: str | None) -> Location:
         return Location()
 
 
-def _public(address: str | None) -> str | None:
+def public_address(address: str | None) -> str | None:
+    """Return the address that can be looked up, with what an IPv6 one embeds; None if it is not public."""
     if not address or len(address) > _ADDRESS_LENGTH:
         return None
     try:

@@ -51,6 +51,7 @@ ATOMIC: Final = {bool, bytes, date, datetime, Decimal, float, int, str, type(Non
 
 # Columns that requests do not need. Reading one costs a query.
 SELDOM = (
+    "asn",
     "binding_failed_at",
     "binding_jwk",
     "device_key",

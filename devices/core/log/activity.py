@@ -12,6 +12,7 @@ from django.core.validators import validate_ipv46_address
 from django.utils import timezone
 
 from devices.core import database
+from devices.core.clients.operators import asn_of
 from devices.core.statements import Insert
 from devices.lookups import shortened
 from devices.models import Activity, DeviceSession
@@ -78,6 +79,7 @@ def record_all(entries: Iterable[Entry]) -> None:
             kind=kind,
             at=now,
             ip_address=ip_address,
+            asn=asn_of(ip_address),
             data=data,
             actor_id=by if by != session.user_id else None,
             is_precise=ip_address is not None or redacted(kind, data) != data,

@@ -32,6 +32,7 @@ from devices.core.binding import dpop
 from devices.core.clients import geolocation
 from devices.core.clients.client import Client, Label, describe_device
 from devices.core.clients.device_key import fingerprint, proven_key
+from devices.core.clients.operators import asn_of
 from devices.core.liveness import validation
 from devices.core.log import activity
 from devices.core.log.activity import Entry
@@ -294,6 +295,7 @@ def new_session(
         latitude=place.latitude,
         longitude=place.longitude,
         is_place_uncertain=place.is_uncertain,
+        asn=asn_of(client.ip_address),
         created_at=now,
         last_active=now,
         expires_at=min(now + conf.IDLE_LIMIT, absolute),
