@@ -1,5 +1,6 @@
 """What every answer of the site goes through."""
 
+import json
 import logging
 from collections.abc import Callable
 from typing import Any, Final
@@ -10,10 +11,11 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template import loader
 from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext as _
 
 from accounts import addresses, allauth_views, limits
 from devices.core.database import is_outage
-from devices.exceptions import KeysUnavailable
+from devices.exceptions import KeysUnavailable, in_words
 
 from .probes import PROBES
 
@@ -117,13 +119,22 @@ def _is_allauth(request: HttpRequest) -> bool:
 
 
 class RetryAfter:
-    """`Retry-After` in every answer 429 (RFC 6585 §4), also in those of allauth, which names none."""
+    """The time to wait in every answer 429 (RFC 6585 §4), also in those of allauth, which names none.
+
+    Its JSON gets the list of errors that its other answers have.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if response.status_code == 429:
-            response.headers.setdefault("Retry-After", str(limits.retry_after(request)))
+        if response.status_code != 429:
+            return response
+        seconds = limits.retry_after(request)
+        response.headers.setdefault("Retry-After", str(seconds))
+        if _is_allauth(request) and response.headers["Content-Type"] == "application/json":
+            message = _("Too many attempts. Try again in %(time)s.") % {"time": in_words(seconds)}
+            error = {"code": "too_many_attempts", "message": message}
+            response.content = json.dumps({"status": 429, "errors": [error]}).encode()
         return response

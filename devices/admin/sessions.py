@@ -44,8 +44,8 @@ class NewestFirst(ChangeList):
         if ORDER_VAR not in self.params:
             return []
         for index, direction in self.get_ordering_field_columns().items():
-            column = self.list_display[index] if 0 <= index < len(self.list_display) else None
-            if column in self.sortable_by:
+            column: Any = self.list_display[index] if index < len(self.list_display) else None
+            if column in (self.sortable_by or ()):
                 sign = "-" if direction == "desc" else ""
                 return [f"{sign}{self.get_ordering_field(column)}", f"{sign}id"]
         return []

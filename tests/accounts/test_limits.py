@@ -65,6 +65,13 @@ def test_an_answer_429_says_how_long_to_wait_and_it_is_true(
     if register is on_page:
         words = "50 seconds" if wait == 50 else "60 minutes"
         assert f"Try again in {words}." in refused.content.decode()
+    if register is in_app:
+        words = "50 seconds" if wait == 50 else "60 minutes"
+        message = f"Too many attempts. Try again in {words}."
+        assert refused.json() == {
+            "status": 429,
+            "errors": [{"code": "too_many_attempts", "message": message}],
+        }
     clock.shift(wait - 1)
     assert register(email.format(99)).status_code == 429
     clock.shift(1)
