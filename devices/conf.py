@@ -3,7 +3,7 @@
 Django's signal `setting_changed`, which tests send, has them read again (`devices.receivers`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache, cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -42,7 +42,9 @@ class Conf:
         vars(self).clear()
 
     def _get(self, key: str, default: Any) -> Any:
-        return getattr(settings, "DEVICES", {}).get(key, default)
+        given = getattr(settings, "DEVICES", {})
+        # Another kind of value is reported by a check, which runs after the start.
+        return given.get(key, default) if isinstance(given, Mapping) else default
 
     def _duration(self, key: str, default: timedelta) -> timedelta:
         """A timedelta, or a number in the unit of this setting."""

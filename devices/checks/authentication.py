@@ -5,6 +5,7 @@ from inspect import signature
 from itertools import takewhile
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.core import checks
@@ -21,11 +22,17 @@ from .names import (
     BACKEND,
     COOKIE_AUTHENTICATION,
     COOKIES,
+    MESSAGES,
     MIDDLEWARE,
     READERS,
     SERIALIZERS,
+    STORES,
 )
-from .urls import by_password_alone, takes_ended_sessions
+from .urls import by_password_alone, serves, takes_ended_sessions
+
+SESSIONS = "django.contrib.sessions"
+# Modules of Django and of ours that keep sessions in a table.
+DATABASE_STORES = ("db", "cached_db")
 
 
 def check() -> Iterator[CheckMessage]:
@@ -105,6 +112,27 @@ def _unlimited(backends: list[Any], ours: type) -> str:
 def _middleware() -> Iterator[CheckMessage]:
     asked = [import_string(path) for path in settings.MIDDLEWARE]
     cookies = _place(asked, import_string(COOKIES))
+    store = _place(asked, import_string(STORES))
+    if cookies is not None and (store is None or store > cookies):
+        yield Error(
+            f"{COOKIES} needs {STORES} before it: every request, to the API too, is answered with 500.",
+            hint="Put them in the order of Django's startproject.",
+            id="devices.E026",
+        )
+    kept = settings.SESSION_ENGINE.rpartition(".")[2]
+    if cookies is not None and kept in DATABASE_STORES and not apps.is_installed(SESSIONS):
+        yield Error(
+            f"SESSION_ENGINE keeps sessions in a table of {SESSIONS}, which is not installed: sign-ins on "
+            "pages are answered with 500.",
+            hint=f"Put {SESSIONS} into INSTALLED_APPS, and run migrate.",
+            id="devices.E028",
+        )
+    if _place(asked, import_string(MESSAGES)) is None and serves("devices.web."):
+        yield Error(
+            "The pages of devices.web.urls show messages, which this project has not: forms fail with 500.",
+            hint=f"Put django.contrib.messages into INSTALLED_APPS, and {MESSAGES} into MIDDLEWARE.",
+            id="devices.E027",
+        )
     ours = _place(asked, import_string(MIDDLEWARE))
     behind = f"Put {MIDDLEWARE} directly behind {COOKIES} in MIDDLEWARE."
     if ours is None and cookies is not None:

@@ -4,6 +4,8 @@ AUTHENTICATION = "devices.api.authentication.DeviceSessionAuthentication"
 COOKIE_AUTHENTICATION = "devices.contrib.cookies.authentication.CookieAuthentication"
 BACKEND = "devices.backends.LimitedModelBackend"
 COOKIES = "django.contrib.auth.middleware.AuthenticationMiddleware"
+STORES = "django.contrib.sessions.middleware.SessionMiddleware"
+MESSAGES = "django.contrib.messages.middleware.MessageMiddleware"
 MIDDLEWARE = "devices.web.middleware.DeviceMiddleware"
 STORE = "devices.web.session_store.DeviceSessionStore"
 # Of Django's own, those that read `request.user` before the view is called.

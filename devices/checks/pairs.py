@@ -176,14 +176,6 @@ class _Defaults(Conf):
         return default
 
 
-def _serves(*views: str) -> bool:
-    """Whether the URLconf has one of these views, or one of these modules."""
-    served = urls.views()
-    classes = (getattr(view, "cls", getattr(view, "view_class", None)) for view in served)
-    names = (f"{cls.__module__}.{cls.__qualname__}" for cls in classes if isinstance(cls, type))
-    return any(name.startswith(views) for name in names)
-
-
 def _has_dpop() -> bool:
     return getattr(settings, "DEVICES", {}).get("DPOP", "optional") not in (None, "", "off")
 
@@ -195,8 +187,11 @@ def _is_fed() -> bool:
 # What has an effect only if something else is there, and how that is called.
 NEEDS: Final[dict[str, tuple[Callable[[], bool], str]]] = {
     "TRUSTED_DEVICE_MAX_AGE": (lambda: Conf().SECOND_FACTOR is not None, "SECOND_FACTOR"),
-    "DEVICE_CODE_METHODS": (lambda: _serves(*CODE_VIEWS), "a URL that takes the codes"),
-    "ACCESS_COOKIE": (lambda: _serves("devices.contrib.cookies."), "devices.contrib.cookies.urls"),
+    "DEVICE_CODE_METHODS": (lambda: urls.serves(*CODE_VIEWS), "a URL that takes the codes"),
+    "ACCESS_COOKIE": (
+        lambda: urls.serves("devices.contrib.cookies."),
+        "devices.contrib.cookies.urls",
+    ),
     "DBSC_COOKIE_AGE": (lambda: Conf().DBSC, "DBSC"),
     "DPOP_MAX_AGE": (_has_dpop, "DPOP"),
     "DPOP_NONCE": (_has_dpop, "DPOP"),

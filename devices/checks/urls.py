@@ -11,6 +11,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, Resolver404, URLResolver, get_resolver, resolve, reverse
+from django.urls.resolvers import LocalePrefixPattern
 from django.utils.module_loading import import_string
 from rest_framework import settings as drf
 from rest_framework.authentication import BasicAuthentication
@@ -34,6 +35,13 @@ def check() -> Iterator[CheckMessage]:
             yield from _authentication(view, cls)
         if isinstance(cls, type) and issubclass(cls, GenericAPIView):
             yield from _serializer(view, cls)
+    if any(_translated(get_resolver(urlconf).url_patterns) for urlconf in _urlconfs()):
+        yield checks.Warning(
+            "The API is within i18n_patterns: a POST without the language in its path is redirected, and "
+            "arrives as a GET.",
+            hint="Include devices.api.urls, and those of tokens and logins, outside of i18n_patterns.",
+            id="devices.W029",
+        )
     # By now the URLconf has imported what it serves.
     if "ninja_jwt.authentication" in sys.modules:
         yield checks.Warning(
@@ -73,6 +81,13 @@ def views() -> Iterator[Any]:
                 yield view
 
 
+def serves(*names: str) -> bool:
+    """Whether the project serves a view whose import path begins with one of these."""
+    classes = (getattr(view, "cls", getattr(view, "view_class", None)) for view in views())
+    paths = (f"{cls.__module__}.{cls.__qualname__}" for cls in classes if isinstance(cls, type))
+    return any(path.startswith(names) for path in paths)
+
+
 def _urlconfs() -> Iterator[Any]:
     """ROOT_URLCONF, and those that other packages choose by the tenant or the host of a request."""
     yield None
@@ -86,6 +101,21 @@ def _urlconfs() -> Iterator[Any]:
     if getattr(settings, "ROOT_HOSTCONF", None) and apps.is_installed("django_hosts"):
         for host in import_string("django_hosts.resolvers.get_host_patterns")():
             yield host.urlconf
+
+
+def _translated(patterns: list[Any]) -> bool:
+    """Whether a view of our API has a language in its path."""
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            is_translated = isinstance(pattern.pattern, LocalePrefixPattern)
+            ours = is_translated and any(map(_is_api, _views(pattern.url_patterns)))
+            if ours or _translated(pattern.url_patterns):
+                return True
+    return False
+
+
+def _is_api(view: Any) -> bool:
+    return getattr(getattr(view, "cls", None), "__module__", "").startswith("devices.api.")
 
 
 def _views(patterns: list[Any]) -> Iterator[Any]:

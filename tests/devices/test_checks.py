@@ -1,12 +1,14 @@
 """Every numbered check: silent on the site's own settings, and loud when what it is for is broken."""
 
 import re
+import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
 
 import django
 import pytest
+from django.apps import apps
 from django.conf import settings as project
 from django.db import connections
 from django.test import override_settings
@@ -15,8 +17,9 @@ from rest_framework_simplejwt.views import TokenObtainPairView
 
 from devices.api.serializers import SessionStartSerializer
 from devices.checks import check_deployment, check_settings, session_engine
-from devices.checks.names import COOKIES, MIDDLEWARE
+from devices.checks.names import COOKIES, MESSAGES, MIDDLEWARE, STORES
 from devices.checks.session_engine import JWTS, SESSION_TOKENS
+from devices.conf import conf
 
 urlpatterns = [path("token", TokenObtainPairView.as_view())]
 
@@ -104,13 +107,20 @@ DJANGO = "django.contrib.sessions.backends"
             "W003",
             {"AUTHENTICATION_BACKENDS": ["django.contrib.auth.backends.ModelBackend"]},
         ),
-        ("W018", {"MIDDLEWARE": project.MIDDLEWARE[:1]}),
+        ("W018", {"MIDDLEWARE": [*project.MIDDLEWARE[:1], MESSAGES]}),
         ("E024", {"MIDDLEWARE": [each for each in project.MIDDLEWARE if each != MIDDLEWARE]}),
         ("E025", {"MIDDLEWARE": [MIDDLEWARE, *project.MIDDLEWARE]}),
         ("E053", {"MIDDLEWARE": [*project.MIDDLEWARE, COOKIES]}),
+        ("E026", {"MIDDLEWARE": [each for each in project.MIDDLEWARE if each != STORES]}),
+        (
+            "E026",
+            {"MIDDLEWARE": [*(each for each in project.MIDDLEWARE if each != STORES), STORES]},
+        ),
+        ("E027", {"MIDDLEWARE": [each for each in project.MIDDLEWARE if each != MESSAGES]}),
         ("E004", jwt(BLACKLIST_AFTER_ROTATION=True)),
         ("E005", jwt(SIGNING_KEY="k" * 31)),
         ("W006", jwt(SIGNING_KEY=project.SECRET_KEY)),
+        ("E019", jwt(ALGORITHM="RS256")),
         ("W007", jwt(AUDIENCE=None)),
         ("W008", jwt(ISSUER=None)),
         ("E009", jwt(USER_ID_FIELD="email")),
@@ -434,5 +444,31 @@ def test_schemas_that_cannot_be_told_apart_are_not_remembered(settings, monkeypa
 
 def test_the_tables_of_the_blacklist_know_no_sessions(monkeypatch):
     asked = "rest_framework_simplejwt.token_blacklist"
-    monkeypatch.setattr("devices.checks.tokens.apps.is_installed", lambda name: name == asked)
+    names = (asked, "django.contrib.sessions")
+    monkeypatch.setattr("devices.checks.tokens.apps.is_installed", lambda name: name in names)
     assert ids() == {"W045"}
+
+
+def test_sessions_need_their_table(settings, monkeypatch):
+    installed = apps.is_installed
+    without = lambda name: name != "django.contrib.sessions" and installed(name)  # noqa: E731
+    monkeypatch.setattr(apps, "is_installed", without)
+    assert ids() == {"E028"}
+    settings.SESSION_ENGINE = "devices.web.session_engines.cache"
+    assert ids() == set()
+
+
+@pytest.mark.parametrize("value", [None, [], "DBSC"])
+def test_settings_that_are_no_dictionary_are_said_after_the_start(settings, value):
+    """They are read at the start, before any check."""
+    settings.DEVICES = value
+    assert conf.MAX_SESSIONS == 20
+    assert ids() == {"E048"}
+
+
+def test_template_tags_are_imported_without_an_admin():
+    """Django imports those of each app at the start."""
+    code = (
+        "import sys; sys.modules['devices.admin'] = None; import devices.templatetags.devices_admin"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=project.BASE_DIR, timeout=60)

@@ -4,7 +4,8 @@ import sys
 import types
 
 import pytest
-from django.urls import path
+from django.conf.urls.i18n import i18n_patterns
+from django.urls import clear_url_caches, include, path
 from rest_framework.views import APIView
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
@@ -45,6 +46,18 @@ def test_the_urls_of_hosts_are_checked(settings, monkeypatch):
     assert check_settings() == []
     monkeypatch.setattr("django.apps.apps.is_installed", lambda name: name == "django_hosts")
     assert "devices.E047" in [message.id for message in check_settings()]
+
+
+def test_an_api_with_a_language_in_its_path_is_said(settings, monkeypatch):
+    """LocaleMiddleware redirects POST /api/token to /en/api/token, where it arrives as a GET."""
+    module = types.ModuleType("translated_urls")
+    module.urlpatterns = i18n_patterns(path("api/", include("devices.api.urls")))
+    monkeypatch.setitem(sys.modules, "translated_urls", module)
+    settings.PUBLIC_SCHEMA_URLCONF = "translated_urls"
+    assert [message.id for message in check_settings()] == ["devices.W029"]
+    module.urlpatterns = i18n_patterns(path("devices/", include("devices.web.urls")))
+    clear_url_caches()
+    assert check_settings() == []
 
 
 def test_a_view_in_two_urlconfs_is_reported_once(settings):

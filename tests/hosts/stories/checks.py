@@ -244,6 +244,19 @@ REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = [
         "W057",
         'SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"] = SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]',
     ),
+    "sessions that come after their users": (
+        "E026",
+        """
+MIDDLEWARE.remove("django.contrib.sessions.middleware.SessionMiddleware")
+MIDDLEWARE.append("django.contrib.sessions.middleware.SessionMiddleware")""",
+    ),
+    "an API with a language in its path": (
+        "W029",
+        urls("""
+from django.conf.urls.i18n import i18n_patterns
+urlpatterns = i18n_patterns(*urlpatterns)"""),
+    ),
+    "a text as the key of RS256": ("E019", 'SIMPLE_JWT["ALGORITHM"] = "RS256"'),
     "days without a unit": ("E059", 'SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"] = 30'),
     "all cookies deleted at sign-out": ("E055", 'DEVICES = {"CLEAR_SITE_DATA": ["*"]}'),
     "trusted devices without a second factor": (
@@ -281,6 +294,17 @@ urlpatterns += [path("own", APIView.as_view(authentication_classes=[OwnUser]))]"
 class Odd(APIView):
     authentication_classes = property(lambda self: self.request.nothing)
 urlpatterns += [path("odd", Odd.as_view())]"""),
+    "another prefix, and pages with a language in their path": urls("""
+from django.conf.urls.i18n import i18n_patterns
+from django.urls import include
+urlpatterns = [
+    path("backend/v1/", include("devices.api.urls")),
+    path("backend/v1/auth/", include("devices.api.urls.login")),
+    path("backend/v1/auth/", include("devices.api.urls.tokens")),
+    *i18n_patterns(path("my/devices/", include("devices.web.urls")), path("admin/", admin.site.urls)),
+]"""),
+    "our middleware twice": f'MIDDLEWARE.append("{OURS}")',
+    "a path below which the site is": 'FORCE_SCRIPT_NAME = "/app"',
     "a view for everybody": urls("""
 urlpatterns += [path("open", APIView.as_view(authentication_classes=[]))]"""),
     "a login with more in its answer": urls(f"""
