@@ -8,12 +8,8 @@
 # next tab that asks for the lock gets it at once, while the page's request under the lock is still on its way.
 #
 # Needs Chromium (Debian: chromium); the package playwright drives it.
-set -euo pipefail
-chromium=$(command -v chromium || command -v google-chrome) || { echo "needs Chromium"; exit 2; }
-folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check playwright==1.65.2
-CHROMIUM=$chromium "$folder/venv/bin/python" - <<'PYTHON'
+source "$(dirname "$0")/chromium_lab.sh"
+"$python" - <<'PYTHON'
 import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

@@ -9,13 +9,8 @@
 # or `no-store`, prevents it.
 #
 # Needs Chromium (Debian: chromium); the package playwright drives it.
-set -euo pipefail
-chromium=$(command -v chromium || command -v google-chrome) || { echo "needs Chromium"; exit 2; }
-folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
-    Django==5.2.19 djangorestframework==3.18.3 djangorestframework-simplejwt==5.5.1 playwright==1.65.2
-CHROMIUM=$chromium "$folder/venv/bin/python" - <<'PYTHON'
+source "$(dirname "$0")/chromium_lab.sh" Django==5.2.19 djangorestframework==3.18.3 djangorestframework-simplejwt==5.5.1
+"$python" - <<'PYTHON'
 import os
 import threading
 from importlib.metadata import version
