@@ -24,10 +24,14 @@ from django.http import HttpRequest
 from devices.account import notify_method_added, require_active
 from devices.exceptions import SessionError, SessionRevoked
 from devices.shortcuts import confirm_session, get_session
+from devices.signals import session_revoked
 
 from . import addresses, first_proof, recovery, second_factor
 from .models import FACTORS, User
 from .reauthentication import method_of
+
+# Of a session whose owner has said that it is a stranger's.
+NOT_ME = "not_me"
 
 
 @receiver(authenticator_added, dispatch_uid="accounts.factor_added")
@@ -63,6 +67,17 @@ def address_saved(instance: EmailAddress, created: bool, raw: bool, **kwargs: An
     # Verified, or made the primary one; then devices tells of it.
     if instance.verified:
         _method_added(instance, "" if instance.primary else "address")
+
+
+@receiver(session_revoked, dispatch_uid="accounts.session_disowned")
+def session_disowned(session: Any, reason: str, **kwargs: Any) -> None:
+    """Delete the addresses that wait for their proof: a stranger may have added them.
+
+    The link to prove one needs no more than the password, which the stranger may know until it is changed.
+    """
+    if reason == NOT_ME:
+        waiting = EmailAddress.objects.filter(user_id=session.user_id, verified=False)
+        waiting.exclude(primary=True).exclude(email=session.user.email).delete()
 
 
 @receiver(post_save, sender=SocialAccount, dispatch_uid="accounts.identity_saved")

@@ -323,6 +323,14 @@ MUTANTS = [
         "E019",
     ),
     Mutant(
+        "deleting addresses of a disowned session",
+        "accounts/receivers.py",
+        "    if reason == NOT_ME:",
+        "    if False:",
+        "tests/accounts/test_recovery.py",
+        "owners_no",
+    ),
+    Mutant(
         "lifetimes that are durations",
         "devices/checks/pairs.py",
         "        if not isinstance(value, timedelta) or not timedelta() < value <= LONGEST:",

@@ -20,6 +20,7 @@ from django.test import Client as Browser
 from accounts import first_proof, recovery
 from accounts.adapters import AccountAdapter
 from accounts.models import RecoveryPoint, User
+from devices.core import sessions
 from devices.core.notifications import outbox, review_links
 from devices.models import Activity, DeviceSession, LoginHistory, NotificationPreferences
 from tests import authenticator, oidc
@@ -721,3 +722,16 @@ def test_a_password_that_is_set_by_mail_brings_nothing_else_back(owner, meanwhil
     meanwhile(None, lambda: User.objects.update(is_active=False))
     browser.post(where, {"password1": NEW, "password2": NEW})
     assert not User.objects.get().is_active
+
+
+def test_an_address_that_a_stranger_added_is_not_proved_after_the_owners_no(
+    thief, owner, django_capture_on_commit_callbacks
+):
+    assert thief.app.post(f"{APP}/account/email", {"email": THIEF}).status_code == 200
+    key = EmailConfirmationHMAC(EmailAddress.objects.get(email=THIEF)).key
+    with django_capture_on_commit_callbacks(execute=True):
+        for session in DeviceSession.objects.filter(ip_address=NEAR).active():
+            sessions.review(session.pk, is_mine=False)
+    path = f"/accounts/confirm-email/{key}/"
+    Browser(HTTP_USER_AGENT=CHROME, REMOTE_ADDR=NEAR).post(path, {"password": PASSWORD})
+    assert [each.email for each in EmailAddress.objects.filter(user=owner)] == [OWNER]
