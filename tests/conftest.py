@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     if "CITUS_URL" in os.environ:
         with django_db_blocker.unblock():
             call_command("distribute_sessions", "--yes")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Of tests with one id, pytest-xdist runs the first and says nothing of the others."""
+    for nodeid, count in Counter(item.nodeid for item in session.items).items():
+        if count > 1:
+            raise pytest.UsageError(f"{count} tests have the id {nodeid}")
 
 
 @pytest.fixture(autouse=True)

@@ -1,11 +1,12 @@
 """Packages of npm, for tests that play what JavaScript does."""
 
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from tests import processes
 
 SILENTLY = ("--silent", "--no-audit", "--no-fund")
 
@@ -15,7 +16,5 @@ def install(folder: Path, packages: Sequence[str], untested: str) -> None:
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip(f"NO NODE: {untested}")
     command = ["npm", "install", *SILENTLY, *packages]
-    try:
-        subprocess.run(command, cwd=folder, capture_output=True, timeout=240, check=True)
-    except subprocess.SubprocessError:
+    if processes.run(command, folder, timeout=120) is None:
         pytest.skip(f"NO NPM REGISTRY: {untested}")
