@@ -49,7 +49,7 @@ kill-setup: .venv/dev  ## kill the first `make run` of a clean clone at ten mome
 
 failover: export DJANGO_SETTINGS_MODULE = tests.settings
 failover: .venv/dev  ## kill the leader of PostgreSQL 40 times while people sign out; needs the server's programs, and half an hour
-	$(BIN)/python -W ignore -m tests.platforms.failover
+	$(BIN)/python -W ignore -m tests.platforms.failover --write docs/recipes/failover.md
 
 test-citus: .venv/dev  ## what is different on Citus, and what must not be, on the coordinator that CITUS_URL names
 	@test -n "$(CITUS_URL)" || { echo "NO CITUS: set CITUS_URL to an empty database of a coordinator, as docs/recipes/citus.md says"; exit 1; }
@@ -98,10 +98,12 @@ wheel: .venv/dev  ## the app devices alone, and the verifier for other services,
 
 # Each can be run by itself: `make bench-load`. Ten million sessions take ten minutes and 10 GB to make;
 # BENCH=--reuse takes the databases of the last time (bench-scale).
-bench: bench-auth_overhead bench-touch bench-revocation bench-load bench-soak bench-partitioned bench-scale bench-cleanup bench-dpop
+bench: bench-auth_overhead bench-touch bench-revocation bench-load bench-soak bench-partitioned bench-scale bench-cleanup bench-dpop bench-verifier
 
+bench-verifier: PAGE = docs/verifier.md
+bench-%: PAGE ?= docs/performance.md
 bench-%: .venv-bench/ready  ## what it costs, beside the neighbours and at scale; writes docs/performance.md
-	.venv-bench/bin/python -W ignore -m benchmarks.$* --write docs/performance.md $(if $(filter scale,$*),$(BENCH))
+	.venv-bench/bin/python -W ignore -m benchmarks.$* --write $(PAGE) $(if $(filter scale,$*),$(BENCH))
 
 # The newest versions that the ranges allow, with hashes, for every Python from 3.11 on. LOCK=--upgrade-package=NAME
 # renews one alone; without it all are renewed.

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -58,10 +59,23 @@ def decode(
 
     It is verified under the key that it names, which is looked up here and nowhere else.
     """
-    header = jwt.get_unverified_header(token)
+    header = _header(token)
     kid = header.get("kid")
     key = keys.get(kid) if isinstance(kid, str) else None
     said = header.get("typ", "JWT")
     if key is None or not isinstance(said, str) or said.lower() not in types:
         raise jwt.InvalidTokenError("No key of ours, or another type.")
     return jwt.decode(token, key, [key.algorithm_name], **checks), str(kid)
+
+
+def _header(token: str | bytes) -> dict[str, Any]:
+    """What a token says of itself: good for looking up its key, and checked with it. Raises ValueError.
+
+    PyJWT's get_unverified_header decodes the whole token, which takes a quarter of its verification.
+    """
+    raw = token.encode() if isinstance(token, str) else token
+    segment = raw.partition(b".")[0]
+    header = json.loads(urlsafe_b64decode(segment + b"=" * (-len(segment) % 4)))
+    if not isinstance(header, dict):
+        raise jwt.InvalidTokenError("The header is none.")
+    return header
