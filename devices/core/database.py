@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final
 
 from django.apps import apps
@@ -47,7 +48,16 @@ def place() -> tuple[str, str]:
 
     Rows of one place say nothing about another's: users of both may have the same key.
     """
-    return alias(), getattr(connection(), "schema_name", None) or ""
+    using = alias()
+    if not _has_schemas(using):
+        return using, ""
+    given: Any = connections[using]
+    return using, given.schema_name or ""
+
+
+@cache
+def _has_schemas(using: str) -> bool:
+    return hasattr(connections[using], "set_schema")
 
 
 @contextmanager

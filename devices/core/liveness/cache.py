@@ -5,7 +5,13 @@ import math
 import threading
 import time
 from collections.abc import Hashable
-from typing import NamedTuple
+from copy import deepcopy
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from django.db.models.base import ModelState
 
 from devices.models import DeviceSession
 
@@ -13,6 +19,46 @@ from devices.models import DeviceSession
 MAX_ENTRIES = 10_000
 # Seconds after which a session is looked up again without an invalidation.
 MAX_AGE = 30.0
+
+
+# Values that nobody can change, so that two objects may hold the same.
+ATOMIC: Final = {bool, bytes, date, datetime, Decimal, float, int, str, type(None), UUID}
+
+
+class Template:
+    """A found session with its user, of which copies are made: what one request changes, no other sees."""
+
+    def __init__(self, session: DeviceSession) -> None:
+        user = session._state.fields_cache["user"]
+        self._session, self._user = _Original(session), _Original(user)
+
+    def copy(self) -> DeviceSession:
+        """Return the session once more, with a user of its own."""
+        session: DeviceSession = self._session.copy()
+        session._state.fields_cache["user"] = self._user.copy()
+        return session
+
+
+class _Original:
+    """A row, of which copies are made."""
+
+    def __init__(self, row: Any) -> None:
+        self._class, self._db = row.__class__, row._state.db
+        given = {name: value for name, value in row.__dict__.items() if name != "_state"}
+        # Nobody but this one has those that can be changed.
+        self._mutable = {
+            name: deepcopy(value) for name, value in given.items() if type(value) not in ATOMIC
+        }
+        self._values = {name: given[name] for name in given if name not in self._mutable}
+
+    def copy(self) -> Any:
+        copied = self._class.__new__(self._class)
+        copied.__dict__.update(self._values)
+        for name, value in self._mutable.items():
+            copied.__dict__[name] = deepcopy(value)
+        copied._state = state = ModelState()
+        state.db, state.adding = self._db, False
+        return copied
 
 
 class ReadMark(NamedTuple):
@@ -25,7 +71,7 @@ class ReadMark(NamedTuple):
 class Entry(NamedTuple):
     """A session that was valid when it was read."""
 
-    session: DeviceSession
+    session: Template
     user_id: str
     epoch: int
     # By the monotonic clock: when it gets too old. By the wall clock: when token or session do.
@@ -59,7 +105,8 @@ class SessionCache:
         """Return a mark of now. Take it before you read a session that you `put`."""
         return ReadMark(self._epoch, time.monotonic())
 
-    def get(self, key: Hashable) -> DeviceSession | None:
+    def get(self, key: Hashable) -> Template | None:
+        """Return the session behind a key, to be copied; None if it has to be read again."""
         entry = self._entries.get(key)
         if entry is not None:
             now = time.monotonic()
@@ -76,9 +123,9 @@ class SessionCache:
         return None
 
     def put(
-        self, key: Hashable, session: DeviceSession, ticket: ReadMark, valid_until: float
+        self, key: Hashable, session: Template, user_id: Any, ticket: ReadMark, valid_until: float
     ) -> None:
-        entry = Entry(session, str(session.user_id), ticket.epoch, ticket.at + MAX_AGE, valid_until)
+        entry = Entry(session, str(user_id), ticket.epoch, ticket.at + MAX_AGE, valid_until)
         with self._lock:
             self._entries.pop(key, None)
             if len(self._entries) >= MAX_ENTRIES:

@@ -6,13 +6,10 @@ The SELECT that brings a session with its user is compiled once, and planned onc
 import hashlib
 import logging
 from collections.abc import Collection, Hashable, Iterable, Sequence
-from copy import deepcopy
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from functools import cache
 from operator import itemgetter
 from typing import Any, Final, cast
-from uuid import UUID
 from weakref import WeakSet
 
 from django.contrib.auth import get_user_model
@@ -37,7 +34,7 @@ from devices.exceptions import SessionError, SessionExpired, SessionRevoked, Tok
 from devices.models import DEACTIVATED, DeviceSession, RevokeReason, password_stamp
 
 from . import invalidation
-from .cache import ReadMark, session_cache
+from .cache import ReadMark, Template, session_cache
 
 logger = logging.getLogger("devices")
 
@@ -45,9 +42,6 @@ Row = Sequence[Any]
 
 # invalid_sql_statement_name, in PostgreSQL's appendix A.
 UNKNOWN_STATEMENT: Final = "26000"
-
-# Values that nobody can change, so that two objects may hold the same.
-ATOMIC: Final = {bool, bytes, date, datetime, Decimal, float, int, str, type(None), UUID}
 
 # Columns that requests do not need. Reading one costs a query.
 SELDOM = (
@@ -137,8 +131,8 @@ def key(token: bytes) -> Hashable:
 def get_cached(key: Hashable) -> DeviceSession | None:
     """The session that is remembered to live behind an access token, and is not due for a touch."""
     invalidation.listen()
-    session = session_cache.get(key)
-    return None if session is None else copy_session(session)
+    template = session_cache.get(key)
+    return None if template is None else template.copy()
 
 
 def read_mark() -> ReadMark:
@@ -158,7 +152,8 @@ def put_cached(key: Hashable, claims: Claims, session: DeviceSession, ticket: Re
         return
     due = session.last_active + conf.TOUCH_INTERVAL
     valid_until = min(claims.expires, session.expires_at.timestamp(), due.timestamp())
-    session_cache.put(key, copy_session(session), ticket, valid_until)
+    template = Template(session)
+    session_cache.put(key, template, session.user_id, ticket, valid_until)
 
 
 def invalidate(user_ids: Iterable[Any]) -> None:
@@ -255,12 +250,24 @@ class Columns:
 
     def build(self, row: Row) -> Any:
         """Make the model instance of a row, with the database's converters."""
+        return self.model.from_db(self._using, cast(Any, self._given), self._values(row))
+
+    def build_plainly(self, row: Row) -> Any:
+        """As `build`, for a model of ours: without `__init__`, and the signals that it sends."""
+        built = self.model.__new__(self.model)
+        built.__dict__.update(zip(self._given, self._values(row), strict=True))
+        built._state = state = ModelState()
+        state.db, state.adding = self._using, False
+        return built
+
+    def _values(self, row: Row) -> list[Any]:
         values = list(self._cut(row))
-        connection = connections[self._using]
-        for index, (converters, expression) in self._converters:
-            for convert in converters:
-                values[index] = convert(values[index], expression, connection)
-        return self.model.from_db(self._using, cast(Any, self._given), values)
+        if self._converters:
+            connection = connections[self._using]
+            for index, (converters, expression) in self._converters:
+                for convert in converters:
+                    values[index] = convert(values[index], expression, connection)
+        return values
 
 
 class Lookup:
@@ -301,7 +308,7 @@ class Lookup:
         row = self._statement.row(connection, parameters)
         if row is None:
             return None
-        session = self._session.build(row)
+        session = self._session.build_plainly(row)
         self._user.set_cached_value(session, self._account.build(row))
         return session
 
@@ -341,22 +348,3 @@ def find(session_id: Any, user_id: Any) -> DeviceSession | None:
             return None
         found._state.fields_cache["user"] = user
     return found
-
-
-def copy_session(session: DeviceSession) -> DeviceSession:
-    """A found session once more, with a user of its own; what one request changes, no other sees."""
-    copied: DeviceSession = _copy(session)
-    copied._state.fields_cache["user"] = _copy(session._state.fields_cache["user"])
-    return copied
-
-
-def _copy(row: Any) -> Any:
-    copied = row.__class__.__new__(row.__class__)
-    copied.__dict__.update(
-        (name, value if type(value) in ATOMIC else deepcopy(value))
-        for name, value in row.__dict__.items()
-        if name != "_state"
-    )
-    copied._state = state = ModelState()
-    state.db, state.adding = row._state.db, False
-    return copied

@@ -11,6 +11,7 @@ from django.db import connection, models
 
 from accounts.models import User
 from devices.core.liveness import validation
+from devices.core.liveness.cache import Template
 from devices.core.liveness.validation import Lookup
 from devices.models import DeviceSession
 
@@ -168,11 +169,12 @@ def test_what_is_seldom_asked_is_not_read_and_can_still_be_asked(found, django_a
     with django_assert_num_queries(1):
         assert found.risk_level == "none"
     with django_assert_num_queries(1):
-        assert validation.copy_session(found).device_key
+        assert Template(found).copy().device_key
 
 
 def test_twins_share_nothing_that_a_request_can_change(found, alice):
-    one, other = validation.copy_session(found), validation.copy_session(found)
+    template = Template(found)
+    one, other = template.copy(), template.copy()
     one.name, one.user.email = "phone", "changed@example.org"
     assert (other.name, other.user.email) == ("", alice.email)
     assert type(one) is DeviceSession and one == other == found
