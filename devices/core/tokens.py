@@ -252,10 +252,19 @@ class VerifiedTokenCache:
                 self._claims.clear()
                 self._trusted = trusted
             self._claims.pop(token, None)
+            self._drop_expired()
             if len(self._claims) >= MAX_CHECKED:
                 # The oldest, which expires first.
                 self._claims.pop(next(iter(self._claims)))
             self._claims[token] = claims
+
+    def _drop_expired(self) -> None:
+        """Forget the oldest if they have expired: two with each that comes, so that it shrinks."""
+        for _ in range(2):
+            token = next(iter(self._claims), None)
+            if token is None or self._claims[token].expires > time.time():
+                return
+            del self._claims[token]
 
     def after_fork(self) -> None:
         """Replace the lock in a child process."""

@@ -128,10 +128,20 @@ class SessionCache:
         entry = Entry(session, str(user_id), ticket.epoch, ticket.at + MAX_AGE, valid_until)
         with self._lock:
             self._entries.pop(key, None)
+            self._drop_old()
             if len(self._entries) >= MAX_ENTRIES:
                 # The oldest, which would soon be too old anyway.
                 self._entries.pop(next(iter(self._entries)), None)
             self._entries[key] = entry
+
+    def _drop_old(self) -> None:
+        """Forget the oldest if they are too old to be used: two with each that comes, so that it shrinks."""
+        for _ in range(2):
+            key = next(iter(self._entries), None)
+            entry = self._entries.get(key)
+            if entry is None or entry.fresh_until > time.monotonic():
+                return
+            self._entries.pop(key, None)
 
     def trust(self, until: float) -> None:
         """Everything said up to now was heard; the entries count until this monotonic time."""

@@ -1,5 +1,7 @@
 """A token whose signature was found good is not calculated again; nothing else is taken for granted."""
 
+import time
+import uuid
 from contextlib import suppress
 from datetime import timedelta
 from unittest import mock
@@ -8,6 +10,7 @@ import pytest
 from django.conf import settings as project
 
 from devices.core import tokens
+from devices.core.tokens import Claims
 from devices.exceptions import TokenNotValid
 
 
@@ -99,3 +102,11 @@ def test_A44_no_more_tokens_are_remembered_than_fit(phone, monkeypatch, checked,
         assert phone.rotate().is_in()
     assert len(checked) == 3
     assert calculated() == 6
+
+
+def test_what_has_expired_is_not_kept():
+    cache = tokens.VerifiedTokenCache()
+    for number in range(20):
+        expires = 0 if number < 10 else int(time.time()) + 300
+        cache.put(b"%d" % number, Claims("1", uuid.uuid4(), 0, expires), None)
+    assert len(cache) == 10

@@ -1,6 +1,7 @@
 """One statement brings session and user, whatever the user model."""
 
 import pickle
+import time
 import uuid
 
 import pytest
@@ -11,7 +12,7 @@ from django.db import connection, models
 
 from accounts.models import User
 from devices.core.liveness import validation
-from devices.core.liveness.cache import Template
+from devices.core.liveness.cache import MAX_AGE, ReadMark, SessionCache, Template
 from devices.core.liveness.validation import Lookup
 from devices.models import DeviceSession
 
@@ -179,6 +180,16 @@ def test_twins_share_nothing_that_a_request_can_change(found, alice):
     assert (other.name, other.user.email) == ("", alice.email)
     assert type(one) is DeviceSession and one == other == found
     assert not one._state.adding
+
+
+def test_what_is_too_old_is_not_kept(found):
+    cache, template = SessionCache(), Template(found)
+    for number in range(10):
+        read = ReadMark(0, time.monotonic() - MAX_AGE - 1)
+        cache.put(f"old {number}", template, found.user_id, read, time.time() + 300)
+    for number in range(10):
+        cache.put(number, template, found.user_id, cache.read_mark(), time.time() + 300)
+    assert len(cache) == 10
 
 
 @pytest.mark.parametrize("user_id", ["", "x", "9" * 5000, "1.5"])
