@@ -11,7 +11,7 @@ JOBS ?= 2
 # The README says so.
 export DJANGO_RUNSERVER_HIDE_WARNING = true
 
-.PHONY: run demo test coverage takeover races fuzz mutants kill-setup failover test-citus check lint docs messages images bench wheel lock renew matrix test-newest test-lowest test-simplejwt test-integrations clean
+.PHONY: run demo test coverage takeover races fuzz mutants kill-setup failover sentinel test-citus check lint docs messages images bench wheel lock renew matrix test-newest test-lowest test-simplejwt test-integrations clean
 
 run: .venv/run .env  ## serve the site on this machine, on http://localhost:8000
 	@$(BIN)/python tools/port.py $(PORT)
@@ -50,6 +50,10 @@ kill-setup: .venv/dev  ## kill the first `make run` of a clean clone at ten mome
 failover: export DJANGO_SETTINGS_MODULE = tests.settings
 failover: .venv/dev  ## kill the leader of PostgreSQL 40 times while people sign out; needs the server's programs, and half an hour
 	$(BIN)/python -W ignore -m tests.platforms.failover --write docs/recipes/failover.md
+
+sentinel: export DJANGO_SETTINGS_MODULE = tests.settings
+sentinel: .venv/dev  ## kill the master of Redis while 1,000 sessions end, which a Sentinel is the bus of; needs redis-server
+	$(BIN)/python -W ignore -m tests.platforms.sentinel
 
 test-citus: .venv/dev  ## what is different on Citus, and what must not be, on the coordinator that CITUS_URL names
 	@test -n "$(CITUS_URL)" || { echo "NO CITUS: set CITUS_URL to an empty database of a coordinator, as docs/recipes/citus.md says"; exit 1; }
