@@ -9,13 +9,9 @@
 #
 # Draft: https://w3c.github.io/webappsec-dbsc/ of 17 February 2026. Needs Chromium (Debian: chromium) and certutil
 # (libnss3-tools); the package playwright drives it.
-set -euo pipefail
-chromium=$(command -v chromium || command -v google-chrome) || { echo "needs Chromium"; exit 2; }
 command -v certutil >/dev/null || { echo "needs certutil"; exit 2; }
-folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check playwright==1.65.2 cryptography==50.0.2
-FOLDER=$folder CHROMIUM=$chromium PYTHONPATH=$(dirname "$0") "$folder/venv/bin/python" - <<'PYTHON'
+source "$(dirname "$0")/chromium_lab.sh" cryptography==50.0.2
+"$python" - <<'PYTHON'
 import os
 
 from playwright.sync_api import sync_playwright
