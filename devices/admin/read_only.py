@@ -22,7 +22,7 @@ class ReadOnly(admin.ModelAdmin):
     # Each of these would count or sort the whole table.
     show_facets = ShowFacets.NEVER
     show_full_result_count = False
-    sortable_by: Any = ()
+    sortable_by = ()
     # What staff read when a query of a list times out.
     too_long: Any
 

@@ -74,6 +74,7 @@ class Facts(forms.ModelForm):
             "os": _("Operating system"),
             "ip_address": _("Address at sign-in"),
             "last_ip": _("Latest address"),
+            "asn": "ASN",
             "pii_since": _("Addresses shortened if seen before"),
             "created_at": _("Signed in"),
             "authenticated_at": _("Identity confirmed"),
@@ -111,7 +112,8 @@ class DeviceSessionAdmin(ShowsDashboard, RequiresPasswords, ReadOnly, RevokesSes
     )
     list_display_links = (device,)
     list_filter = FILTERS
-    sortable_by = (columns.risk, columns.signed_in, last_active)
+    # The stubs know columns by their names only.
+    sortable_by = (columns.risk, columns.signed_in, last_active)  # type: ignore[assignment]
     list_per_page = 50
     # No index knows that two frequent values never come together; with a time it is soon read.
     too_long = _("That took too long. Choose a shorter time, or fewer filters.")
@@ -134,7 +136,7 @@ class DeviceSessionAdmin(ShowsDashboard, RequiresPasswords, ReadOnly, RevokesSes
                 "fields": (
                     "ip_address",
                     "last_ip",
-                    "operator",
+                    ("operator", "asn"),
                     "pii_since",
                     "country",
                     "city",
