@@ -4,13 +4,17 @@ Django builds the SQL of a query anew whenever it runs, which takes longer than 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from django.db import connections
+from django.db import connections, models
 from django.db.models import Expression, Field, Model, QuerySet
 from django.db.models.query import get_related_populators
 from django.db.models.sql import UpdateQuery
 from django.db.transaction import mark_for_rollback_on_error
+
+# Django 6.1 wants to know how columns are read that were left out.
+FETCH_MODE: Final = (models.FETCH_ONE,) if hasattr(models, "FETCH_ONE") else ()
+_populators: Any = get_related_populators
 
 
 class Parameter(Expression):
@@ -112,7 +116,7 @@ class Rows:
         self._own = slice(first, last + 1)
         self._names = [column.target.attname for column, *_ in select[self._own]]
         self._annotations = list(compiler.annotation_col_map.items())
-        self._related = get_related_populators(info, select, compiler.using)
+        self._related = _populators(info, select, compiler.using, *FETCH_MODE)
         converters = compiler.get_converters([expression for expression, *_ in select])
         self._converters = list(converters.items())
 
