@@ -67,7 +67,7 @@ class Insert:
     def __init__(self, model: type[Model], using: str) -> None:
         quote = connections[using].ops.quote_name
         self._fields = [each for each in model._meta.local_concrete_fields if not each.primary_key]
-        columns = ", ".join(quote(field.column) for field in self._fields)
+        columns = ", ".join(quote(cast(str, field.column)) for field in self._fields)
         self._using = using
         self._sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES "
         self._row = f"({', '.join(['%s'] * len(self._fields))})"
