@@ -3,7 +3,7 @@
 import pytest
 from django.db import connections
 
-from devices.checks import check_databases
+from devices.checks import check_databases, database
 
 VERSIONS = {
     "PostgreSQL 15.10 (Debian 15.10-0+deb12u1) on x86_64-pc-linux-gnu, compiled by gcc": [],
@@ -38,5 +38,5 @@ def test_a_server_that_looks_like_postgresql_is_refused(monkeypatch, version, ex
     connection = connections["default"]
     monkeypatch.setattr(type(connection), "vendor", "postgresql")
     monkeypatch.setattr(connection, "cursor", lambda: Cursor(version))
-    assert [message.id for message in check_databases(["default"])] == expected
+    assert [message.id for message in database.check_database(["default"])] == expected
     assert check_databases([]) == []
