@@ -5,57 +5,47 @@ their thread, and what is done in the browser is handed to the other: `drive(lam
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from tests.browser.engine import Engine
 from tests.browser.visitor import CHROMIUM, Visitor
 
 Drive = Callable[[Callable[[Callable[..., Visitor]], Any]], Any]
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[tuple[ThreadPoolExecutor, Any]]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+def chromium() -> Iterator[Engine]:
     if CHROMIUM is None:
         pytest.skip("needs Chromium: no page was looked at in a browser")
-    with ThreadPoolExecutor(1) as thread:
-
-        def launch() -> tuple[Any, Any]:
-            playwright = sync_api.sync_playwright().start()
-            arguments = ["--no-sandbox", "--disable-quic"]
-            return playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-
-        playwright, browser = thread.submit(launch).result(timeout=60)
-        yield thread, browser
-        thread.submit(browser.close).result(timeout=60)
-        thread.submit(playwright.stop).result(timeout=60)
+    engine = Engine(args=["--no-sandbox", "--disable-quic"])
+    yield engine
+    engine.close()
 
 
 @pytest.fixture
-def drive(chromium: tuple[ThreadPoolExecutor, Any], live_server: Any) -> Drive:
+def drive(chromium: Engine, live_server: Any) -> Drive:
     """drive(journey): what `journey(visit)` returns; `visit(...)` is a Visitor with a browser of its own.
 
     Whatever their browsers complained of, fails the test.
     """
-    thread, browser = chromium
 
     def drive(journey: Callable[[Callable[..., Visitor]], Any]) -> Any:
         visitors: list[Visitor] = []
 
-        def visit(**how: Any) -> Visitor:
-            visitors.append(Visitor(browser, live_server.url, **how))
-            return visitors[-1]
+        def run(browser: Any) -> Any:
+            def visit(**how: Any) -> Visitor:
+                visitors.append(Visitor(browser, live_server.url, **how))
+                return visitors[-1]
 
-        def run() -> Any:
             try:
                 return journey(visit)
             finally:
                 for visitor in visitors:
                     visitor.context.close()
 
-        result = thread.submit(run).result(timeout=300)
+        result = chromium.run(run)
         assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
         return result
 

@@ -8,7 +8,6 @@ for seconds only, with each.
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pytest
 from devices.core.binding.dbsc import COOKIE
 from devices.models import Activity, DeviceSession, Notification, NotificationKind, RevokeReason
 from tests.browser import secure_site
+from tests.browser.engine import Engine
 from tests.browser.visitor import CHROMIUM, FIREFOX, Visitor
 from tests.client import PASSWORD
 
@@ -35,38 +35,26 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def chromium(
     certificates: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[ThreadPoolExecutor, Any]]:
+) -> Iterator[Engine]:
     """A Chromium that binds sessions, in a home of its own, which trusts the site's certificate."""
     with launched(certificates[1], tmp_path_factory.mktemp("home")) as found:
         yield found
 
 
 @contextmanager
-def launched(
-    authority: Path, home: Path, display: str | None = None
-) -> Iterator[tuple[ThreadPoolExecutor, Any]]:
+def launched(authority: Path, home: Path, display: str | None = None) -> Iterator[Engine]:
     """That Chromium: headless, or in a window on this display."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     if CHROMIUM is None or secure_site.CERTUTIL is None:
         pytest.skip("needs Chromium and certutil: NO SESSION WAS BOUND BY A BROWSER")
     secure_site.trust(home, authority)
     env = {**os.environ, "HOME": str(home), "DISPLAY": display or ""}
-    with ThreadPoolExecutor(1) as thread:
-
-        def launch() -> tuple[Any, Any]:
-            playwright = sync_api.sync_playwright().start()
-            browser = playwright.chromium.launch(
-                executable_path=CHROMIUM,
-                headless=display is None,
-                args=["--no-sandbox", f"--enable-features={','.join(secure_site.FEATURES)}"],
-                env=env,
-            )
-            return playwright, browser
-
-        playwright, browser = thread.submit(launch).result(timeout=60)
-        yield thread, browser
-        thread.submit(browser.close).result(timeout=60)
-        thread.submit(playwright.stop).result(timeout=60)
+    engine = Engine(
+        headless=display is None,
+        args=["--no-sandbox", f"--enable-features={','.join(secure_site.FEATURES)}"],
+        env=env,
+    )
+    yield engine
+    engine.close()
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """The main journeys of sessions bound to a key of the browser, in a Chromium with a window."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from .engine import Engine
 from .screen import XVFB, screen
 from .test_dbsc import (  # noqa: F401 -- fixtures, and the tests that are run here
     certificates,
@@ -26,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def chromium(
     certificates: tuple[Path, Path],  # noqa: F811
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[ThreadPoolExecutor, Any]]:
+) -> Iterator[Engine]:
     """As in test_dbsc, but with a window."""
     if XVFB is None:
         pytest.skip("needs Xvfb: NO SESSION WAS BOUND BY A BROWSER IN A WINDOW")
