@@ -76,8 +76,9 @@ def session_disowned(session: Any, reason: str, **kwargs: Any) -> None:
     The link to prove one needs no more than the password, which the stranger may know until it is changed.
     """
     if reason == NOT_ME:
-        waiting = EmailAddress.objects.filter(user_id=session.user_id, verified=False)
-        waiting.exclude(primary=True).exclude(email=session.user.email).delete()
+        EmailAddress.objects.filter(user_id=session.user_id, verified=False, primary=False).exclude(
+            email=session.user.email
+        ).delete()
 
 
 @receiver(post_save, sender=SocialAccount, dispatch_uid="accounts.identity_saved")

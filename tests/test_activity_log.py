@@ -109,6 +109,7 @@ def test_2_3_3_what_cannot_be_written_down_does_not_happen(session, name, monkey
     bound(session)
     before = state()
     monkeypatch.setattr(Activity.objects, "bulk_create", fail)
+    monkeypatch.setattr(activity, "_insert", fail)
     with pytest.raises(NoRoom):
         DEEDS[name](session)
     assert state() == before

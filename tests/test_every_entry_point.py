@@ -229,11 +229,13 @@ def test_another_site_s_word_gets_past_no_second_factor(app, loopback, settings)
 
 @pytest.mark.urls(__name__)
 def test_V2_3_1_no_view_that_forgets_to_ask_lets_anybody_in(app, staff):
-    browser = Client()
+    browser = Client(headers={"Accept": "text/html"})
     form = {"username": "alice@example.org", "password": PASSWORD}
     assert browser.post("/plain/login/", form).status_code == 403
+    answer = Client().post("/plain/login/", form)
+    assert (answer.status_code, answer.json()["code"]) == (401, "otp_required")
     assert SESSION_KEY not in browser.session
-    request = RequestFactory().get("/")
+    request = RequestFactory(headers={"Accept": "text/html"}).get("/")
     request.session = browser.session
     with pytest.raises(PermissionDenied):
         django_login(request, staff, "devices.backends.LimitedModelBackend")

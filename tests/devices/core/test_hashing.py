@@ -120,3 +120,6 @@ def test_a_hasher_whose_package_is_missing_is_said(monkeypatch):
         [message] = check_settings()
     assert message.id == "devices.E102"
     assert "nowhere" in message.msg
+    # As in Django's own list, for passwords that were hashed by it.
+    with override_settings(PASSWORD_HASHERS=[MD5, f"{HERE}.Cut"]):
+        assert check_settings() == []
