@@ -4,6 +4,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.core.management import call_command
 from django.test.signals import setting_changed
+from django.utils import translation
 
 from accounts.models import User
 from devices.conf import Conf
-from devices.core import sessions
+from devices.core import database, sessions
+from devices.core.binding import replay
 from devices.core.clients.client import Client
 from devices.models import DeviceSession
 from tests import oidc
@@ -61,11 +64,33 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def an_empty_cache(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
     """Its table is no model's, so what empties the others after a test that commits leaves it as it is."""
     yield
-    marker = request.node.get_closest_marker("django_db")
-    commits = marker is not None and marker.kwargs.get("transaction")
-    if commits or {"transactional_db", "live_server"} & set(request.fixturenames):
+    if commits(request):
         with django_db_blocker.unblock():
             cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def a_proof_is_gone_with_its_test(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within a transaction of the site's, one is used up by another connection, which no test rolls back."""
+    if not commits(request):
+        monkeypatch.setattr(replay, "_connection", lambda: nullcontext(database.connection()))
+
+
+def commits(request: pytest.FixtureRequest) -> bool:
+    """Whether the test commits, so that its tables are emptied after it."""
+    marker = request.node.get_closest_marker("django_db")
+    return bool(marker is not None and marker.kwargs.get("transaction")) or bool(
+        {"transactional_db", "live_server"} & set(request.fixturenames)
+    )
+
+
+@pytest.fixture(autouse=True)
+def the_language_of_the_site() -> Iterator[None]:
+    """A request in another language leaves it to whatever the thread does next."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,13 @@ HIDDEN_COLUMNS = """
 """
 
 
+# Buttons fade from one theme to the other, from the next frame on.
+FADED = """
+new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))).then(() =>
+    Promise.allSettled(document.getAnimations().map((each) => each.finished)))
+"""
+
+
 def look(visitor, name):
     """The faults of the page as it is: in both themes and sizes. Colours are all that differs in the dark."""
     page, found = visitor.page, []
@@ -62,8 +69,7 @@ def look(visitor, name):
         page.set_viewport_size(viewport)
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
-            # The admin's buttons fade from one to the other.
-            page.evaluate("Promise.allSettled(document.getAnimations().map(each => each.finished))")
+            page.evaluate(FADED)
             if theme == "light":
                 # On a phone, too: there tables and charts scroll, and the keyboard has to reach them.
                 found += faults(visitor)
