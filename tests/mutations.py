@@ -253,8 +253,8 @@ MUTANTS = [
     Mutant(
         "hashers that cannot hash",
         "devices/checks/passwords.py",
-        "        if problem := _problem(path):",
-        "        if (problem := _problem(path)) and False:",
+        "        if problem := _problem(path, is_preferred=number == 0):",
+        "        if (problem := _problem(path, is_preferred=number == 0)) and False:",
         "tests/devices/core/test_hashing.py",
         "said",
     ),
