@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
+from devices.core import database
 from devices.core.clients.client import os_family, os_versions
 from devices.core.notifications.reasons import country as country_name
 from devices.models import (
@@ -135,7 +136,7 @@ class BetweenFilter(ListFilter):
             moment = datetime.fromisoformat(text)
             if moment.tzinfo is None:
                 moment = moment.replace(tzinfo=zone)
-            return moment.astimezone(UTC)
+            return database.in_utc(moment)
         except (ValueError, KeyError, OverflowError, OSError) as error:
             raise IncorrectLookupParameters from error
 
@@ -209,8 +210,11 @@ class DayFilter(Filter):
             return []
         try:
             day = date.fromisoformat(given)
-            self.begin = timezone.make_aware(datetime.combine(day, time()))
-            self.end = timezone.make_aware(datetime.combine(day + timedelta(days=1), time()))
+            following = day + timedelta(days=1)
+            self.begin, self.end = (
+                database.in_utc(timezone.make_aware(datetime.combine(each, time())))
+                for each in (day, following)
+            )
         except (ValueError, OverflowError) as error:
             raise IncorrectLookupParameters from error
         return [(given, date_format(day))]

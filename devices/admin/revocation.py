@@ -26,6 +26,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from devices import admin_site
+from devices.core import database
 from devices.core.notifications.reasons import country
 from devices.core.staff import bulk_revocation
 from devices.models import DeviceSession, DeviceSessionQuerySet
@@ -252,8 +253,9 @@ def _current(request: HttpRequest) -> uuid.UUID | None:
 def _asked_at(request: HttpRequest) -> Any:
     """When the preview was made, as its form says; None if this is none of its forms."""
     try:
-        return RevocationForm.base_fields["asked_at"].clean(request.POST.get("asked_at"))
-    except ValidationError:
+        asked_at = RevocationForm.base_fields["asked_at"].clean(request.POST.get("asked_at"))
+        return asked_at and database.in_utc(asked_at)
+    except (ValidationError, OverflowError):
         return None
 
 

@@ -120,7 +120,8 @@ class DeviceSessionAdmin(ShowsDashboard, RequiresPasswords, ReadOnly, RevokesSes
     list_select_related = ("user", "impersonator")
     search_fields = ("user", "ip_address", "id")
     search_help_text = _(
-        "How someone’s login begins, an address or network (203.0.113.0/24), or the ID of a session."
+        "How someone’s login begins, an address or network (203.0.113.0/24), a network operator "
+        "(AS64496), or the ID of a session."
     )
 
     form = Facts

@@ -1,7 +1,6 @@
 """Pages of long lists, by cursor: as quick at the end as at the start, and stable while rows are added."""
 
 import re
-from datetime import UTC
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -9,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
+
+from devices.core import database
 
 
 class NewestSessionsFirst(CursorPagination):
@@ -60,6 +61,6 @@ class NewestActivitiesFirst(NewestSessionsFirst):
 def _is_time(position: Any) -> bool:
     try:
         time = parse_datetime(position)
-        return time is not None and time.tzinfo is not None and bool(time.astimezone(UTC))
+        return time is not None and time.tzinfo is not None and bool(database.in_utc(time))
     except (ValueError, OverflowError):
         return False

@@ -75,6 +75,7 @@ FILTERS: dict[str, tuple[dict[str, Any], str]] = {
     "email": (TEXT, "The user's email; their login, where users have none."),
     "ip": (TEXT, "The IP address or network (CIDR) at login."),
     "last_ip": (TEXT, "The latest IP address, or its network (CIDR)."),
+    "asn": (TEXT, "The network operator at login, such as AS64496. Needs `ASN_DATABASE`."),
     "country": (TEXT, f"ISO 3166-1 code; {KNOWN_OR}"),
     "os": (TEXT, f"Operating system, as sessions have it; {KNOWN_OR}"),
     "browser": (TEXT, f"Browser, as sessions have it; {KNOWN_OR}"),

@@ -5,8 +5,11 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 
 from django.contrib.auth import get_user_model
+from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.db import connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils.module_loading import import_string
 
 from devices.models import DeviceSession
 
@@ -58,9 +61,23 @@ def check() -> Iterator[CheckMessage]:
             hint="Use PostgreSQL or SQLite; see docs/platforms.md.",
             id="devices.E071",
         )
+    if connection.vendor == "postgresql" and _is_snapshot(connection):
+        yield checks.Warning(
+            "With this isolation_level, requests that meet at one account or session fail with "
+            "'could not serialize access': the API answers 503, and saving or deleting a user raises.",
+            hint="Leave isolation_level out, which is READ COMMITTED, or repeat what fails.",
+            id="devices.W076",
+        )
     if connection.vendor == "sqlite" and sqlite3.sqlite_version_info < OLDEST_SQLITE:
         yield Error(
             f"SQLite {sqlite3.sqlite_version} is too old: it has no UPDATE … RETURNING.",
             hint="Use SQLite 3.35 or newer, or PostgreSQL.",
             id="devices.E072",
         )
+
+
+def _is_snapshot(connection: BaseDatabaseWrapper) -> bool:
+    """Whether a transaction does not see what others commit meanwhile, and fails where it meets them."""
+    levels = import_string("django.db.backends.postgresql.psycopg_any.IsolationLevel")
+    given = connection.settings_dict["OPTIONS"].get("isolation_level")
+    return given in (levels.REPEATABLE_READ, levels.SERIALIZABLE)

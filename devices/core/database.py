@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -53,6 +54,16 @@ def place() -> tuple[str, str]:
         return using, ""
     given: Any = connections[using]
     return using, given.schema_name or ""
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return the moment in UTC. Raises OverflowError for the first and the last day of the calendar.
+
+    Databases take times in a zone of their own, in which these may be in the year 0 or 10000.
+    """
+    utc, day = moment.astimezone(UTC), timedelta(days=1)
+    _ = utc - day, utc + day
+    return utc
 
 
 @cache

@@ -4,7 +4,7 @@ Each minute a row says until when this history of the database is known to go. I
 was committed before it; so once another history is seen, all that may be missing is between the two.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from django.conf import settings
@@ -59,7 +59,8 @@ def lost_window(now: datetime) -> LostWindow | None:
     latest = list(DatabaseHistory.objects.order_by("-first_seen")[:2])
     if len(latest) < 2 or latest[0].first_seen <= now - SHOWN_FOR:
         return None
-    return LostWindow(latest[1].last_seen, latest[0].first_seen)
+    # A database with a TIME_ZONE of its own hands times out in that zone, and commands say UTC.
+    return LostWindow(latest[1].last_seen.astimezone(UTC), latest[0].first_seen.astimezone(UTC))
 
 
 def repairs(window: LostWindow) -> tuple[str, str]:

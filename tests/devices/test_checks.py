@@ -13,6 +13,7 @@ from django.conf import settings as project
 from django.db import connections
 from django.test import override_settings
 from django.urls import path
+from django.utils.module_loading import import_string
 from rest_framework_simplejwt.views import TokenObtainPairView
 
 from devices.api.serializers import SessionStartSerializer
@@ -398,6 +399,25 @@ def test_an_old_sqlite_is_refused(monkeypatch):
         pytest.skip("NO SQLITE: the suite runs on another database")
     monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 34, 1))
     assert ids() == {"E072"}
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        (None, set()),
+        ("READ_UNCOMMITTED", set()),
+        ("READ_COMMITTED", set()),
+        ("REPEATABLE_READ", {"W076"}),
+        ("SERIALIZABLE", {"W076"}),
+    ],
+)
+def test_transactions_that_fail_where_they_meet_are_reported(monkeypatch, level, expected):
+    if connections["default"].vendor != "postgresql":
+        pytest.skip("isolation_level is PostgreSQL's (DATABASE_URL)")
+    levels = import_string("django.db.backends.postgresql.psycopg_any.IsolationLevel")
+    options = connections["default"].settings_dict["OPTIONS"]
+    monkeypatch.setitem(options, "isolation_level", level and getattr(levels, level))
+    assert ids() == expected
 
 
 @pytest.mark.parametrize("vendor", ["mysql", "oracle", "microsoft"])

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Any, Self
 
@@ -13,7 +13,10 @@ from django.db.models import F, Q
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
+from devices.conf import conf
+from devices.core import database
 from devices.core.clients.client import os_versions
+from devices.core.clients.operators import asn_in
 from devices.lookups import Within
 from devices.models import SUSPICIOUS, DeviceSession, DeviceSessionQuerySet, DeviceType, Status
 
@@ -42,6 +45,7 @@ class Selection:
     # Whence: where it began, and where it was last active.
     ip: IPNetwork | None = None
     last_ip: IPNetwork | None = None
+    asn: int | None = None
     country: str | None = None
     # By what.
     os: str | None = None
@@ -101,7 +105,7 @@ class Selection:
 
     def _facts(self) -> Q:
         facts = Q()
-        for column in ("country", "browser", "device_type"):
+        for column in ("asn", "country", "browser", "device_type"):
             if (value := getattr(self, column)) is not None:
                 facts &= Q(**{column: value})
         if self.os is not None:
@@ -187,6 +191,15 @@ def _network(text: str) -> IPNetwork:
         ) from error
 
 
+def _asn(text: str) -> int:
+    if not conf.ASN_DATABASE:
+        # Nobody has a number then, which would read as "nobody was there".
+        raise ValueError(_("Networks are not known by number here: set ASN_DATABASE."))
+    if (asn := asn_in(text)) is None:
+        raise ValueError(_("Give the number of a network, such as AS64496."))
+    return asn
+
+
 def _country(text: str) -> str:
     if text.lower() == UNKNOWN:
         return ""
@@ -203,7 +216,7 @@ def _moment(text: str) -> datetime:
     try:
         moment = parse_datetime(text)
         if moment is not None and moment.tzinfo is not None:
-            return moment.astimezone(UTC)
+            return database.in_utc(moment)
     except (ValueError, OverflowError):
         pass
     raise ValueError(_("Give a time and its zone, such as 2026-03-01T12:00:00Z."))
@@ -229,6 +242,7 @@ _READ: dict[str, Callable[[str], Any]] = {
     "email": _text,
     "ip": _network,
     "last_ip": _network,
+    "asn": _asn,
     "country": _country,
     "os": _label,
     "browser": _label,

@@ -23,6 +23,7 @@ from devices.models import DeviceSessionQuerySet, DeviceType
 FILTERS = {
     "ip": "address at login, or its network, such as 203.0.113.0/24",
     "last_ip": "latest address or its network; slow, without an index",
+    "asn": "network operator at login, such as AS64496; needs ASN_DATABASE",
     "country": "two letters, such as DE, or “unknown”",
     "os": "such as Windows, as the list of sessions shows it",
     "browser": "such as Chrome, as the list of sessions shows it",

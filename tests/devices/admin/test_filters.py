@@ -192,6 +192,17 @@ def test_A26_a_hostile_value_shows_nothing_and_breaks_nothing(
         assert (answer.status_code, "\x00" in value) == (400, True)
 
 
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize("parameter", ["on", "ended_on", "from", "to"])
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_a_day_at_the_end_of_the_calendar_breaks_nothing_in_any_zone(
+    viewer, settings, zone, parameter, day
+):
+    settings.TIME_ZONE = zone
+    answer = viewer.get(LIST, {parameter: day})
+    assert (answer.status_code, answer.get("Location")) in [(200, None), (302, f"{LIST}?e=1")]
+
+
 @pytest.mark.parametrize("parameter", [*PARAMETERS, "q", "p", "o", "e", "all", "_popup", "_facets"])
 def test_A26_every_parameter_can_be_empty_or_given_twice(viewer, alice, start, parameter):
     start(alice)

@@ -279,6 +279,15 @@ def test_what_begins_after_the_question_was_no_part_of_it(revoker, alice, start,
     assert unrevoked() == {later}
 
 
+@pytest.mark.parametrize("asked_at", ["yesterday", "0001-01-01 00:00", "9999-12-31 23:59"])
+def test_a_time_of_the_question_that_is_none_is_asked_again(
+    revoker, alice, start, settings, asked_at
+):
+    settings.TIME_ZONE = "Asia/Tokyo"
+    page = revoke(revoker, start(alice), asked_at=asked_at).content.decode()
+    assert "<strong>1 session of 1 person</strong>" in page
+
+
 def test_A45_nobody_but_a_superuser_ends_a_superusers_session(revoker, root, alice, start):
     hers, roots = start(alice), start(root.user)
     page = revoke(revoker, hers, roots).content.decode()

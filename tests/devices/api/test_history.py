@@ -144,6 +144,8 @@ CURSORS = {
     "a time without a zone": cursor("2026-03-01 12:00:00"),
     "before all time": cursor("0001-01-01 00:00:00+23:59"),
     "after all time": cursor("9999-12-31 23:59:59-23:59"),
+    "the first day, which is before all time elsewhere": cursor("0001-01-01 00:00:00+00:00"),
+    "the last day, which is after all time elsewhere": cursor("9999-12-31 23:59:59+00:00"),
     "a year of five digits": cursor("10000-01-01 00:00:00+00:00"),
     "SQL": cursor("' OR 1=1 --"),
     "an offset that is none": cursor(o="x"),

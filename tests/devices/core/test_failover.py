@@ -6,7 +6,7 @@ from typing import Any
 import django
 import pytest
 from django.core import mail
-from django.db import connection
+from django.db import connection, connections
 from django.utils import timezone
 
 from devices import receivers
@@ -73,8 +73,27 @@ def test_of_several_processes_one_writes(histories, clock, django_assert_num_que
     assert DatabaseHistory.objects.get().last_seen == before
 
 
+@pytest.fixture(params=["UTC", "America/New_York"])
+def database_zone(request, db):
+    """The zone that the database hands out times in: TIME_ZONE in DATABASES."""
+
+    used = connections["default"]
+
+    def use(zone):
+        used.settings_dict["TIME_ZONE"] = zone
+        for name in ("timezone", "timezone_name"):
+            vars(used).pop(name, None)
+        used.ensure_timezone()
+
+    use(request.param)
+    yield
+    use(None)
+
+
 @pytest.mark.parametrize("other", ["7.2", "8.1"], ids=["failover", "restore"])
-def test_staff_are_told_once_of_another_database(histories, clock, admins, security_lines, other):
+def test_staff_are_told_once_of_another_database(
+    histories, clock, admins, security_lines, database_zone, other
+):
     failover.look()
     clock.shift(60)
     failover.look()
@@ -88,6 +107,7 @@ def test_staff_are_told_once_of_another_database(histories, clock, admins, secur
     assert told.to == ["ops@example.org"]
     for command in failover.repairs(window):
         assert command in told.body
+    assert "--issued-before 2026-03-01T12:01:45Z" in told.body
     [line] = security_lines.of(Event.DATABASE_REPLACED)
     assert line["since"] == "2026-03-01T12:01:00+00:00"
     assert line["until"] == "2026-03-01T12:01:45+00:00"

@@ -264,6 +264,18 @@ urlpatterns = i18n_patterns(*urlpatterns)"""),
         'DEVICES = {"TRUSTED_DEVICE_MAX_AGE": 30}',
     ),
     "ended sessions deleted before anybody is asked": ("W062", 'DEVICES = {"RETENTION_DAYS": 1}'),
+    "templates of apps that are not looked for": (
+        "E064",
+        """
+TEMPLATES[0]["APP_DIRS"] = False""",
+    ),
+    "messages that no page shows": (
+        "W065",
+        """
+TEMPLATES[0]["OPTIONS"]["context_processors"].remove(
+    "django.contrib.messages.context_processors.messages"
+)""",
+    ),
     "half a session": ("E013", 'DEVICES = {"MAX_SESSIONS": 2.5}'),
     "a policy that is not there": ("E040", 'DEVICES = {"SESSION_POLICY": "stranger.policy"}'),
     "claims that are not there": ("E040", 'DEVICES = {"CLAIMS": "stranger.claims.of"}'),
@@ -342,7 +354,10 @@ MIDDLEWARE.remove("{OURS}")
 MIDDLEWARE.append("{OURS}")""",
 }
 
-NAMES = ("REST_FRAMEWORK", "SIMPLE_JWT", "MIDDLEWARE", "INSTALLED_APPS", "AUTHENTICATION_BACKENDS")
+NAMES = (
+    *("REST_FRAMEWORK", "SIMPLE_JWT", "MIDDLEWARE", "INSTALLED_APPS", "AUTHENTICATION_BACKENDS"),
+    "TEMPLATES",
+)
 
 
 def check(lines: str) -> str:

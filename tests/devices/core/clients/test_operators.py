@@ -10,6 +10,7 @@ from devices.core.clients import operators
 from devices.core.clients.client import Client
 from devices.core.clients.operators import Operator, asn_in, operator_of
 from devices.core.log import activity
+from devices.core.staff.filters import InvalidSelection, Selection
 from devices.models import Activity, DeviceSession
 
 ACME = Operator(64496, "Acme Telecom")
@@ -107,3 +108,24 @@ def test_staff_find_sessions_and_activities_by_operator(acme, alice, mallory, ad
     assert not found("devicesession", "AS64497")
     page = admin_client.get(f"/admin/devices/devicesession/{began.pk}/change/").content.decode()
     assert "AS64496 Acme Telecom" in page
+
+
+def test_a_filter_selects_the_sessions_that_began_in_the_networks_of_an_operator(
+    acme, alice, mallory
+):
+    began = sessions.start(alice, Client("8.8.8.8"))
+    came = sessions.start(mallory, Client("9.9.9.9"))
+    activity.record(came, "report.exported", ip_address="8.8.8.9")
+    assert list(Selection.parse({"asn": "as64496"}).sessions()) == [began]
+    assert list(Selection.parse({"asn": "AS64497"}).sessions()) == []
+
+
+@pytest.mark.parametrize("text", ["64496", "AS0", "ACME", "AS99999999999"])
+def test_a_filter_that_is_no_number_of_a_network_is_refused(acme, text):
+    with pytest.raises(InvalidSelection, match="AS64496"):
+        Selection.parse({"asn": text})
+
+
+def test_a_filter_without_a_database_is_refused_since_it_would_find_nobody():
+    with pytest.raises(InvalidSelection, match="ASN_DATABASE"):
+        Selection.parse({"asn": "AS64496"})

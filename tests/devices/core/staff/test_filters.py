@@ -96,6 +96,7 @@ REFUSED = {
     "user": ["x", "1.5", "alice@example.org", "9" * 300],
     "ip": ["1.2.3", "1.2.3.4/33", "::/129", "fe80::1%eth0", "localhost", "203.0.113.0-9"],
     "last_ip": ["x"],
+    "asn": ["AS64496"],
     "country": ["Germany", "D", "D1", "1"],
     "device_type": ["phone", "Mobile"],
     "status": ["ended", "ACTIVE"],
