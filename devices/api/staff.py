@@ -65,7 +65,7 @@ class StaffView(ForSessions, APIView):
     def perform_authentication(self, request: Request) -> None:
         """Rights are asked of the database each time, whatever is remembered of the session (LIVENESS)."""
         super().perform_authentication(request)
-        if conf.LIVENESS == "cached" and request.user.is_authenticated:
+        if conf.LIVENESS == "cached" and request.user and request.user.is_authenticated:
             # Where they are written: a replica may not know yet that they were taken.
             accounts = get_user_model()._base_manager.using(database.alias())
             now = accounts.filter(pk=request.user.pk).first()

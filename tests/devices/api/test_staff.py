@@ -281,6 +281,15 @@ def test_A26_a_filter_that_is_none_is_refused_and_never_ignored(revoker, alice, 
     assert session in unrevoked()
 
 
+@pytest.mark.parametrize("mode", ["database", "cached"])
+def test_nobody_is_refused_also_where_nobody_is_no_user(db, client, settings, mode):
+    """DRF's way for projects whose anonymous requests have no user: UNAUTHENTICATED_USER."""
+    settings.DEVICES = {**settings.DEVICES, "LIVENESS": mode, "BUS": ""}
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "UNAUTHENTICATED_USER": None}
+    for path in (LIST, STATS, "/api/sessions", "/api/me"):
+        assert refusal(client.get(path)) == (401, "not_authenticated")
+
+
 def test_A26_a_filter_given_twice_is_refused(viewer, alice):
     answer = viewer.get(f"{LIST}?user={alice.pk}&user=2")
     assert (answer.status_code, list(answer.json())) == (400, ["user"])
