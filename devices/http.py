@@ -181,7 +181,9 @@ def bearer_token(request: HttpRequest | Request) -> bytes | None:
     header = request.META.get(jwt.api_settings.AUTH_HEADER_NAME, "")
     raw = header if isinstance(header, bytes) else header.encode("latin-1", errors="replace")
     scheme, *rest = raw.split() or [b""]
-    types = (*jwt.api_settings.AUTH_HEADER_TYPES, dpop.SCHEME)
+    given = jwt.api_settings.AUTH_HEADER_TYPES
+    # SimpleJWT takes one as a text, too.
+    types = (*(given if isinstance(given, list | tuple) else [given]), dpop.SCHEME)
     if scheme.lower() not in {each.lower().encode() for each in types}:
         return None
     if len(rest) != 1:

@@ -255,6 +255,38 @@ def test_a_state_that_is_another_browser_s_signs_nobody_in(proved, provider, bro
     assert not DeviceSession.objects.exists()
 
 
+def test_a_way_back_leads_in_once(proved, provider, browser):
+    """Somebody at the same browser later, who finds it in the history of visited pages."""
+    sub = provider.knows("alice", email=proved.email, email_verified=True)
+    away = browser.post("/accounts/oidc/oidc/login/")
+    back = provider.consent(away["Location"], sub).partition("testserver")[2]
+    browser.get(back)
+    assert SESSION_KEY in browser.session
+    browser.post("/accounts/logout/")
+    assert SESSION_KEY not in browser.session
+    browser.get(back)
+    assert SESSION_KEY not in browser.session
+    assert methods(proved) == []
+
+
+@pytest.mark.parametrize("end", ["sign-out", "revocation"])
+def test_a_connection_that_one_user_began_is_not_made_for_the_next(
+    proved, mallory, provider, browser, end
+):
+    browser.force_login(proved)
+    away = browser.post("/accounts/oidc/oidc/login/?process=connect")
+    sub = provider.knows("late", email="late@else.example", email_verified=True)
+    back = provider.consent(away["Location"], sub).partition("testserver")[2]
+    if end == "sign-out":
+        browser.post("/accounts/logout/")
+    else:
+        sessions.revoke(DeviceSession.objects.get(user=proved), reason=RevokeReason.USER)
+    browser.force_login(mallory)
+    browser.get(back)
+    assert browser.session[SESSION_KEY] == str(mallory.pk)
+    assert not SocialAccount.objects.exists()
+
+
 def test_V7_6_2_a_link_alone_leads_to_no_provider(db, provider, browser):
     page = browser.get("/accounts/oidc/oidc/login/")
     assert page.status_code == 200 and 'method="post"' in page.content.decode()

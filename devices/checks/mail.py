@@ -1,9 +1,11 @@
 """Where mails lead to, and who sends them."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
@@ -29,7 +31,7 @@ def check_deployment() -> Iterator[CheckMessage]:
 def check() -> Iterator[CheckMessage]:
     """Check the settings of e-mails."""
     conf = Conf()
-    if conf.SITE_URL and not conf.SITE_URL.startswith(("https://", "http://")):
+    if conf.SITE_URL and not _is_site(conf.SITE_URL):
         yield Error(
             "DEVICES['SITE_URL'] is not a URL.",
             hint="Write https://example.org.",
@@ -76,6 +78,17 @@ def check() -> Iterator[CheckMessage]:
             "DEVICES['NOTICE_LEASE'] at most: 20.",
             id="devices.W032",
         )
+
+
+def _is_site(url: str) -> bool:
+    """Whether links can begin with it: a scheme, a host, perhaps a port and a path, and nothing else."""
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and has_port
+    return is_web and not re.search(r"[\s?#@]", url)
 
 
 def _mail_server() -> tuple[str, float | None] | None:

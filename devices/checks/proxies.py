@@ -31,6 +31,14 @@ def check() -> Iterator[CheckMessage]:
             id="devices.W015",
         )
 
+    elif everybody := [cidr for cidr in proxies if not ipaddress.ip_network(cidr).prefixlen]:
+        yield checks.Warning(
+            f"DEVICES['TRUSTED_PROXIES'] has {everybody[0]}, which is everybody: clients choose their "
+            "address by a header, so that limits and unusual sign-ins mean nothing.",
+            hint="List the networks of your proxies.",
+            id="devices.W069",
+        )
+
     if not (isinstance(header, str) and _HEADER.fullmatch(header)):
         yield Error(
             "DEVICES['TRUSTED_PROXY_HEADER'] is not the name of a header.",

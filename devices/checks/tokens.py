@@ -1,7 +1,9 @@
 """How tokens are signed, and whom they name."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Any
 
 import jwt
@@ -13,14 +15,27 @@ from django.core.checks import CheckMessage, Error
 from rest_framework_simplejwt import settings as simplejwt
 
 from devices.conf import conf
+from devices.core import tokens
 
 # RFC 7518 §3.2: a key of at least the size of the hash.
 KEY_BYTES = 32
+# How WSGI names a header.
+_META = re.compile(r"HTTP_[A-Z0-9_]+", re.ASCII)
 LONGEST_LEEWAY = timedelta(minutes=1)
 
 
 def check() -> Iterator[CheckMessage]:
-    """Check SimpleJWT's settings: keys, algorithm, lifetimes, rotation."""
+    """Check SimpleJWT's settings: keys, algorithm, lifetimes, rotation, and what clients send."""
+    found = list(_settings())
+    yield from found
+    # Whatever is left, by trying: another fault would only be told twice.
+    if not any(message.is_serious() for message in found):
+        yield from _round_trip()
+    yield from _header()
+    yield from _names()
+
+
+def _settings() -> Iterator[CheckMessage]:
     given = simplejwt.api_settings
     if given.BLACKLIST_AFTER_ROTATION:
         yield Error(
@@ -88,6 +103,49 @@ def check() -> Iterator[CheckMessage]:
             hint="A few seconds are enough for the clocks of several servers.",
             id="devices.E010",
         )
+
+
+def _round_trip() -> Iterator[CheckMessage]:
+    given = simplejwt.api_settings
+    if conf.SIGNING_KEYS is not None or given.JWK_URL:
+        # Their keys are the database's, or another server's.
+        return
+    try:
+        tokens.try_settings()
+    except Exception as error:  # whatever PyJWT and cryptography make of it
+        why = error.__cause__ or error
+        yield Error(
+            f"Tokens that SIMPLE_JWT makes cannot be read again ({type(why).__name__}: {why}): "
+            "people sign in, and every request after that fails.",
+            hint="VERIFYING_KEY has to belong to SIGNING_KEY (RS256 and the like); ISSUER is a text, "
+            "AUDIENCE a text or a list; USER_ID_CLAIM, JTI_CLAIM and TOKEN_TYPE_CLAIM differ, and name "
+            "no other claim.",
+            id="devices.E066",
+        )
+
+
+def _header() -> Iterator[CheckMessage]:
+    given = simplejwt.api_settings
+    name = given.AUTH_HEADER_NAME
+    if not (given.AUTH_HEADER_TYPES and isinstance(name, str) and _META.fullmatch(name)):
+        yield Error(
+            "No header can have a token: SIMPLE_JWT['AUTH_HEADER_NAME'] is not a name as request.META has "
+            "it, or AUTH_HEADER_TYPES is empty.",
+            hint="Write 'HTTP_AUTHORIZATION' for the header Authorization, and ('Bearer',).",
+            id="devices.E067",
+        )
+
+
+def _names() -> Iterator[CheckMessage]:
+    """Keys that SimpleJWT ignores. Other packages may read the same settings, so that only a slip counts."""
+    given = getattr(settings, "SIMPLE_JWT", None) or {}
+    for name in sorted(given.keys() - simplejwt.DEFAULTS.keys()):
+        if meant := get_close_matches(name, simplejwt.DEFAULTS, n=1, cutoff=0.85):
+            yield checks.Warning(
+                f"SIMPLE_JWT['{name}'] is not a setting, and has no effect.",
+                hint=f"Write '{meant[0]}', if that is meant.",
+                id="devices.W068",
+            )
 
 
 def _can_sign(given: Any) -> bool:

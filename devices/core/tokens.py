@@ -77,6 +77,30 @@ def issue(session: DeviceSession) -> Pair:
     The refresh token is made of the row alone, so that asking twice gives the same token (same `jti`,
     `iat`, `exp`) and nothing of it has to be stored. The access token is new each time.
     """
+    refresh = _refresh_token(session)
+    access = refresh.access_token
+    now = timezone.now()
+    lifetime = min(conf.ACCESS_LIFETIME, session.expires_at - now)
+    access["exp"] = int((now + lifetime).timestamp())
+    if conf.ACCESS_TOKEN_FORMAT == "rfc9068":
+        access.payload |= rfc9068.claims(session)
+    if (own := conf.CLAIMS) is not None:
+        access.payload |= _checked_claims(own(session), access.payload)
+    token_type = "DPoP" if session.binding == Binding.DPOP else "bearer"
+    return Pair(str(access), str(refresh), int(lifetime.total_seconds()), token_type)
+
+
+def try_settings() -> None:
+    """Make the tokens of a session that nobody has, and read them: raises whatever a login would meet."""
+    now = timezone.now()
+    session = DeviceSession(user_id="1", rotated_at=now, expires_at=now + conf.ACCESS_LIFETIME)
+    refresh = _refresh_token(session)
+    for claims in (read_refresh(str(refresh)), read_access(str(refresh.access_token))):
+        if (claims.user_id, claims.session_id) != ("1", session.pk):
+            raise TokenNotValid
+
+
+def _refresh_token(session: DeviceSession) -> RefreshToken:
     api_settings = jwt.api_settings
     refresh = RefreshToken()
     refresh[api_settings.USER_ID_CLAIM] = str(session.user_id)
@@ -94,16 +118,7 @@ def issue(session: DeviceSession) -> Pair:
     refresh[api_settings.JTI_CLAIM] = uuid.uuid5(session.pk, str(session.generation)).hex
     refresh["iat"] = int(session.rotated_at.timestamp())
     refresh["exp"] = int(session.expires_at.timestamp())
-    access = refresh.access_token
-    now = timezone.now()
-    lifetime = min(conf.ACCESS_LIFETIME, session.expires_at - now)
-    access["exp"] = int((now + lifetime).timestamp())
-    if conf.ACCESS_TOKEN_FORMAT == "rfc9068":
-        access.payload |= rfc9068.claims(session)
-    if (own := conf.CLAIMS) is not None:
-        access.payload |= _checked_claims(own(session), access.payload)
-    token_type = "DPoP" if session.binding == Binding.DPOP else "bearer"
-    return Pair(str(access), str(refresh), int(lifetime.total_seconds()), token_type)
+    return refresh
 
 
 def _checked_claims(own: Any, ours: Mapping[str, Any]) -> dict[str, Any]:

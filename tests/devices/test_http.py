@@ -9,7 +9,7 @@ from devices.core.clients.client import describe_device
 from devices.core.clients.device_key import fingerprint, proven_key
 from devices.core.clients.geolocation import locate
 from devices.core.clients.user_agents.hints import HINT_HEADERS
-from devices.http import APP_ID_LENGTH, ORIGIN_LENGTH, expect_answer, get_login_client
+from devices.http import APP_ID_LENGTH, ORIGIN_LENGTH, bearer_token, expect_answer, get_login_client
 from devices.models import DeviceSession
 from tests.client import PASSWORD, Device
 
@@ -106,3 +106,10 @@ def test_a_request_that_is_asked_twice_has_one_new_id():
     request = request_with()
     assert get_login_client(request).browser_id == get_login_client(request).browser_id != ""
     assert get_login_client(request_with()).browser_id != get_login_client(request).browser_id
+
+
+@pytest.mark.parametrize("schemes", ["JWT", ["JWT"], ("Bearer", "JWT")])
+def test_a_token_comes_by_a_scheme_of_the_settings_which_may_be_one_text(rf, settings, schemes):
+    settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, "AUTH_HEADER_TYPES": schemes}
+    assert bearer_token(rf.get("/", headers={"Authorization": "JWT a.b.c"})) == b"a.b.c"
+    assert bearer_token(rf.get("/", headers={"Authorization": "J a.b.c"})) is None

@@ -13,8 +13,12 @@ from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import TestCase, override_settings
+from rest_framework_simplejwt import settings as simplejwt
+from rest_framework_simplejwt import state
+from rest_framework_simplejwt import tokens as simplejwt_tokens
 
 from devices.conf import Conf
+from devices.core import tokens
 
 STOCK = "rest_framework_simplejwt"
 OURS = "devices.web.middleware.DeviceMiddleware"
@@ -34,6 +38,16 @@ urlpatterns = list(urlpatterns)
 """
 
 
+RS256 = """
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+pair = generate_private_key(65537, 2048)
+SIMPLE_JWT |= {
+    "ALGORITHM": "RS256",
+    "SIGNING_KEY": pair.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+}
+public = pair.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+"""
 COOKIE_URLS = urls("""
 from django.urls import include
 urlpatterns += [path("api/", include("devices.contrib.cookies.urls"))]""")
@@ -276,6 +290,29 @@ TEMPLATES[0]["OPTIONS"]["context_processors"].remove(
     "django.contrib.messages.context_processors.messages"
 )""",
     ),
+    "no key that verifies": ("E066", RS256),
+    "a key that verifies nothing": ("E066", RS256 + "SIMPLE_JWT['VERIFYING_KEY'] = 'public'"),
+    "a number for the issuer": ("E066", 'SIMPLE_JWT["ISSUER"] = 5'),
+    "a number for the audience": ("E066", 'SIMPLE_JWT["AUDIENCE"] = 5'),
+    "the claim of the session for the user": (
+        "E066",
+        'SIMPLE_JWT["USER_ID_CLAIM"] = "session_id"',
+    ),
+    "the claim of the time for the user": ("E066", 'SIMPLE_JWT["USER_ID_CLAIM"] = "exp"'),
+    "no claim for the user": ("E066", 'SIMPLE_JWT["USER_ID_CLAIM"] = None'),
+    "the claim of the session for the type": (
+        "E066",
+        'SIMPLE_JWT["TOKEN_TYPE_CLAIM"] = "session_id"',
+    ),
+    "the claim of the session for the token": ("E066", 'SIMPLE_JWT["JTI_CLAIM"] = "session_id"'),
+    "no scheme for tokens": ("E067", 'SIMPLE_JWT["AUTH_HEADER_TYPES"] = ()'),
+    "a header as HTTP has it": ("E067", 'SIMPLE_JWT["AUTH_HEADER_NAME"] = "Authorization"'),
+    "a slip of the pen": ("W068", 'SIMPLE_JWT["ACCES_TOKEN_LIFETIME"] = 5'),
+    "everybody for a proxy": ("W069", 'DEVICES = {"TRUSTED_PROXIES": ["0.0.0.0/0", "::/0"]}'),
+    "a site with a query": ("E035", 'DEVICES = {"SITE_URL": "https://example.org?x=1"}'),
+    "a site with a password": ("E035", 'DEVICES = {"SITE_URL": "https://u:p@example.org"}'),
+    "a site with a blank": ("E035", 'DEVICES = {"SITE_URL": "https://exam ple.org"}'),
+    "a site without a host": ("E035", 'DEVICES = {"SITE_URL": "https://"}'),
     "half a session": ("E013", 'DEVICES = {"MAX_SESSIONS": 2.5}'),
     "a policy that is not there": ("E040", 'DEVICES = {"SESSION_POLICY": "stranger.policy"}'),
     "claims that are not there": ("E040", 'DEVICES = {"CLAIMS": "stranger.claims.of"}'),
@@ -347,6 +384,15 @@ REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = [
     "proofs from everybody": 'DEVICES = {"DPOP": "required"}',
     "an engine of ours": 'SESSION_ENGINE = "devices.web.session_engines.cached_db"',
     "a login page of another server": 'LOGIN_URL = "/app/sign-in"',
+    "a pair of keys": RS256 + "SIMPLE_JWT['VERIFYING_KEY'] = public",
+    "several audiences": 'SIMPLE_JWT["AUDIENCE"] = ["my-site-api", "my-other-api"]',
+    "names of claims as OpenID has them": 'SIMPLE_JWT |= {"USER_ID_CLAIM": "sub", "JTI_CLAIM": "id"}',
+    "another header, and another scheme": (
+        'SIMPLE_JWT |= {"AUTH_HEADER_NAME": "HTTP_X_ACCESS_TOKEN", "AUTH_HEADER_TYPES": "JWT"}'
+    ),
+    "settings of somebody else": 'SIMPLE_JWT["TOKEN_OBTAIN_PAIR_INPUT_SCHEMA"] = "shop.schemas.Pair"',
+    "a proxy in a container": 'DEVICES = {"TRUSTED_PROXIES": ["10.0.0.0/8", "fd00::/8"]}',
+    "a site below a path": 'DEVICES = {"SITE_URL": "https://example.org:8443/app/"}',
     "a policy, and claims": """
 DEVICES = {"SESSION_POLICY": "stories.checks.check", "CLAIMS": "stories.checks.check"}""",
     "Django's own middleware before ours": f"""
@@ -367,12 +413,22 @@ def check(lines: str) -> str:
     exec(lines, scope)
     changed = {name: value for name, value in scope.items() if name.isupper()}
     said = io.StringIO()
-    with override_settings(**changed), contextlib.redirect_stderr(said):
+    with override_settings(**changed), as_at_the_start(), contextlib.redirect_stderr(said):
         try:
             call_command("check", fail_level="WARNING", stdout=said, stderr=said)
         except CommandError as error:
             said.write(str(error))
     return said.getvalue()
+
+
+@contextlib.contextmanager
+def as_at_the_start():
+    """SimpleJWT's tokens by the settings as they are now: it reads them once, when it is imported."""
+    before = state.token_backend
+    with patch.object(simplejwt_tokens, "api_settings", simplejwt.api_settings):
+        tokens.adopt()
+        yield
+    state.token_backend = before
 
 
 class Projects(TestCase):
