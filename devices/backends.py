@@ -5,12 +5,13 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from devices.exceptions import TooManyAttempts
 from devices.http import get_login_client, wrong_guesses
 
-from .core import hashing, throttling
+from .core import hashing, logins, throttling
 from .core.clients.client import Client
 from .core.log import security_log
 from .core.log.security_log import Event
@@ -40,15 +41,17 @@ class LimitedModelBackend(ModelBackend):
             username = kwargs.get(get_user_model().USERNAME_FIELD)
         if username is None or password is None:
             return None
-        if not (is_text(username) and is_text(password)):
+        if not (is_text(str(username)) and is_text(password)):
             # Nobody's, and nothing that could be hashed.
             return None
         client = get_login_client(request) if request is not None else Client()
         user = self._find(username)
-        guess = (username.casefold(), password)
+        # A manager may find somebody by many spellings, which share the attempts.
+        login = str(username) if user is None else logins.username_of(user)
+        guess = (login.casefold(), password)
         try:
             # Another backend may have compared it, by `devices.passwords`, which counted it.
-            attempt = None if guess in wrong_guesses() else throttling.begin(username, client)
+            attempt = None if guess in wrong_guesses() else throttling.begin(login, client)
         except TooManyAttempts:
             security_log.log(Event.LOGIN_BLOCKED, user_id=user and user.pk, client=client)
             raise
@@ -81,5 +84,6 @@ class LimitedModelBackend(ModelBackend):
     def _find(self, username: str) -> Any:
         try:
             return get_user_model()._default_manager.get_by_natural_key(username)
-        except get_user_model().DoesNotExist:
+        except (get_user_model().DoesNotExist, ValueError, ValidationError, OverflowError):
+            # The field may be a number or a UUID, and this may be none.
             return None

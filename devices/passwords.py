@@ -6,7 +6,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 
-from .core import sessions, throttling
+from .core import logins, sessions, throttling
 from .http import current_client, is_answering, wrong_guesses
 
 
@@ -28,11 +28,11 @@ def check_password(user: AbstractBaseUser, raw_password: str | None) -> bool:
     So does any view that asks for the current password. The same guess again in the same request counts no
     more. Raises TooManyAttempts, a ValidationError.
     """
-    guess = (user.get_username().casefold(), raw_password)
+    guess = (logins.username_of(user).casefold(), raw_password)
     is_counted = throttling.is_counted() or guess in wrong_guesses()
     if is_counted or not is_answering() or user.pk is None:
         return sessions.check_password(user, raw_password)
-    attempt = throttling.begin(user.get_username(), current_client())
+    attempt = throttling.begin(logins.username_of(user), current_client())
     is_right = sessions.check_password(user, raw_password)
     if is_right:
         attempt.succeeded()

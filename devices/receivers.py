@@ -22,7 +22,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from .conf import conf
-from .core import erasure, failover, maintenance, sessions, throttling
+from .core import erasure, failover, logins, maintenance, sessions, throttling
 from .core.liveness import db_triggers
 from .core.notifications import outbox, worker
 from .http import current_session
@@ -114,7 +114,7 @@ def account_saved(
         return
     if getattr(instance, "_password", None) is not None:
         # Set by set_password() and not yet forgotten by save(): a new password, with a clean slate.
-        throttling.reset(instance.get_username())
+        throttling.reset(logins.username_of(instance))
         outbox.write(
             instance.pk, NotificationKind.PASSWORD_CHANGED, {"at": timezone.now().isoformat()}
         )

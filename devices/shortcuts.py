@@ -19,7 +19,7 @@ from rest_framework_simplejwt import settings as jwt
 
 from . import csrf, http
 from .conf import conf
-from .core import second_factor, sessions, step_up, throttling, tokens, trusted_devices
+from .core import logins, second_factor, sessions, step_up, throttling, tokens, trusted_devices
 from .core.binding import dpop
 from .core.clients.client import Client, clean_user_agent
 from .core.log import activity, security_log
@@ -375,7 +375,7 @@ def end_all_sessions(
 
 def check_password(request: AnyRequest, user: AbstractBaseUser, password: str) -> bool:
     """Return whether this is the user's password. It counts as an attempt. Raises TooManyAttempts."""
-    attempt = throttling.begin(user.get_username(), http.get_client(request))
+    attempt = throttling.begin(logins.username_of(user), http.get_client(request))
     with throttling.counted():
         is_right: bool = user.check_password(password)
     if is_right:

@@ -84,6 +84,21 @@ def test_the_spelling_of_an_account_gives_no_more_attempts(alice, clock):
     assert last.status_code == 429
 
 
+def test_spellings_that_a_manager_takes_for_one_account_share_its_attempts(
+    alice, clock, monkeypatch
+):
+    """As managers do that leave out the dots of an address, or the blanks of a telephone number."""
+
+    def by_any_spelling(manager, name):
+        return manager.get(email=name.replace("..", ""))
+
+    monkeypatch.setattr(type(type(alice).objects), "get_by_natural_key", by_any_spelling)
+    for dots in range(10):
+        assert guess(f"alice{'..' * dots}@example.org").status_code == 401
+    assert guess(f"alice{'..' * 10}@example.org", PASSWORD).status_code == 429
+    assert guess(password=PASSWORD).status_code == 429
+
+
 def test_each_further_window_of_failures_is_twice_as_long(alice, clock):
     waits = []
     for _ in range(4):

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import F, Q
 
+from devices.core import logins
 from devices.core.clients.operators import asn_in
 from devices.core.staff.filters import IPNetwork, network_of
 from devices.lookups import Within
@@ -68,5 +69,5 @@ def of_people(term: str) -> Q:
     found = Q()
     for name in names_of_people():
         for start in {term, term.lower()}:
-            found |= Q(**{f"user__{name}__startswith": start})
+            found |= logins.match(name, "startswith", start, "user__")
     return found

@@ -14,7 +14,7 @@ from django.db.models import F, Min, Sum
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from devices.core import database, throttling
+from devices.core import database, logins, throttling
 from devices.core.clients.client import Client, Label
 from devices.core.log import security_log
 from devices.core.log.security_log import Event
@@ -112,7 +112,7 @@ def redeem(challenge: str, code: str, key_of: Any, client: Client) -> DeviceCode
     pending = _find(challenge)
     user = pending.user
     try:
-        attempt = throttling.begin_code(user.get_username(), client)
+        attempt = throttling.begin_code(logins.username_of(user), client)
     except TooManyAttempts:
         security_log.log(Event.OTP_BLOCKED, user_id=user.pk, client=client)
         raise

@@ -20,7 +20,7 @@ from django.db.models import Q, QuerySet
 from devices.core import citus, database
 from devices.models import DeviceSession
 
-from . import throttling
+from . import logins, throttling
 from .log import activity
 from .sessions.revocation import lock
 from .staff import statistics
@@ -54,7 +54,7 @@ def account_leaves(user: AbstractBaseUser, origin: Any = None) -> Counter[str]:
     citus.write_in_turn()
     return +Counter(
         {
-            "login limits": throttling.erase(user.get_username(), _places(user)),
+            "login limits": throttling.erase(logins.username_of(user), _places(user)),
             "mentions in the log": activity.erase_actor(user.pk),
             "entries of the admin's log": _clear_admin_log(user, origin),
             "figures": statistics.clear(),
@@ -72,7 +72,7 @@ def _places(user: AbstractBaseUser) -> Iterator[str]:
 def _names(user: AbstractBaseUser) -> set[str]:
     """Their login, and their address if that is another."""
     email = getattr(user, get_user_model().get_email_field_name(), "")
-    return {name for name in (user.get_username(), email) if name}
+    return {name for name in (logins.username_of(user), email) if name}
 
 
 def _clear_admin_log(user: AbstractBaseUser, origin: Any) -> int:

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
 from devices.conf import conf
-from devices.core import throttling
+from devices.core import logins, throttling
 from devices.core.clients.client import Client
 from devices.exceptions import OtpInvalid, OtpRequired, TooManyAttempts
 
@@ -82,7 +82,7 @@ def prove(user: AbstractBaseUser, code: str, client: Client) -> str:
     if conf.SECOND_FACTOR is None:
         raise OtpInvalid
     try:
-        attempt = throttling.begin_code(user.get_username(), client)
+        attempt = throttling.begin_code(logins.username_of(user), client)
     except TooManyAttempts:
         security_log.log(Event.OTP_BLOCKED, user_id=user.pk, client=client)
         raise

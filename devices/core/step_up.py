@@ -9,7 +9,7 @@ from devices.conf import conf
 from devices.exceptions import Impersonated, OtpRequired, PasswordNotSet, SessionDoubted
 from devices.models import DeviceSession
 
-from . import second_factor, sessions, throttling
+from . import logins, second_factor, sessions, throttling
 from .clients.client import Client
 
 
@@ -84,7 +84,7 @@ def confirm_by_password(session: DeviceSession, password: str, client: Client) -
         raise PasswordNotSet
     if session.reauth_required_since is not None:
         raise SessionDoubted
-    attempt = throttling.begin(user.get_username(), client)
+    attempt = throttling.begin(logins.username_of(user), client)
     with throttling.counted():
         is_right = user.check_password(password)
     if not is_right:

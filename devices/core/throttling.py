@@ -36,7 +36,7 @@ from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from devices.conf import conf
-from devices.core import database
+from devices.core import database, logins
 from devices.core.clients.client import Client
 from devices.core.clients.device_key import proven_keys
 from devices.core.statements import Parameter, Update
@@ -300,8 +300,7 @@ def _settled(using: str, **values: Combinable) -> Update:
 
 def _known_device(username: str, client: Client) -> str:
     """The key of this very device, if the account was signed in on it and its owner never disowned that."""
-    name = get_user_model().USERNAME_FIELD
-    users = get_user_model()._default_manager.filter(**{f"{name}__iexact": username})
+    users = get_user_model()._default_manager.filter(logins.named(username))
     for user_id in users.values_list("pk", flat=True):
         if keys := proven_keys(user_id, client):
             past = DeviceSession.objects.filter(user_id=user_id, device_key__in=keys)
@@ -315,15 +314,14 @@ def _known_address(username: str, client: Client) -> str:
     """This address, if the account was signed in from it by somebody its owner did not disown."""
     if not client.ip_address:
         return ""
-    name = get_user_model().USERNAME_FIELD
     # A shortened address means its whole network, so it does not count (core.retention.anonymization).
     began = Q(ip_address=client.ip_address, created_at__gte=F("pii_since"))
     here = began | Q(last_ip=client.ip_address, last_active__gte=F("pii_since"))
     past = DeviceSession.objects.filter(
+        logins.named(username, "user__"),
         # Staff on the user's behalf were somewhere else than the user.
         here,
         impersonator_session_id__isnull=True,
-        **{f"user__{name}__iexact": username},
     )
     return client.ip_address if past.exclude(revoke_reason__in=DISOWNED).exists() else ""
 

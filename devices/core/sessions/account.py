@@ -6,7 +6,7 @@ from django.contrib.auth import hashers
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
 
-from devices.core import database, hashing, throttling, trusted_devices
+from devices.core import database, hashing, logins, throttling, trusted_devices
 from devices.core.clients.client import Client
 from devices.core.liveness import validation
 from devices.core.log import activity, security_log
@@ -125,7 +125,7 @@ def revoke_all_as_unknown(user: AbstractBaseUser) -> None:
         asked = DeviceSession.objects.filter(user_id=user.pk, reviewed_at__isnull=True)
         asked.update(reviewed_at=timezone.now())
         login_history.erase(user.pk)
-        throttling.reset(user.get_username())
+        throttling.reset(logins.username_of(user))
 
 
 def account_recovered(

@@ -24,6 +24,7 @@ from devices.core import (
     citus,
     database,
     device_codes,
+    logins,
     second_factor,
     throttling,
     trusted_devices,
@@ -311,7 +312,7 @@ def _lock_with_history(user: AbstractBaseUser) -> AbstractBaseUser | None:
     """As `lock`, and in the same SELECT what a login is judged by."""
     model = get_user_model()
     citus.serialize_logins(user.pk)
-    throttled = throttling.account_key(user.get_username())
+    throttled = throttling.account_key(logins.username_of(user))
     if validation.rules(model):
         # What a manager hides may differ from one moment to the next.
         return _to_lock(model._default_manager, throttled).filter(pk=user.pk).first()

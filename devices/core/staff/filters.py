@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from devices.conf import conf
-from devices.core import database
+from devices.core import database, logins
 from devices.core.clients.client import os_versions
 from devices.core.clients.operators import asn_in
 from devices.lookups import Within
@@ -160,7 +160,8 @@ def _people(email: str) -> Any:
     if column not in names:
         column = model.USERNAME_FIELD
     # As it was written or in lower case, as many models keep it: `iexact` is served by no index.
-    return model._base_manager.filter(Q(**{f"{column}__in": {email, email.lower()}}))
+    exactly = logins.match(column, "exact", email)
+    return model._base_manager.filter(exactly | logins.match(column, "exact", email.lower()))
 
 
 def _text(text: str) -> str:

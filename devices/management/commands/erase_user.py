@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, router
 from django.db.models import ProtectedError, RestrictedError
 
-from devices.core import erasure
+from devices.core import erasure, logins
 
 
 class Command(BaseCommand):
@@ -52,6 +52,6 @@ class Command(BaseCommand):
     def _ask(user: AbstractBaseUser) -> None:
         if not sys.stdin.isatty():
             raise CommandError("This is not a terminal: add --yes.")
-        login = user.get_username()
+        login = logins.username_of(user)
         if input(f"Erase {login} for good? Type the login: ").strip() != login:
             raise CommandError("Nothing was erased.")

@@ -1,0 +1,37 @@
+"""What people sign in with: USERNAME_FIELD of the user model, a text, a number or a row of another table."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.db.models import CharField, Q, TextField
+
+
+def username_of(user: AbstractBaseUser) -> str:
+    """Return the login of a user as text."""
+    field: Any = user._meta.get_field(get_user_model().USERNAME_FIELD)
+    return str(field.value_from_object(user))
+
+
+def match(name: str, lookup: str, text: str, prefix: str = "") -> Q:
+    """Return what selects users by a field that people are named by, such as their login.
+
+    A text is compared by `lookup`, such as "iexact". Anything else has to be equal; a text that cannot be a
+    value of the field is nobody's. `prefix` leads to the user, such as "user__".
+    """
+    field: Any = get_user_model()._meta.get_field(name)
+    if isinstance(field, CharField | TextField):
+        return Q(**{f"{prefix}{name}__{lookup}": text})
+    compared = field.target_field if field.is_relation else field
+    try:
+        value = compared.to_python(text)
+        compared.run_validators(value)
+    except ValidationError:
+        return Q(pk__in=())
+    return Q(**{f"{prefix}{name}": value})
+
+
+def named(username: str, prefix: str = "") -> Q:
+    """Return what selects users by their login, in capitals or not."""
+    return match(get_user_model().USERNAME_FIELD, "iexact", username, prefix)
