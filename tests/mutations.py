@@ -347,6 +347,14 @@ MUTANTS = [
         "one_text",
     ),
     Mutant(
+        "environments that are made one after the other",
+        "tools/install.py",
+        "    fcntl.flock(file, fcntl.LOCK_EX)",
+        "    return",
+        "tests/test_install.py",
+        "two_at_once",
+    ),
+    Mutant(
         "one count for all spellings of an account",
         "devices/backends.py",
         "        login = str(username) if user is None else logins.username_of(user)",

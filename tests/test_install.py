@@ -65,6 +65,16 @@ def test_what_was_killed_is_made_anew(tmp_path, lock, moment):
     assert works(tmp_path)
 
 
+def test_two_at_once_wait_for_each_other(tmp_path, lock):
+    """`make run` in one terminal and `make test` in another, on a fresh machine."""
+    processes = [install(tmp_path, lock) for _ in range(2)]
+    printed = [process.communicate(timeout=180) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], printed
+    # The second found what the first had made.
+    assert sorted("Setting up" in out for out, _ in printed) == [False, True]
+    assert works(tmp_path)
+
+
 def test_a_lock_that_changed_meanwhile_is_installed_by_the_next_make(tmp_path, lock):
     changes = f"import os, time; time.sleep(0.1); os.utime({str(lock)!r})"
     stand_in(tmp_path, f'exec {sys.executable} -c "{changes}"')

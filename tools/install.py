@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 MARKS = ("run", "dev", "ready")
 
@@ -35,12 +36,28 @@ def run(*command: str) -> None:
         sys.exit(next(known, done.stderr))
 
 
+def wait_for_turn(file: IO[str]) -> None:
+    """Wait until no other process has this file open here: two would write into each other's environment."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    fcntl.flock(file, fcntl.LOCK_EX)
+
+
 def main(environment: Path, lock: str, mark: Path) -> None:
     if sys.version_info < (3, 11):
         sys.exit(
             "Python 3.11 or newer is needed, and this is {}.{}: "
             "name another, as in `make run PYTHON=python3.12`.".format(*sys.version_info[:2])
         )
+    with open(f"{environment}.lock", "w") as turn:
+        wait_for_turn(turn)
+        make(environment, lock, mark)
+
+
+def make(environment: Path, lock: str, mark: Path) -> None:
+    """Make the environment, or bring it up to date."""
     finished = {path: path.stat() for path in map(environment.joinpath, MARKS) if path.exists()}
     if not finished:
         try:
