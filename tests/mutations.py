@@ -355,6 +355,14 @@ MUTANTS = [
         "two_at_once",
     ),
     Mutant(
+        "cookies from before a change of the password, where they are all of the session",
+        "devices/web/cookie.py",
+        "        if isinstance(store, CookieStore) and not _has_digest_of(store, found.user):",
+        "        if False:",
+        "tests/devices/web/test_cookie.py",
+        "copy_of_an_earlier",
+    ),
+    Mutant(
         "one count for all spellings of an account",
         "devices/backends.py",
         "        login = str(username) if user is None else logins.username_of(user)",

@@ -11,6 +11,7 @@ from django.contrib.auth.backends import ModelBackend, RemoteUserBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser, update_last_login
 from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.backends.signed_cookies import SessionStore as CookieStore
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
@@ -203,6 +204,11 @@ def _ask(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
             )
         # Before anything is noted of a use: it may be a thief's.
         bound_cookie.check(request, found)
+        # Who changes the password in a browser keeps its session, under another key. Where all of it is in
+        # the cookie there is no key, and only this says of an earlier cookie that it is old. The session
+        # itself goes on.
+        if isinstance(store, CookieStore) and not _has_digest_of(store, found.user):
+            raise SessionRevoked
         session, is_prolonged = sessions.record_use(found, lambda: get_client(request))
         user = _account(request, session)
         if user is None:
@@ -242,13 +248,19 @@ def _account(request: HttpRequest, session: DeviceSession) -> AbstractBaseUser |
     if user is None or user.pk != session.user_id:
         return None
     digest = getattr(user.__class__, "get_session_auth_hash", None)
-    if digest not in (None, AbstractBaseUser.get_session_auth_hash):
-        given = request.session.get(HASH_SESSION_KEY, "")
-        # By SECRET_KEY_FALLBACKS, too, as Django does; these only if the first is another.
-        good = chain([user.get_session_auth_hash()], user.get_session_auth_fallback_hash())
-        if not any(constant_time_compare(given, each) for each in good):
-            return None
+    if digest is not AbstractBaseUser.get_session_auth_hash:
+        return user if _has_digest_of(request.session, user) else None
     return user  # type: ignore[no-any-return]
+
+
+def _has_digest_of(store: SessionBase, user: Any) -> bool:
+    """Whether Django would take the cookie session for one under the user's present password."""
+    if not hasattr(user, "get_session_auth_hash"):
+        return True
+    given = store.get(HASH_SESSION_KEY, "")
+    # By SECRET_KEY_FALLBACKS, too, as Django does; these only if the first is another.
+    good = chain([user.get_session_auth_hash()], user.get_session_auth_fallback_hash())
+    return any(constant_time_compare(given, each) for each in good)
 
 
 def proof_by_backend(request: HttpRequest, user: AbstractBaseUser) -> Proof:

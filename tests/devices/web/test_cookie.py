@@ -312,6 +312,28 @@ def test_A18_the_same_through_django_s_own_view(root, sign_in):
     assert browser.is_in() and not phone.is_in()
 
 
+def test_A18_a_copy_of_an_earlier_cookie_is_out_after_it(root, settings, an_engine):
+    """Where the whole session is in the cookie, too, and there is no key to change."""
+    for engine in (settings.SESSION_ENGINE, "django.contrib.sessions.backends.signed_cookies"):
+        settings.SESSION_ENGINE = engine
+        root.set_password(PASSWORD)
+        root.save()
+        browser, copy = Browser().sign_in(root.email), Browser()
+        assert browser.is_in()
+        for name, cookie in browser.cookies.items():
+            copy.cookies[name] = cookie.value
+        assert copy.is_in()
+        form = {
+            "old_password": PASSWORD,
+            "new_password1": "another horse 10",
+            "new_password2": "another horse 10",
+        }
+        assert browser.post("/admin/password_change/", form).status_code == 302
+        assert browser.is_in()
+        assert not copy.is_in(), engine
+        assert browser.is_in()
+
+
 def test_A18_staff_who_change_somebody_s_password_keep_nothing_of_theirs(root, alice):
     staff, hers = Browser().sign_in(root.email), Browser(FIREFOX).sign_in(alice.email)
     form = {"password1": "another horse 10", "password2": "another horse 10"}
