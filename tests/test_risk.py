@@ -16,6 +16,7 @@ from devices.core.clients.client import Client
 from devices.core.log.security_log import Event
 from devices.core.notifications import outbox, review_links
 from devices.core.risk import login_history
+from devices.core.risk.rules import Reason
 from devices.models import (
     Activity,
     DeviceSession,
@@ -913,6 +914,37 @@ class Raising:
 
 def out_of_order(login, past):
     raise ZeroDivisionError
+
+
+class Junk:
+    def locate(self, address):
+        return "FI"
+
+
+def a_number(login, past):
+    return 5
+
+
+def points_in_words(login, past):
+    return Reason("odd", "five", {})
+
+
+def no_json(login, past):
+    return Reason("odd", 5, {"at": login.at})
+
+
+def test_a_login_does_without_what_rules_and_places_return_that_they_must_not(
+    alice, at_home, settings
+):
+    rules = [f"{__name__}.{rule}" for rule in ("a_number", "points_in_words", "no_json")]
+    settings.DEVICES = {
+        **settings.DEVICES,
+        "GEO_BACKEND": f"{__name__}.Junk",
+        "RISK_RULES": rules,
+    }
+    session = stranger(alice)
+    assert (session.country, session.risk_level) == ("", RiskLevel.LOW)
+    assert at_home.refresh().status_code == 200
 
 
 def test_a_login_does_without_a_place_and_without_a_rule_that_fails(alice, at_home, settings):

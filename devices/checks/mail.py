@@ -4,17 +4,21 @@ import re
 import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
+from django.utils.module_loading import import_string
 
 from devices.conf import Conf
 from devices.core.notifications import outbox, review_links, worker
 from devices.core.risk import rules
 from devices.models import RiskLevel
+
+# Django's own, where MAILERS names no backend.
+DEFAULT: Final = ".smtp.EmailBackend"
 
 
 def check_deployment() -> Iterator[CheckMessage]:
@@ -66,10 +70,19 @@ def check() -> Iterator[CheckMessage]:
         )
         return
     backend, timeout = server
+    try:
+        if backend != DEFAULT:
+            import_string(backend)
+    except ImportError as error:
+        yield checks.Warning(
+            f"No e-mail can be sent: {error}",
+            hint="Name another EMAIL_BACKEND, since Django 6.1 another BACKEND in MAILERS.",
+            id="devices.W107",
+        )
     # Django's own settings stand for no mail server yet.
     given: Any = settings
     is_set = given.is_overridden("EMAIL_HOST") or given.is_overridden("MAILERS")
-    is_smtp = is_set and backend.endswith(".smtp.EmailBackend")
+    is_smtp = is_set and backend.endswith(DEFAULT)
     # A mail takes some ten answers of the server.
     if is_smtp and not (timeout and 10 * timeout <= conf.NOTICE_LEASE.total_seconds()):
         yield checks.Warning(
@@ -98,7 +111,7 @@ def _mail_server() -> tuple[str, float | None] | None:
         if "default" not in mailers:
             return None
         mailer = mailers["default"]
-        backend = mailer.get("BACKEND", ".smtp.EmailBackend")
+        backend = mailer.get("BACKEND", DEFAULT)
         return backend, mailer.get("OPTIONS", {}).get("timeout")
     with warnings.catch_warnings(action="ignore"):  # Their deprecation is told by Django itself.
         return settings.EMAIL_BACKEND, settings.EMAIL_TIMEOUT

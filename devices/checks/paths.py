@@ -1,5 +1,6 @@
 """Import paths in DEVICES and SIMPLE_JWT, and URL names, which would otherwise fail at the first login."""
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,27 +12,33 @@ from rest_framework_simplejwt.settings import IMPORT_STRINGS
 
 from .names import SERIALIZERS
 
-# What each path leads to.
-PATHS = (
-    "CLAIMS",
-    "SESSION_POLICY",
-    "GEO_BACKEND",
-    "LOGIN_PROOF",
-    "ACCOUNT_RECOVERY_URL",
-    "PROVIDER_PEOPLE",
-    "LABEL_RULES",
-    "RISK_RULES",
-)
+# Where each path of DEVICES is set, and with how many arguments it is called.
+PATHS = {
+    "CLAIMS": 1,
+    "SESSION_POLICY": 2,
+    "GEO_BACKEND": 0,
+    "LOGIN_PROOF": 2,
+    "ACCOUNT_RECOVERY_URL": 2,
+    "PROVIDER_PEOPLE": 2,
+    "LABEL_RULES": 1,
+    "RISK_RULES": 2,
+}
 URL_NAMES = ("REAUTHENTICATION_URL", "PASSWORD_RESET_URL")
 
 
 def check() -> Iterator[CheckMessage]:
     """Check that import paths and URL names in DEVICES exist."""
     given = getattr(settings, "DEVICES", {})
-    for key in PATHS:
+    for key, arguments in PATHS.items():
         value = given.get(key) or ()
         for path in [value] if isinstance(value, str) else value:
-            if not _is_callable(path):
+            if _is_callable(path) and not _takes(path, arguments):
+                yield Error(
+                    f"DEVICES['{key}']: {path} is called with {arguments} arguments, which it does not take.",
+                    hint="See docs/settings.md for what it is called with.",
+                    id="devices.E106",
+                )
+            elif not _is_callable(path):
                 yield Error(
                     f"DEVICES['{key}']: {path!r} is not the import path of a function or class.",
                     hint="Give the import path of a function or class; see docs/settings.md.",
@@ -66,6 +73,17 @@ def _is_callable(path: Any) -> bool:
         return callable(import_string(path))
     except (ImportError, AttributeError):
         return False
+
+
+def _takes(path: str, arguments: int) -> bool:
+    """Whether it can be called with so many arguments, as far as Python can tell."""
+    try:
+        inspect.signature(import_string(path)).bind(*[None] * arguments)
+    except TypeError:
+        return False
+    except ValueError:  # There is no signature, as of some functions in C.
+        return True
+    return True
 
 
 def _is_url(name: str) -> bool:

@@ -12,7 +12,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser, update_last_login
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.backends.signed_cookies import SessionStore as CookieStore
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
 from django.utils.crypto import constant_time_compare
@@ -132,7 +132,9 @@ def go_on(request: HttpRequest, session: DeviceSession, backend: str) -> None:
 def begin(request: HttpRequest, user: AbstractBaseUser) -> DeviceSession:
     """Start the DeviceSession of a cookie session that has just been signed in. Raises SessionError."""
     tell = conf.LOGIN_PROOF or proof_by_backend
-    proof: Proof = tell(request, user)
+    proof = tell(request, user)
+    if not isinstance(proof, Proof):
+        raise ImproperlyConfigured(f"DEVICES['LOGIN_PROOF'] returned no Proof: {proof!r}")
     is_cookie = getattr(request, "cookie_session", request.session) is request.session
     session = sessions.start(
         user,

@@ -53,7 +53,10 @@ def locate(address: str | None) -> Location:
     if public is None:
         return Location()
     try:
-        return _backend(conf.GEO_BACKEND).locate(public)
+        found = _backend(conf.GEO_BACKEND).locate(public)
+        if not isinstance(found, Location):
+            raise TypeError("A geo backend returns a Location.")
+        return found
     except Exception as error:  # whatever a backend or its file may raise
         logger.warning("The geo backend %s failed: %s", conf.GEO_BACKEND, type(error).__name__)
         return Location()

@@ -4,6 +4,7 @@ Each rule gives a reason with evidence that can be shown to a person, and its po
 and the score gives the level. Without a past, or without a place, nothing is unusual.
 """
 
+import json
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -290,9 +291,17 @@ def _applied(rules: Iterable[Rule], login: Login, past: Past) -> Iterator[Reason
     for rule in rules:
         try:
             if reason := rule(login, past):
+                _check(reason)
                 yield reason
         except Exception as error:  # whatever a stranger's rule may raise; no login may fail for it
             logger.warning("The risk rule %r failed: %s", rule, type(error).__name__)
+
+
+def _check(reason: Any) -> None:
+    """Raise TypeError for what a rule must not return: it is counted, and stored as JSON."""
+    if not (isinstance(reason, Reason) and isinstance(reason.points, int | float)):
+        raise TypeError("A risk rule returns a Reason or None.")
+    json.dumps(reason.as_json())
 
 
 def _weigh(reasons: Iterable[Reason]) -> Assessment:

@@ -24,6 +24,14 @@ STOCK = "rest_framework_simplejwt"
 OURS = "devices.web.middleware.DeviceMiddleware"
 
 
+def policy(user, session):
+    """For SESSION_POLICY, which is called like this."""
+
+
+def claims(session):
+    """For CLAIMS."""
+
+
 def urls(code: str) -> str:
     """Settings with a URLconf that has some more in it."""
     return f"""
@@ -313,6 +321,9 @@ TEMPLATES[0]["OPTIONS"]["context_processors"].remove(
     "a site with a password": ("E035", 'DEVICES = {"SITE_URL": "https://u:p@example.org"}'),
     "a site with a blank": ("E035", 'DEVICES = {"SITE_URL": "https://exam ple.org"}'),
     "a site without a host": ("E035", 'DEVICES = {"SITE_URL": "https://"}'),
+    "claims that want to know the user": ("E106", 'DEVICES = {"CLAIMS": "stories.checks.policy"}'),
+    "a rule without a past": ("E106", 'DEVICES = {"RISK_RULES": ["stories.checks.claims"]}'),
+    "a mail server that is not there": ("W107", 'EMAIL_BACKEND = "stranger.mail.Backend"'),
     "half a session": ("E013", 'DEVICES = {"MAX_SESSIONS": 2.5}'),
     "a policy that is not there": ("E040", 'DEVICES = {"SESSION_POLICY": "stranger.policy"}'),
     "claims that are not there": ("E040", 'DEVICES = {"CLAIMS": "stranger.claims.of"}'),
@@ -372,7 +383,7 @@ urlpatterns += [path("login", TokenObtainPairView.as_view(serializer_class=More)
     "no login of ours": urls("""
 from django.urls import include
 urlpatterns = [path("api/", include("devices.api.urls"))]"""),
-    "a rule that is there": 'DEVICES = {"RISK_RULES": ["stories.authentication.get_login_client"]}',
+    "a rule that is there": 'DEVICES = {"RISK_RULES": ["stories.checks.policy"]}',
     "tokens of RFC 9068": 'DEVICES = {"ACCESS_TOKEN_FORMAT": "rfc9068"}',
     "access tokens in a cookie": COOKIE_URLS
     + """
@@ -394,7 +405,7 @@ REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = [
     "a proxy in a container": 'DEVICES = {"TRUSTED_PROXIES": ["10.0.0.0/8", "fd00::/8"]}',
     "a site below a path": 'DEVICES = {"SITE_URL": "https://example.org:8443/app/"}',
     "a policy, and claims": """
-DEVICES = {"SESSION_POLICY": "stories.checks.check", "CLAIMS": "stories.checks.check"}""",
+DEVICES = {"SESSION_POLICY": "stories.checks.policy", "CLAIMS": "stories.checks.claims"}""",
     "Django's own middleware before ours": f"""
 MIDDLEWARE.remove("{OURS}")
 MIDDLEWARE.append("{OURS}")""",
