@@ -365,8 +365,8 @@ MUTANTS = [
     Mutant(
         "functions that do not take their arguments",
         "devices/checks/paths.py",
-        "            if _is_callable(path) and not _takes(path, arguments):",
-        "            if False:",
+        "            elif not _takes(path, arguments):",
+        "            elif False:",
         "tests/hosts/test_stories.py",
         "readme",
     ),

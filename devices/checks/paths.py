@@ -32,17 +32,17 @@ def check() -> Iterator[CheckMessage]:
     for key, arguments in PATHS.items():
         value = given.get(key) or ()
         for path in [value] if isinstance(value, str) else value:
-            if _is_callable(path) and not _takes(path, arguments):
-                yield Error(
-                    f"DEVICES['{key}']: {path} is called with {arguments} arguments, which it does not take.",
-                    hint="See docs/settings.md for what it is called with.",
-                    id="devices.E106",
-                )
-            elif not _is_callable(path):
+            if not _is_callable(path):
                 yield Error(
                     f"DEVICES['{key}']: {path!r} is not the import path of a function or class.",
                     hint="Give the import path of a function or class; see docs/settings.md.",
                     id="devices.E040",
+                )
+            elif not _takes(path, arguments):
+                yield Error(
+                    f"DEVICES['{key}']: {path} is called with {arguments} arguments, which it does not take.",
+                    hint="See docs/settings.md for what it is called with.",
+                    id="devices.E106",
                 )
     for key in URL_NAMES:
         name = given.get(key)
@@ -81,8 +81,8 @@ def _takes(path: str, arguments: int) -> bool:
         inspect.signature(import_string(path)).bind(*[None] * arguments)
     except TypeError:
         return False
-    except ValueError:  # There is no signature, as of some functions in C.
-        return True
+    except ValueError:
+        pass  # There is no signature, as of some functions in C.
     return True
 
 

@@ -30,7 +30,6 @@ def check() -> Iterator[CheckMessage]:
             hint="List the proxy's network in DEVICES['TRUSTED_PROXIES'].",
             id="devices.W015",
         )
-
     elif everybody := [cidr for cidr in proxies if not ipaddress.ip_network(cidr).prefixlen]:
         yield checks.Warning(
             f"DEVICES['TRUSTED_PROXIES'] has {everybody[0]}, which is everybody: clients choose their "

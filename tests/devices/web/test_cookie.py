@@ -7,6 +7,7 @@ from django.contrib.auth import SESSION_KEY, user_logged_in
 from django.contrib.auth.backends import ModelBackend, RemoteUserBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.views import LoginView
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -390,6 +391,19 @@ def test_an_account_that_is_deactivated_between_proof_and_session_gets_none(alic
     answer = browser.post("/accounts/login/", given)
     assert (answer.status_code, answer.json()["code"]) == (401, "no_active_account")
     assert SESSION_KEY not in browser.session
+    assert not DeviceSession.objects.exists()
+
+
+def no_proof(request, user):
+    return "password"
+
+
+def test_a_login_whose_proof_is_none_starts_nothing(alice, settings):
+    settings.DEVICES = {**settings.DEVICES, "LOGIN_PROOF": f"{__name__}.no_proof"}
+    browser = Browser()
+    with pytest.raises(ImproperlyConfigured, match="LOGIN_PROOF"):
+        browser.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+    assert SESSION_KEY not in browser.session and not browser.is_in()
     assert not DeviceSession.objects.exists()
 
 
