@@ -117,7 +117,7 @@ def test_sql_by_hand_is_in_few_places():
         if method in {"execute", "executemany", "callproc", "raw", "extra"}
     }
     # What is used up once; where its tables are; how it commits; what has ended; what the database does
-    # itself, tells others, is asked on every request, may take, and runs without compiling it anew.
+    # itself, tells others, may take, and runs without compiling it anew.
     core = {
         "binding/replay",
         "citus",
@@ -125,7 +125,6 @@ def test_sql_by_hand_is_in_few_places():
         "ended",
         "liveness/db_triggers",
         "liveness/invalidation",
-        "liveness/validation",
         "staff/timeouts",
         "statements",
     }

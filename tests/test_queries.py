@@ -26,18 +26,28 @@ def statements():
         with CaptureQueriesContext(connection) as sent:
             answer = act()
             assert answer.status_code < 400, answer.content
+        prepared = prepared_statements()
+        sql = (query["sql"] for query in sent)
         return [
-            query["sql"] for query in sent if not query["sql"].startswith(TRANSACTION + PREPARATION)
+            prepared.get(each.split()[1], each) if each.startswith("EXECUTE") else each
+            for each in sql
+            if not each.startswith(TRANSACTION + PREPARATION)
         ]
 
     return statements
 
 
+def prepared_statements():
+    """What PostgreSQL has planned on this connection, by name."""
+    if connection.vendor != "postgresql":
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, statement FROM pg_prepared_statements")
+        return {name: text.partition(" AS ")[2] for name, text in cursor.fetchall()}
+
+
 def kinds(sql):
-    verbs = Counter(statement.split()[0] for statement in sql)
-    # The one prepared statement there is, is a SELECT.
-    verbs["SELECT"] += verbs.pop("EXECUTE", 0)
-    return +verbs
+    return Counter(statement.split()[0] for statement in sql)
 
 
 READS = [

@@ -327,7 +327,7 @@ def test_V16_5_2_without_a_database_nobody_is_told_anything(alice, sign_in, clie
     def away(*args, **kwargs):
         raise OperationalError("the connection is lost")
 
-    monkeypatch.setattr("devices.core.liveness.validation.Statement.row", away)
+    monkeypatch.setattr("devices.core.statements.Select.run", away)
     answer = ask(client, token=token)
     assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
 

@@ -145,6 +145,8 @@ class ForSessions:
 
     # NamespaceVersioning would take the namespace of our URLs for a version, and answer 404.
     versioning_class: type[BaseVersioning] | None = None
+    # The project's own filter by columns that sessions do not have.
+    filter_backends: Any = ()
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         """Return the project's authentication classes that check sessions, or the app's own."""

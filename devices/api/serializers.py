@@ -23,7 +23,7 @@ from devices.core import second_factor, sessions, step_up, tokens, trusted_devic
 from devices.core.binding import dpop
 from devices.core.clients.client import Client
 from devices.core.log import activity
-from devices.core.log.export import HISTORY_FIELDS, SESSION_FIELDS
+from devices.core.log.export import HISTORY_FIELDS, SESSION_FIELDS, as_json
 from devices.core.log.sanitize import has_controls
 from devices.core.notifications import outbox
 from devices.exceptions import SessionError, TokenNotValid, TooManyAttempts
@@ -249,6 +249,10 @@ class SessionSerializer(serializers.ModelSerializer):
         """Whether this session made the request."""
         current = get_session(self.context["request"])
         return current is not None and session.pk == current.pk
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """What the fields say, which Django REST framework would build anew for each answer."""
+        return as_json(instance, get_session(self.context["request"]), self.Meta.fields)
 
     def update(self, session: DeviceSession, validated_data: dict[str, Any]) -> DeviceSession:
         try:

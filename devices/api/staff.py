@@ -93,6 +93,9 @@ class StaffSessionSerializer(PastSessionSerializer):
     revoked_by = serializers.CharField(source="revoked_by_id", allow_null=True)
     impersonator = serializers.CharField(source="impersonator_id", allow_null=True)
 
+    def to_representation(self, instance: Any) -> Any:
+        return serializers.ModelSerializer.to_representation(self, instance)
+
     class Meta(PastSessionSerializer.Meta):
         fields: tuple[str, ...] = (  # type: ignore[assignment]
             *("id", "user"),

@@ -70,18 +70,21 @@ class CallersSessions(ForSessions, viewsets.GenericViewSet):
         return session
 
 
-class SessionViewSet(CallersSessions, mixins.ListModelMixin, mixins.RetrieveModelMixin):
+class SessionViewSet(CallersSessions, mixins.RetrieveModelMixin):
     """Where the caller is signed in."""
 
     serializer_class = SessionSerializer
     pagination_class = None
 
     def get_queryset(self) -> DeviceSessionQuerySet:
-        mine = DeviceSession.objects.for_user(self.request.user)
-        return mine.active().order_by("-last_active", "-created_at")
+        return DeviceSession.objects.for_user(self.request.user).active()
 
     def get_object(self) -> DeviceSession:
         return self.find(self.get_queryset())
+
+    def list(self, request: SignedInRequest) -> Response:
+        active = sessions.list_active(request.user)
+        return Response(self.get_serializer(active, many=True).data)
 
     def partial_update(self, request: SignedInRequest, pk: str) -> Response:
         """Rename a session."""

@@ -3,18 +3,35 @@
 Django builds the SQL of a query anew whenever it runs, which takes longer than the database needs for it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, cast
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Final, Generic, TypeVar, cast
+from weakref import WeakSet
 
-from django.db import connections, models
+from django.db import (
+    DataError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    connections,
+)
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression, Field, Model, QuerySet
-from django.db.models.query import get_related_populators
+from django.db.models.base import ModelState
 from django.db.models.sql import UpdateQuery
 from django.db.transaction import mark_for_rollback_on_error
 
-# Django 6.1 wants to know how columns are read that were left out.
-FETCH_MODE: Final = (models.FETCH_ONE,) if hasattr(models, "FETCH_ONE") else ()
-_populators: Any = get_related_populators
+from devices.core import database
+
+logger = logging.getLogger("devices")
+
+Row = Sequence[Any]
+_Result = TypeVar("_Result")
+
+# invalid_sql_statement_name, in PostgreSQL's appendix A.
+UNKNOWN_STATEMENT: Final = "26000"
 
 
 class Parameter(Expression):
@@ -31,31 +48,106 @@ class Parameter(Expression):
         return "%s", [self]
 
 
+class Statement(Generic[_Result]):
+    """SQL that is run with values for its Parameters; `read` takes the result from the cursor.
+
+    PostgreSQL plans it once per connection (PREPARE), where that is safe.
+    """
+
+    def __init__(
+        self, using: str, sql: str, parameters: Iterable[Any], read: Callable[[Any], _Result]
+    ) -> None:
+        self._using, self._sql, self._read = using, sql, read
+        self._parameters = list(parameters)
+        # A pooler may hand out a backend on which another release has prepared a statement of this name.
+        self._name = f"devices_{hashlib.sha256(sql.encode()).hexdigest()[:16]}"
+        places = range(1, len(self._parameters) + 1)
+        types = ", ".join(map(self._type, self._parameters))
+        self._prepare = (
+            f"PREPARE {self._name}{types and f' ({types})'} "
+            f"AS {sql % tuple(f'${place}' for place in places)}"
+        )
+        self._execute = f"EXECUTE {self._name} ({', '.join(['%s' for _ in places])})"
+        self._prepared: WeakSet[Any] = WeakSet()
+        self._may_prepare = True
+
+    def run(self, given: Mapping[str, Any]) -> _Result:
+        """Run it with a value for the name of each Parameter."""
+        connection = connections[self._using]
+        values = [
+            each.output_field.get_db_prep_value(given[each.name], connection)
+            if isinstance(each, Parameter)
+            else each
+            for each in self._parameters
+        ]
+        if self._may_prepare and _can_prepare(connection):
+            try:
+                return self._run_prepared(connection, values)
+            except DataError:
+                pass  # A number that is none of the column's, with which others can be compared.
+            except (ProgrammingError, NotSupportedError, OperationalError) as error:
+                # Answered by another backend than it was prepared on, so a pooler stands in between; or a
+                # column has another type now. psycopg2 has an OperationalError for the former.
+                if (
+                    isinstance(error, OperationalError)
+                    and database.sqlstate(error) != UNKNOWN_STATEMENT
+                ):
+                    raise
+                self._may_prepare = False
+                logger.warning(
+                    "The prepared statement %s does not exist any more: %s", self._name, error
+                )
+        with mark_for_rollback_on_error(self._using), connection.cursor() as cursor:
+            cursor.execute(self._sql, values)
+            return self._read(cursor)
+
+    def _run_prepared(self, connection: BaseDatabaseWrapper, values: Sequence[Any]) -> _Result:
+        with connection.cursor() as cursor:
+            if connection.connection not in self._prepared:
+                cursor.execute(self._prepare)
+                self._prepared.add(connection.connection)
+            cursor.execute(self._execute, values)
+            return self._read(cursor)
+
+    def _type(self, parameter: Any) -> str:
+        """What PostgreSQL is told of a parameter, where it would take a text for it."""
+        if not isinstance(parameter, Parameter):
+            return "unknown"
+        return parameter.output_field.db_type(connections[self._using]) or "unknown"
+
+
+def _can_prepare(connection: BaseDatabaseWrapper) -> bool:
+    # Within a transaction a failure would be the end of the transaction. Django's own switch for a pooler
+    # that hands out another backend for each transaction is DISABLE_SERVER_SIDE_CURSORS.
+    if connection.vendor != "postgresql" or connection.in_atomic_block:
+        return False
+    given = connection.settings_dict
+    if given.get("DISABLE_SERVER_SIDE_CURSORS") or given["OPTIONS"].get("server_side_binding"):
+        return False
+    return connection.connection is None or connection.get_autocommit()
+
+
 class Update:
     """An UPDATE of these rows, as `rows.update(**values)`; both may hold a Parameter."""
 
     def __init__(self, rows: QuerySet[Any], using: str, **values: Any) -> None:
         query = cast(UpdateQuery, rows.query.chain(UpdateQuery))
         query.add_update_values(values)
-        self._using = using
-        self._sql, self._parameters = query.get_compiler(using).as_sql()
+        sql, parameters = query.get_compiler(using).as_sql()
+        self._counting = Statement(using, sql, parameters, lambda cursor: int(cursor.rowcount))
         every = rows.model._base_manager.order_by().query.get_compiler(using)
         every.pre_sql_setup()
-        self._columns = ", ".join(sql for _, (sql, _), _ in every.select)
-        self._rows = Rows(every)
+        columns = ", ".join(sql for _, (sql, _), _ in every.select)
+        read = Rows(every).read
+        self._returning = Statement(using, f"{sql} RETURNING {columns}", parameters, read)
 
     def run(self, given: Mapping[str, Any]) -> int:
         """Run it with a value for the name of each Parameter; how many rows were changed."""
-        with mark_for_rollback_on_error(self._using), connections[self._using].cursor() as cursor:
-            cursor.execute(self._sql, _values(self._parameters, given, self._using))
-            return int(cursor.rowcount)
+        return self._counting.run(given)
 
     def run_returning(self, given: Mapping[str, Any]) -> list[Any]:
         """As `run`, and the rows that were changed, as they are now. Django has no words for RETURNING."""
-        values = _values(self._parameters, given, self._using)
-        with mark_for_rollback_on_error(self._using), connections[self._using].cursor() as cursor:
-            cursor.execute(f"{self._sql} RETURNING {self._columns}", values)
-            return self._rows.build(cursor.fetchall())
+        return self._returning.run(given)
 
 
 class Insert:
@@ -66,10 +158,11 @@ class Insert:
 
     def __init__(self, model: type[Model], using: str) -> None:
         quote = connections[using].ops.quote_name
-        self._fields = [each for each in model._meta.local_concrete_fields if not each.primary_key]
+        meta = model._meta
+        self._fields = [each for each in meta.local_concrete_fields if each is not meta.auto_field]
         columns = ", ".join(quote(cast(str, field.column)) for field in self._fields)
         self._using = using
-        self._sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES "
+        self._sql = f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES "
         self._row = f"({', '.join(['%s'] * len(self._fields))})"
 
     def run(self, rows: Sequence[Model]) -> None:
@@ -83,6 +176,8 @@ class Insert:
         sql = self._sql + ", ".join([self._row] * len(rows))
         with mark_for_rollback_on_error(self._using), connection.cursor() as cursor:
             cursor.execute(sql, values)
+        for row in rows:
+            row._state.adding, row._state.db = False, self._using
 
 
 class Select:
@@ -93,57 +188,68 @@ class Select:
 
     def __init__(self, rows: QuerySet[Any], using: str) -> None:
         compiler = rows.query.get_compiler(using)
-        self._using = using
-        self._sql, self._parameters = compiler.as_sql()
-        self._rows = Rows(compiler)
+        sql, parameters = compiler.as_sql()
+        self._statement = Statement(using, sql, parameters, Rows(compiler).read)
 
     def run(self, given: Mapping[str, Any]) -> list[Any]:
         """Run it with a value for the name of each Parameter; the rows as instances of the model."""
-        values = _values(self._parameters, given, self._using)
-        with mark_for_rollback_on_error(self._using), connections[self._using].cursor() as cursor:
-            cursor.execute(self._sql, values)
-            return self._rows.build(cursor.fetchall())
+        return self._statement.run(given)
 
 
 class Rows:
     """Makes instances of the rows of a compiled SELECT, as django.db.models.query.ModelIterable does."""
 
-    def __init__(self, compiler: Any) -> None:
+    def __init__(self, compiler: Any, info: Mapping[str, Any] | None = None) -> None:
+        info = compiler.klass_info if info is None else info
+        select = compiler.select
         self._using: str = compiler.using
-        info, select = compiler.klass_info, compiler.select
-        self._model = info["model"]
-        first, *_, last = info["select_fields"]
-        self._own = slice(first, last + 1)
-        self._names = [column.target.attname for column, *_ in select[self._own]]
-        self._annotations = list(compiler.annotation_col_map.items())
-        self._related = _populators(info, select, compiler.using, *FETCH_MODE)
-        converters = compiler.get_converters([expression for expression, *_ in select])
-        self._converters = list(converters.items())
+        self._model: type[Model] = info["model"]
+        places = {select[place][0].target.attname: place for place in info["select_fields"]}
+        # In the order of Model.__init__; the select has the columns of a parent table elsewhere.
+        fields = self._model._meta.concrete_fields
+        names = [field.attname for field in fields if field.attname in places]
+        # Where some are missing, from_db() looks for each field among the names.
+        self._names = names if len(names) == len(fields) else dict.fromkeys(names)
+        self._cut = itemgetter(*(places[name] for name in names))
+        self._pk = places[cast(Any, self._model._meta.pk).attname]
+        expressions = [select[places[name]][0] for name in names]
+        self._converters = list(compiler.get_converters(expressions).items())
+        # A model of ours is made without `__init__`, and the signals that it sends.
+        self._is_ours = self._model._meta.app_label == "devices"
+        self._related = [
+            (Rows(compiler, each), each["local_setter"], each["remote_setter"])
+            for each in info.get("related_klass_infos", ())
+        ]
+        is_whole = info is compiler.klass_info
+        self._annotations = list(compiler.annotation_col_map.items()) if is_whole else []
 
-    def build(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
-        """The instances, with what was selected along with them."""
-        return [self._build(row) for row in rows]
+    def read(self, cursor: Any) -> list[Any]:
+        """The instances of a cursor's rows, with what was selected along with them."""
+        return [self._build(row) for row in cursor.fetchall()]
 
-    def _build(self, row: Sequence[Any]) -> Any:
-        if self._converters:
-            row, connection = list(row), connections[self._using]
-            for place, (converters, expression) in self._converters:
-                for convert in converters:
-                    row[place] = convert(row[place], expression, connection)
-        built = self._model.from_db(self._using, self._names, row[self._own])
-        for related in self._related:
-            related.populate(row, built)
+    def _build(self, row: Row) -> Any:
+        values = self._values(row)
+        if self._is_ours:
+            built = self._model.__new__(self._model)
+            built.__dict__.update(zip(self._names, values, strict=True))
+            built._state = state = ModelState()
+            state.db, state.adding = self._using, False
+        else:
+            built = self._model.from_db(self._using, cast(Any, self._names), values)
+        for related, set_here, set_there in self._related:
+            other = None if row[related._pk] is None else related._build(row)
+            set_here(built, other)
+            if other is not None:
+                set_there(other, built)
         for name, place in self._annotations:
             setattr(built, name, row[place])
         return built
 
-
-def _values(parameters: Iterable[Any], given: Mapping[str, Any], using: str) -> list[Any]:
-    """What the parameters of a statement are in a run."""
-    connection = connections[using]
-    return [
-        each.output_field.get_db_prep_value(given[each.name], connection)
-        if isinstance(each, Parameter)
-        else each
-        for each in parameters
-    ]
+    def _values(self, row: Row) -> list[Any]:
+        values = list(self._cut(row))
+        if self._converters:
+            connection = connections[self._using]
+            for index, (converters, expression) in self._converters:
+                for convert in converters:
+                    values[index] = convert(values[index], expression, connection)
+        return values

@@ -3,45 +3,25 @@
 The SELECT that brings a session with its user is compiled once, and planned once per connection.
 """
 
-import hashlib
-import logging
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from datetime import datetime
 from functools import cache
-from operator import itemgetter
-from typing import Any, Final, cast
-from weakref import WeakSet
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db import (
-    DataError,
-    NotSupportedError,
-    OperationalError,
-    ProgrammingError,
-    connections,
-    models,
-    transaction,
-)
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models.base import ModelState
+from django.db import models, transaction
 from rest_framework_simplejwt.authentication import default_user_authentication_rule
 
 from devices.conf import conf
 from devices.core import database, tokens
+from devices.core.statements import Parameter, Select
 from devices.core.tokens import Claims
 from devices.exceptions import SessionError, SessionExpired, SessionRevoked, TokenNotValid
 from devices.models import DEACTIVATED, DeviceSession, RevokeReason, password_stamp
 
 from . import invalidation
 from .cache import ReadMark, Template, session_cache
-
-logger = logging.getLogger("devices")
-
-Row = Sequence[Any]
-
-# invalid_sql_statement_name, in PostgreSQL's appendix A.
-UNKNOWN_STATEMENT: Final = "26000"
 
 # Columns that requests do not need. Reading one costs a query.
 SELDOM = (
@@ -174,143 +154,23 @@ def status() -> dict[str, Any]:
     }
 
 
-class Statement:
-    """A SELECT of one row, by parameters given as `%s`, which PostgreSQL plans once per connection."""
-
-    def __init__(self, name: str, sql: str) -> None:
-        # A pooler may hand out a backend on which another release has prepared a statement of this name.
-        name = f"{name}_{hashlib.sha256(sql.encode()).hexdigest()[:16]}"
-        self._sql, self._name = sql, name
-        count = sql.count("%s")
-        self._prepare = f"PREPARE {name} AS {sql % tuple(f'${n}' for n in range(1, count + 1))}"
-        self._execute = f"EXECUTE {name} ({', '.join(['%s'] * count)})"
-        self._prepared: WeakSet[Any] = WeakSet()
-        self._may_prepare = True
-
-    def row(self, connection: BaseDatabaseWrapper, parameters: Sequence[Any]) -> Any:
-        """The row, or None. The parameters are as the database takes them."""
-        if self._may_prepare and _can_prepare(connection):
-            try:
-                return self._ask_prepared(connection, parameters)
-            except DataError:
-                return None  # a number that is none of the column's
-            except (ProgrammingError, NotSupportedError, OperationalError) as error:
-                # Answered by another backend than it was prepared on, so a pooler stands in between; or
-                # a column has another type now. psycopg2 has an OperationalError for the former.
-                if (
-                    isinstance(error, OperationalError)
-                    and database.sqlstate(error) != UNKNOWN_STATEMENT
-                ):
-                    raise
-                self._may_prepare = False
-                logger.warning(
-                    "The prepared statement %s does not exist any more: %s", self._name, error
-                )
-        with connection.cursor() as cursor:
-            cursor.execute(self._sql, parameters)
-            return cursor.fetchone()
-
-    def _ask_prepared(self, connection: BaseDatabaseWrapper, parameters: Sequence[Any]) -> Any:
-        with connection.cursor() as cursor:
-            if connection.connection not in self._prepared:
-                cursor.execute(self._prepare)
-                self._prepared.add(connection.connection)
-            cursor.execute(self._execute, parameters)
-            return cursor.fetchone()
-
-
-def _can_prepare(connection: BaseDatabaseWrapper) -> bool:
-    # Within a transaction a failure would be the end of the transaction. Django's own switch for a pooler
-    # that hands out another backend for each transaction is DISABLE_SERVER_SIDE_CURSORS.
-    if connection.vendor != "postgresql" or connection.in_atomic_block:
-        return False
-    given = connection.settings_dict
-    if given.get("DISABLE_SERVER_SIDE_CURSORS") or given["OPTIONS"].get("server_side_binding"):
-        return False
-    return connection.connection is None or connection.get_autocommit()
-
-
-class Columns:
-    """The columns of a row that make one object, and what becomes of the database's values."""
-
-    def __init__(self, info: dict[str, Any], compiler: Any) -> None:
-        self.model: type[models.Model] = info["model"]
-        self._using: str = compiler.using
-        places = {
-            compiler.select[place][0].target.attname: place for place in info["select_fields"]
-        }
-        # In the order of Model.__init__; the select has the columns of a parent table elsewhere.
-        fields = self.model._meta.concrete_fields
-        names = [field.attname for field in fields if field.attname in places]
-        # Where some are missing, from_db() looks for each field among the names.
-        self._given = names if len(names) == len(fields) else dict.fromkeys(names)
-        self._cut = itemgetter(*(places[name] for name in names))
-        expressions = [compiler.select[places[name]][0] for name in names]
-        self._converters = list(compiler.get_converters(expressions).items())
-
-    def build(self, row: Row) -> Any:
-        """Make the model instance of a row, with the database's converters."""
-        return self.model.from_db(self._using, cast(Any, self._given), self._values(row))
-
-    def build_plainly(self, row: Row) -> Any:
-        """As `build`, for a model of ours: without `__init__`, and the signals that it sends."""
-        built = self.model.__new__(self.model)
-        built.__dict__.update(zip(self._given, self._values(row), strict=True))
-        built._state = state = ModelState()
-        state.db, state.adding = self._using, False
-        return built
-
-    def _values(self, row: Row) -> list[Any]:
-        values = list(self._cut(row))
-        if self._converters:
-            connection = connections[self._using]
-            for index, (converters, expression) in self._converters:
-                for convert in converters:
-                    values[index] = convert(values[index], expression, connection)
-        return values
-
-
 class Lookup:
     """The statement for a model of sessions, on one database; without the columns that are seldom asked."""
 
     def __init__(self, model: type[models.Model], using: str, seldom: Sequence[str] = ()) -> None:
-        self._using = using
-        compiler = (
-            model._base_manager.using(using)
-            .select_related("user")
-            .defer(*seldom)
-            .order_by()
-            .query.get_compiler(using)
-        )
-        sql, _ = compiler.as_sql()
-        self._pk: Any = model._meta.pk
-        self._user = cast(Any, model._meta.get_field("user"))
-        quote = compiler.connection.ops.quote_name
-        table, pk = quote(model._meta.db_table), quote(self._pk.column)
-        self._statement = Statement(
-            f"devices_{model._meta.model_name}",
-            f"{sql} WHERE {table}.{pk} = %s AND {table}.{quote(self._user.column)} = %s",
-        )
-        [related] = compiler.klass_info["related_klass_infos"]
-        self._session = Columns(compiler.klass_info, compiler)
-        self._account = Columns(related, compiler)
+        fields: Any = model._meta
+        self._user = fields.get_field("user")
+        rows = model._base_manager.select_related("user").defer(*seldom).order_by()
+        found = rows.filter(pk=Parameter("pk", fields.pk), user=Parameter("user_id", self._user))
+        self._select = Select(found, using)
 
     def find(self, session_id: Any, user_id: Any) -> Any:
         """The session with its user, or None. One query.
 
         Raises ValidationError, ValueError or OverflowError for what cannot be an id.
         """
-        connection = connections[self._using]
-        parameters = [
-            self._pk.get_db_prep_value(session_id, connection),
-            self._user.get_db_prep_value(self._user.to_python(user_id), connection),
-        ]
-        row = self._statement.row(connection, parameters)
-        if row is None:
-            return None
-        session = self._session.build_plainly(row)
-        self._user.set_cached_value(session, self._account.build(row))
-        return session
+        given = {"pk": session_id, "user_id": self._user.to_python(user_id)}
+        return next(iter(self._select.run(given)), None)
 
 
 @cache

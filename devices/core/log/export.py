@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -46,18 +47,37 @@ HISTORY_FIELDS: Final = (*SESSION_FIELDS, "status", "ended_at", "revoke_reason")
 _FORMULA: Final = re.compile(r"(^|[,;|\t\r\n])(\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n])")
 
 
+def as_json(
+    session: DeviceSession, current: DeviceSession | None, names: Iterable[str]
+) -> dict[str, Any]:
+    """These fields of a session as JSON has them; `current` is the session of who reads it."""
+    shown: dict[str, Any] = {}
+    for name in names:
+        if name == "is_current":
+            shown[name] = current is not None and session.pk == current.pk
+            continue
+        value = getattr(session, name)
+        match value:
+            case datetime():
+                value = iso(value)
+            case uuid.UUID():
+                value = str(value)
+        shown[name] = value
+    return shown
+
+
+def iso(time: datetime) -> str:
+    """A time in UTC, as ISO 8601."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def as_csv(user: AbstractBaseUser, current: DeviceSession | None = None) -> Iterator[str]:
     """All sessions of a user that are still kept, newest first, some lines at a time."""
     mine = DeviceSession.objects.filter(user_id=user.pk).order_by("-created_at", "-id")
     rows: list[list[str]] = [list(HISTORY_FIELDS)]
     for session in mine.iterator(chunk_size=STRETCH):
-        is_current = current is not None and session.pk == current.pk
-        rows.append(
-            [
-                safe(_text(is_current if name == "is_current" else getattr(session, name)))
-                for name in HISTORY_FIELDS
-            ]
-        )
+        shown = as_json(session, current, HISTORY_FIELDS)
+        rows.append([safe(_text(value)) for value in shown.values()])
         if len(rows) > STRETCH:
             yield _lines(rows)
             rows = []
@@ -121,7 +141,7 @@ def _text(value: Any) -> str:
         case bool():
             return str(value).lower()
         case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            return iso(value)
     return str(value)
 
 

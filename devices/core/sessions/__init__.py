@@ -34,6 +34,7 @@ from .login import start_by_code as start_by_code
 from .management import confirm as confirm
 from .management import count_active as count_active
 from .management import get_pending_review as get_pending_review
+from .management import list_active as list_active
 from .management import rename as rename
 from .management import review as review
 from .management import trust_device as trust_device

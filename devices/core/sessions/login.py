@@ -16,6 +16,7 @@ from django.db.models import (
     Value,
     When,
 )
+from django.db.models.signals import post_save, pre_save
 from django.utils import timezone
 
 from devices import signals
@@ -41,7 +42,7 @@ from devices.core.log.security_log import Event, log_on_commit
 from devices.core.retention import cleanup
 from devices.core.risk import assessment, login_history
 from devices.core.risk.rules import Assessment
-from devices.core.statements import Parameter, Select, Update
+from devices.core.statements import Insert, Parameter, Select, Update
 from devices.exceptions import (
     AccountNotActive,
     DeviceCodeRequired,
@@ -225,7 +226,7 @@ def _begin(
         ended, session.name = _revoke_superseded_and_excess(
             account, proven, now, policy, session.device_type, is_doubted=is_doubted
         )
-    session.save(force_insert=True)
+    _insert(session)
     started = Entry(session, "session.started", {"method": method}, client.ip_address)
     database.announce(signals.session_started, session=session)
     log_on_commit(Event.SESSION_STARTED, session, client, method=method)
@@ -238,6 +239,19 @@ def _begin(
         # A login that had more to write has done enough.
         database.on_commit(partial(cleanup.purge_some, session.pk), robust=True)
     return session
+
+
+def _insert(session: DeviceSession) -> None:
+    """As `save`, without compiling it anew where nobody listens to Django's signals."""
+    if pre_save.has_listeners(DeviceSession) or post_save.has_listeners(DeviceSession):
+        session.save(force_insert=True)
+    else:
+        _inserting(database.alias()).run([session])
+
+
+@cache
+def _inserting(using: str) -> Insert:
+    return Insert(DeviceSession, using)
 
 
 def is_trusted(user: AbstractBaseUser, client: Client) -> bool:

@@ -1,9 +1,11 @@
 """What users do to their active sessions: rename, confirm, say whether a login was theirs."""
 
 import uuid
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import DateTimeField
 from django.utils import timezone
 
 from devices.conf import conf
@@ -11,9 +13,11 @@ from devices.core import database, second_factor, trusted_devices
 from devices.core.clients.client import Client
 from devices.core.liveness import validation
 from devices.core.log import activity
+from devices.core.log.export import SESSION_FIELDS
 from devices.core.log.security_log import Event, log_on_commit
 from devices.core.notifications import outbox
 from devices.core.risk import assessment, login_history
+from devices.core.statements import Parameter, Select
 from devices.exceptions import Impersonated, ReviewLinkSpent, SessionRevoked
 from devices.models import (
     DeviceSession,
@@ -24,6 +28,30 @@ from devices.models import (
 )
 
 from .revocation import assign, lock, revoke, unrevoked
+
+
+def list_active(user: AbstractBaseUser) -> list[DeviceSession]:
+    """The user's active sessions, the last active first, with the columns that their list shows."""
+    given = {
+        "user_id": user.pk,
+        "password_stamp": password_stamp(user.password),
+        "now": timezone.now(),
+    }
+    return _active(database.alias()).run(given)
+
+
+@cache
+def _active(using: str) -> Select:
+    """The statement of `list_active`."""
+    fields: Any = DeviceSession._meta
+    columns = {field.name for field in fields.concrete_fields}
+    rows = DeviceSession.objects.filter(
+        user_id=Parameter("user_id", fields.get_field("user")),
+        password_stamp=Parameter("password_stamp", fields.get_field("password_stamp")),
+    )
+    active = rows.active(cast(Any, Parameter("now", DateTimeField())))
+    shown = active.only(*columns.intersection(SESSION_FIELDS))
+    return Select(shown.order_by("-last_active", "-created_at"), using)
 
 
 def count_active(user: AbstractBaseUser) -> int:

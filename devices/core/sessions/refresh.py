@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import Any
 
+from django.db.models import DateTimeField, PositiveIntegerField
 from django.utils import timezone
 
 from devices import signals
@@ -16,6 +18,7 @@ from devices.core.log.activity import Entry
 from devices.core.log.security_log import Event, log_on_commit
 from devices.core.notifications import outbox
 from devices.core.risk import assessment
+from devices.core.statements import Parameter, Update
 from devices.core.tokens import Claims
 from devices.exceptions import (
     BindingRequired,
@@ -148,12 +151,18 @@ def _advance(session: DeviceSession, generation: int, client: Client, now: datet
         moved |= assessment.values_of(session, use, now)
         if use.judged.level == RiskLevel.CRITICAL:
             revocation = revocation_values(RevokeReason.RISK, None)
-    unmoved = unrevoked(session).filter(generation=session.generation, expires_at__gt=now)
     if use is None and not is_ahead:
-        if not unmoved.update(**moved):
+        found = {
+            "pk": session.pk,
+            "user_id": session.user_id,
+            "read": session.generation,
+            "now": now,
+        }
+        if not _move(database.alias(), *moved).run(moved | found):
             return False
         assign([session], moved)
         return True
+    unmoved = unrevoked(session).filter(generation=session.generation, expires_at__gt=now)
     with database.atomic():
         if not unmoved.update(**moved, **revocation):
             return False
@@ -167,6 +176,21 @@ def _advance(session: DeviceSession, generation: int, client: Client, now: datet
             entries += after_revoke([session], revocation, "")
         activity.record_all(entries)
     return True
+
+
+@cache
+def _move(using: str, *columns: str) -> Update:
+    """The statement that gives these columns of a session other values, unless it has moved on or ended."""
+    fields: Any = DeviceSession._meta
+    rows = DeviceSession.objects.filter(
+        pk=Parameter("pk", fields.pk),
+        user_id=Parameter("user_id", fields.get_field("user")),
+        revoked_at__isnull=True,
+        generation=Parameter("read", PositiveIntegerField()),
+        expires_at__gt=Parameter("now", DateTimeField()),
+    )
+    moved = {name: Parameter(name, fields.get_field(name)) for name in columns}
+    return Update(rows, using, **moved)
 
 
 def _may_repeat(session: DeviceSession, generation: int, now: datetime) -> bool:

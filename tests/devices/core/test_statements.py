@@ -4,12 +4,13 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import CharField, Count, Exists, F, OuterRef, PositiveIntegerField
 from django.db.models.expressions import BaseExpression
+from django.db.models.signals import post_save, pre_save
 from django.db.models.sql.compiler import SQLUpdateCompiler
 from django.utils import timezone
 
 from accounts.models import User
 from devices.core.statements import Insert, Parameter, Select, Update
-from devices.models import Activity, LoginHistory, LoginThrottle
+from devices.models import Activity, DeviceSession, LoginHistory, LoginThrottle
 from tests.client import PASSWORD, Device
 
 pytestmark = pytest.mark.django_db
@@ -90,7 +91,7 @@ def test_it_inserts_rows_as_django_does(alice, sign_in):
     assert ours == plain and len(ours) == 2
 
 
-def test_of_two_logins_the_second_resolves_no_expression(make_user, monkeypatch):
+def test_of_three_logins_the_last_resolves_no_expression(make_user, monkeypatch):
     user, resolved = make_user(), []
     resolve = BaseExpression.resolve_expression
     monkeypatch.setattr(
@@ -98,11 +99,28 @@ def test_of_two_logins_the_second_resolves_no_expression(make_user, monkeypatch)
         "resolve_expression",
         lambda self, *a, **k: resolved.append(self) or resolve(self, *a, **k),
     )
-    for _ in range(2):
+    # The second is the first that finds a past, which it writes over.
+    for _ in range(3):
         resolved.clear()
         answer = Device().post("/api/login", {"email": user.email, "password": PASSWORD})
         assert answer.status_code == 200
     assert resolved == []
+
+
+@pytest.mark.parametrize("signal", [pre_save, post_save])
+def test_who_listens_to_the_models_signals_hears_of_a_login(alice, signal):
+    """As packages that audit all models do."""
+    heard = []
+
+    def hear(sender, instance, **kwargs):
+        heard.append(instance)
+
+    signal.connect(hear, sender=DeviceSession)
+    try:
+        phone = Device().sign_in(alice.email)
+    finally:
+        signal.disconnect(hear, sender=DeviceSession)
+    assert [str(session.pk) for session in heard] == [phone.session_id]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -131,3 +149,16 @@ def test_of_two_logins_the_second_compiles_neither_the_count_of_attempts_nor_wha
         answer = Device().post("/api/login", {"email": alice.email, "password": PASSWORD})
         assert answer.status_code == 200
     assert not {"devices.DeviceSession", "devices.LoginThrottle"} & set(compiled)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.postgres
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL: it prepares")
+def test_a_change_whose_statement_is_prepared_no_more_is_made_once(add):
+    assert add.run({"key": "a", "many": 1}) == 1
+    for _ in range(2):
+        with connection.cursor() as cursor:
+            cursor.execute("DEALLOCATE ALL")
+        assert add.run({"key": "a", "many": 3}) == 1
+        LoginThrottle.objects.filter(key="a").update(failures=F("failures") - 3)
+    assert LoginThrottle.objects.get(key="a").failures == 1
