@@ -102,7 +102,7 @@ wheel: .venv/dev  ## the app devices alone, and the verifier for other services,
 
 # Each can be run by itself: `make bench-load`. Ten million sessions take ten minutes and 10 GB to make;
 # BENCH=--reuse takes the databases of the last time (bench-scale).
-bench: bench-auth_overhead bench-touch bench-revocation bench-load bench-soak bench-partitioned bench-scale bench-cleanup bench-dpop bench-verifier
+bench: bench-auth_overhead bench-touch bench-revocation bench-load bench-memory bench-soak bench-partitioned bench-scale bench-cleanup bench-dpop bench-verifier
 
 bench-verifier: PAGE = docs/verifier.md
 bench-%: PAGE ?= docs/performance.md

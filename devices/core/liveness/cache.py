@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from copy import deepcopy
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 from uuid import UUID
 
 from django.db.models.base import ModelState
@@ -28,6 +28,8 @@ ATOMIC: Final = {bool, bytes, date, datetime, Decimal, float, int, str, type(Non
 class Template:
     """A found session with its user, of which copies are made: what one request changes, no other sees."""
 
+    __slots__ = ("_session", "_user")
+
     def __init__(self, session: DeviceSession) -> None:
         user = session._state.fields_cache["user"]
         self._session, self._user = _Original(session), _Original(user)
@@ -40,21 +42,30 @@ class Template:
 
 
 class _Original:
-    """A row, of which copies are made."""
+    """A row, of which copies are made. A process has thousands, so that it is kept small."""
+
+    __slots__ = ("_class", "_db", "_mutable", "_names", "_values")
+
+    # Of each model, as the last row had them: all rows share them.
+    _attributes: ClassVar[dict[type, tuple[str, ...]]] = {}
 
     def __init__(self, row: Any) -> None:
         self._class, self._db = row.__class__, row._state.db
         given = {name: value for name, value in row.__dict__.items() if name != "_state"}
         # Nobody but this one has those that can be changed.
-        self._mutable = {
-            name: deepcopy(value) for name, value in given.items() if type(value) not in ATOMIC
-        }
-        self._values = {name: given[name] for name in given if name not in self._mutable}
+        self._mutable = [
+            (name, deepcopy(value)) for name, value in given.items() if type(value) not in ATOMIC
+        ] or ()
+        names, self._values = tuple(given), tuple(given.values())
+        shared = self._attributes.get(self._class)
+        if shared != names:
+            self._attributes[self._class] = shared = names
+        self._names = shared
 
     def copy(self) -> Any:
         copied = self._class.__new__(self._class)
-        copied.__dict__.update(self._values)
-        for name, value in self._mutable.items():
+        copied.__dict__.update(zip(self._names, self._values, strict=True))
+        for name, value in self._mutable:
             copied.__dict__[name] = deepcopy(value)
         copied._state = state = ModelState()
         state.db, state.adding = self._db, False
