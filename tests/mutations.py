@@ -1925,7 +1925,15 @@ MUTANTS = [
         "    filter_backends: Any = ()\n",
         "",
         HOSTS,
-        "filter_backends",
+        "view_defaults",
+    ),
+    Mutant(
+        "the parameter that asks for a file",
+        "devices/api/views.py",
+        'return self.request.query_params.get("format") or super()',
+        "return super()",
+        HOSTS,
+        "view_defaults",
     ),
     Mutant(
         "listeners to the signals of the model of sessions",

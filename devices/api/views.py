@@ -193,6 +193,10 @@ class HistoryViewSet(CallersSessions, mixins.ListModelMixin):
     pagination_class = NewestSessionsFirst
     renderer_classes = (*CallersSessions.renderer_classes, CSVRenderer)
 
+    def get_format_suffix(self, **kwargs: Any) -> str | None:
+        """Return the format of our parameter, whatever the project calls its own (URL_FORMAT_OVERRIDE)."""
+        return self.request.query_params.get("format") or super().get_format_suffix(**kwargs)
+
     def get_queryset(self) -> DeviceSessionQuerySet:
         return DeviceSession.objects.filter(user_id=self.request.user.pk)
 

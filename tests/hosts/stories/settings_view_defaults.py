@@ -2,5 +2,6 @@ from stranger import settings as given
 from stranger.settings import *  # noqa: F403
 
 REST_FRAMEWORK = given.REST_FRAMEWORK | {
-    "DEFAULT_FILTER_BACKENDS": ["stories.filter_backends.OwnedBy"]
+    "DEFAULT_FILTER_BACKENDS": ["stories.view_defaults.OwnedBy"],
+    "URL_FORMAT_OVERRIDE": None,
 }
