@@ -1944,12 +1944,12 @@ MUTANTS = [
         "who_listens",
     ),
     Mutant(
-        "running a statement again that is prepared no more",
+        "the verb of a statement that changes rows",
         "devices/core/statements.py",
-        "                self._may_prepare = False",
-        "                raise",
+        "self._counting = Statement(",
+        "self._counting = Reading(",
         "tests/devices/core/test_statements.py",
-        "made_once",
+        "says_so",
     ),
     Mutant(
         "SimpleJWT's rule after the login",
@@ -2979,7 +2979,7 @@ MUTANTS = [
     Mutant(
         "the statement's hash in its name",
         "devices/core/statements.py",
-        'f"devices_{hashlib.sha256(sql.encode()).hexdigest()[:16]}"',
+        'f"devices_{hashlib.sha256(self._sql.encode()).hexdigest()[:16]}"',
         '"devices_statement"',
         "tests/devices/core/liveness/test_session_query.py",
         "another_release",

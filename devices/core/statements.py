@@ -49,27 +49,13 @@ class Parameter(Expression):
 
 
 class Statement(Generic[_Result]):
-    """SQL that is run with values for its Parameters; `read` takes the result from the cursor.
-
-    PostgreSQL plans it once per connection (PREPARE), where that is safe.
-    """
+    """SQL that is run with values for its Parameters; `read` takes the result from the cursor."""
 
     def __init__(
         self, using: str, sql: str, parameters: Iterable[Any], read: Callable[[Any], _Result]
     ) -> None:
         self._using, self._sql, self._read = using, sql, read
         self._parameters = list(parameters)
-        # A pooler may hand out a backend on which another release has prepared a statement of this name.
-        self._name = f"devices_{hashlib.sha256(sql.encode()).hexdigest()[:16]}"
-        places = range(1, len(self._parameters) + 1)
-        types = ", ".join(map(self._type, self._parameters))
-        self._prepare = (
-            f"PREPARE {self._name}{types and f' ({types})'} "
-            f"AS {sql % tuple(f'${place}' for place in places)}"
-        )
-        self._execute = f"EXECUTE {self._name} ({', '.join(['%s' for _ in places])})"
-        self._prepared: WeakSet[Any] = WeakSet()
-        self._may_prepare = True
 
     def run(self, given: Mapping[str, Any]) -> _Result:
         """Run it with a value for the name of each Parameter."""
@@ -80,6 +66,34 @@ class Statement(Generic[_Result]):
             else each
             for each in self._parameters
         ]
+        with mark_for_rollback_on_error(self._using):
+            return self._run(connection, values)
+
+    def _run(self, connection: BaseDatabaseWrapper, values: Sequence[Any]) -> _Result:
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, values)
+            return self._read(cursor)
+
+
+class Reading(Statement[_Result]):
+    """A SELECT, which PostgreSQL plans once per connection (PREPARE), where that is safe.
+
+    Not for what changes rows: packages that cache queries look for the verb (django-cachalot).
+    """
+
+    def __init__(
+        self, using: str, sql: str, parameters: Iterable[Any], read: Callable[[Any], _Result]
+    ) -> None:
+        super().__init__(using, sql, parameters, read)
+        # A pooler may hand out a backend on which another release has prepared a statement of this name.
+        self._name = f"devices_{hashlib.sha256(self._sql.encode()).hexdigest()[:16]}"
+        places = [f"${number}" for number, _ in enumerate(self._parameters, 1)]
+        self._prepare = f"PREPARE {self._name} AS {self._sql % tuple(places)}"
+        self._execute = f"EXECUTE {self._name} ({', '.join(['%s'] * len(places))})"
+        self._prepared: WeakSet[Any] = WeakSet()
+        self._may_prepare = True
+
+    def _run(self, connection: BaseDatabaseWrapper, values: Sequence[Any]) -> _Result:
         if self._may_prepare and _can_prepare(connection):
             try:
                 return self._run_prepared(connection, values)
@@ -97,9 +111,7 @@ class Statement(Generic[_Result]):
                 logger.warning(
                     "The prepared statement %s does not exist any more: %s", self._name, error
                 )
-        with mark_for_rollback_on_error(self._using), connection.cursor() as cursor:
-            cursor.execute(self._sql, values)
-            return self._read(cursor)
+        return super()._run(connection, values)
 
     def _run_prepared(self, connection: BaseDatabaseWrapper, values: Sequence[Any]) -> _Result:
         with connection.cursor() as cursor:
@@ -108,12 +120,6 @@ class Statement(Generic[_Result]):
                 self._prepared.add(connection.connection)
             cursor.execute(self._execute, values)
             return self._read(cursor)
-
-    def _type(self, parameter: Any) -> str:
-        """What PostgreSQL is told of a parameter, where it would take a text for it."""
-        if not isinstance(parameter, Parameter):
-            return "unknown"
-        return parameter.output_field.db_type(connections[self._using]) or "unknown"
 
 
 def _can_prepare(connection: BaseDatabaseWrapper) -> bool:
@@ -189,7 +195,7 @@ class Select:
     def __init__(self, rows: QuerySet[Any], using: str) -> None:
         compiler = rows.query.get_compiler(using)
         sql, parameters = compiler.as_sql()
-        self._statement = Statement(using, sql, parameters, Rows(compiler).read)
+        self._statement = Reading(using, sql, parameters, Rows(compiler).read)
 
     def run(self, given: Mapping[str, Any]) -> list[Any]:
         """Run it with a value for the name of each Parameter; the rows as instances of the model."""
