@@ -83,6 +83,7 @@ class SessionViewSet(CallersSessions, mixins.RetrieveModelMixin):
         return self.find(self.get_queryset())
 
     def list(self, request: SignedInRequest) -> Response:
+        """Return the user's active sessions, the last active first."""
         active = sessions.list_active(request.user)
         return Response(self.get_serializer(active, many=True).data)
 

@@ -1,4 +1,4 @@
-"""Packages that sign people in with JWTs: whether their logins start sessions."""
+"""Other packages: whether logins by them start sessions, and whether what they cache can be trusted."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,7 @@ STOCK_STRATEGY = "djoser.social.token.jwt.TokenStrategy"
 
 
 def check() -> Iterator[CheckMessage]:
-    """Check that logins by dj-rest-auth and djoser start sessions."""
+    """Check that logins by dj-rest-auth and djoser start sessions, and that django-cacheops caches none."""
     served = {_path(getattr(view, "cls", None)) for view in views()}
     if apps.is_installed("dj_rest_auth"):
         yield from _dj_rest_auth(getattr(settings, "REST_AUTH", None) or {}, served)
@@ -30,6 +30,15 @@ def check() -> Iterator[CheckMessage]:
             hint=f"Set DJOSER['SOCIAL_AUTH_TOKEN_STRATEGY'] to {STRATEGY}.",
             id="devices.E132",
         )
+    if apps.is_installed("cacheops"):
+        profile = import_string("cacheops.conf.model_profile")
+        ours = apps.get_app_config("devices").get_models()
+        if any(given and given["ops"] for given in map(profile, ours)):
+            yield Error(
+                "django-cacheops caches the queries for sessions, and does not notice when they change.",
+                hint='Set CACHEOPS["devices.*"] to None.',
+                id="devices.E135",
+            )
 
 
 def _dj_rest_auth(given: dict[str, Any], served: set[str]) -> Iterator[CheckMessage]:

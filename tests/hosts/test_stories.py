@@ -8,6 +8,8 @@ NO_STORY = ("__init__", "people", "acting", "models")
 # What a story is about, where that is a package: those of `make test-integrations`. Without it the story is
 # skipped, and says so.
 NEEDED = {
+    "cachalot": "django-cachalot",
+    "cacheops": "django-cacheops",
     "hijack": "django-hijack",
     "loginas": "django-loginas",
     "otp": "django-otp",

@@ -1,0 +1,4 @@
+from stranger import settings as given
+from stranger.settings import *  # noqa: F403
+
+INSTALLED_APPS = [*given.INSTALLED_APPS, "cachalot"]
