@@ -1946,7 +1946,7 @@ MUTANTS = [
     Mutant(
         "the verb of a statement that changes rows",
         "devices/core/statements.py",
-        "self._counting = Statement(",
+        "self._counting = Writing(",
         "self._counting = Reading(",
         "tests/devices/core/test_statements.py",
         "says_so",

@@ -66,13 +66,20 @@ class Statement(Generic[_Result]):
             else each
             for each in self._parameters
         ]
-        with mark_for_rollback_on_error(self._using):
-            return self._run(connection, values)
+        return self._run(connection, values)
 
     def _run(self, connection: BaseDatabaseWrapper, values: Sequence[Any]) -> _Result:
         with connection.cursor() as cursor:
             cursor.execute(self._sql, values)
             return self._read(cursor)
+
+
+class Writing(Statement[_Result]):
+    """A statement that changes rows, of which no part stays in a transaction where it fails."""
+
+    def _run(self, connection: BaseDatabaseWrapper, values: Sequence[Any]) -> _Result:
+        with mark_for_rollback_on_error(self._using):
+            return super()._run(connection, values)
 
 
 class Reading(Statement[_Result]):
@@ -140,12 +147,12 @@ class Update:
         query = cast(UpdateQuery, rows.query.chain(UpdateQuery))
         query.add_update_values(values)
         sql, parameters = query.get_compiler(using).as_sql()
-        self._counting = Statement(using, sql, parameters, lambda cursor: int(cursor.rowcount))
+        self._counting = Writing(using, sql, parameters, lambda cursor: int(cursor.rowcount))
         every = rows.model._base_manager.order_by().query.get_compiler(using)
         every.pre_sql_setup()
         columns = ", ".join(sql for _, (sql, _), _ in every.select)
         read = Rows(every).read
-        self._returning = Statement(using, f"{sql} RETURNING {columns}", parameters, read)
+        self._returning = Writing(using, f"{sql} RETURNING {columns}", parameters, read)
 
     def run(self, given: Mapping[str, Any]) -> int:
         """Run it with a value for the name of each Parameter; how many rows were changed."""
@@ -205,12 +212,39 @@ class Select:
 class Rows:
     """Makes instances of the rows of a compiled SELECT, as django.db.models.query.ModelIterable does."""
 
-    def __init__(self, compiler: Any, info: Mapping[str, Any] | None = None) -> None:
-        info = compiler.klass_info if info is None else info
-        select = compiler.select
+    def __init__(self, compiler: Any) -> None:
+        self._using: str = compiler.using
+        self._columns = Columns(compiler.klass_info, compiler)
+        self._annotations = list(compiler.annotation_col_map.items())
+        converters = compiler.get_converters([expression for expression, *_ in compiler.select])
+        self._converters = list(converters.items())
+
+    def read(self, cursor: Any) -> list[Any]:
+        """The instances of a cursor's rows, with what was selected along with them."""
+        return [self._build(row) for row in cursor.fetchall()]
+
+    def _build(self, row: Row) -> Any:
+        if self._converters:
+            converted, connection = list(row), connections[self._using]
+            for place, (converters, expression) in self._converters:
+                for convert in converters:
+                    converted[place] = convert(converted[place], expression, connection)
+            row = converted
+        built = self._columns.build(row)
+        for name, place in self._annotations:
+            setattr(built, name, row[place])
+        return built
+
+
+class Columns:
+    """The columns of a row that make one object, and those of the objects that were selected with it."""
+
+    def __init__(self, info: Mapping[str, Any], compiler: Any) -> None:
         self._using: str = compiler.using
         self._model: type[Model] = info["model"]
-        places = {select[place][0].target.attname: place for place in info["select_fields"]}
+        places = {
+            compiler.select[place][0].target.attname: place for place in info["select_fields"]
+        }
         # In the order of Model.__init__; the select has the columns of a parent table elsewhere.
         fields = self._model._meta.concrete_fields
         names = [field.attname for field in fields if field.attname in places]
@@ -218,23 +252,16 @@ class Rows:
         self._names = names if len(names) == len(fields) else dict.fromkeys(names)
         self._cut = itemgetter(*(places[name] for name in names))
         self._pk = places[cast(Any, self._model._meta.pk).attname]
-        expressions = [select[places[name]][0] for name in names]
-        self._converters = list(compiler.get_converters(expressions).items())
         # A model of ours is made without `__init__`, and the signals that it sends.
         self._is_ours = self._model._meta.app_label == "devices"
         self._related = [
-            (Rows(compiler, each), each["local_setter"], each["remote_setter"])
+            (Columns(each, compiler), each["local_setter"], each["remote_setter"])
             for each in info.get("related_klass_infos", ())
         ]
-        is_whole = info is compiler.klass_info
-        self._annotations = list(compiler.annotation_col_map.items()) if is_whole else []
 
-    def read(self, cursor: Any) -> list[Any]:
-        """The instances of a cursor's rows, with what was selected along with them."""
-        return [self._build(row) for row in cursor.fetchall()]
-
-    def _build(self, row: Row) -> Any:
-        values = self._values(row)
+    def build(self, row: Row) -> Any:
+        """Make the model instance of a row."""
+        values = self._cut(row)
         if self._is_ours:
             built = self._model.__new__(self._model)
             built.__dict__.update(zip(self._names, values, strict=True))
@@ -243,19 +270,8 @@ class Rows:
         else:
             built = self._model.from_db(self._using, cast(Any, self._names), values)
         for related, set_here, set_there in self._related:
-            other = None if row[related._pk] is None else related._build(row)
+            other = None if row[related._pk] is None else related.build(row)
             set_here(built, other)
             if other is not None:
                 set_there(other, built)
-        for name, place in self._annotations:
-            setattr(built, name, row[place])
         return built
-
-    def _values(self, row: Row) -> list[Any]:
-        values = list(self._cut(row))
-        if self._converters:
-            connection = connections[self._using]
-            for index, (converters, expression) in self._converters:
-                for convert in converters:
-                    values[index] = convert(values[index], expression, connection)
-        return values

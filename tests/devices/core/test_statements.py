@@ -72,7 +72,7 @@ def test_it_selects_what_the_queryset_does(make_user, by_email, has_history):
         [found] = by_email.run({"email": user.email})
         assert vars(found).keys() >= vars(user).keys() - {"_password"}
         assert (found, found.date_joined) == (user, user.date_joined)
-        assert (found.lines, found.is_staff_here) == (1, True)
+        assert found.lines == 1 and found.is_staff_here is True
         history = getattr(found, "devices_login_history", None)
         assert (history and history.data) == ({"a": 1} if has_history and user == alice else None)
         assert not found._state.adding and found._state.db == "default"
