@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, router
-from django.db.models import F, Q
+from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -111,6 +111,16 @@ class PrimaryQuerySet(models.QuerySet[_Model]):
         return self._db or router.db_for_write(self.model, **self._hints)
 
 
+class PrimaryModel(models.Model):
+    """A table that is read where it is written."""
+
+    objects = PrimaryQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        base_manager_name = "objects"
+
+
 class DeviceSessionQuerySet(PrimaryQuerySet["DeviceSession"]):
     """Sessions, selected by state, user or risk."""
 
@@ -149,7 +159,19 @@ class DeviceSessionQuerySet(PrimaryQuerySet["DeviceSession"]):
         return self.filter(user_id=user.pk, password_stamp=password_stamp(user.password))
 
 
-class DeviceSession(models.Model):
+def _who_acted() -> models.ForeignKey[Any, Any]:
+    """A user who did something to somebody else, and who may be deleted before it is forgotten."""
+    return models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+    )
+
+
+class DeviceSession(PrimaryModel):
     """One login on one device. Written by `core.sessions` alone."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -213,25 +235,11 @@ class DeviceSession(models.Model):
 
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoke_reason = models.CharField(max_length=32, choices=RevokeReason, blank=True)
-    revoked_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        db_index=False,
-    )
+    revoked_by = _who_acted()
 
     # Who signed in on the user's behalf, if somebody did, and in which session of their own: this one ends
     # with that. It never counts as a confirmation (`core.step_up`), nor for the login history.
-    impersonator = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        db_index=False,
-    )
+    impersonator = _who_acted()
     impersonator_session_id = models.UUIDField(null=True, blank=True, editable=False)
 
     # Addresses seen before this are shortened, and what came with them is dropped (core.retention); None: all
@@ -243,46 +251,37 @@ class DeviceSession(models.Model):
     generation_used = models.PositiveIntegerField(default=0)
     rotated_at = models.DateTimeField()
 
-    objects = DeviceSessionQuerySet.as_manager()
+    objects = DeviceSessionQuerySet.as_manager()  # type: ignore[misc]
 
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("device session")
         verbose_name_plural = _("device sessions")
         permissions = [("revoke_devicesession", _("Can revoke device sessions"))]
         # `last_active` is in none: a touch at the same address is a heap-only update in PostgreSQL.
         indexes = [
-            models.Index("user", F("created_at").desc(), F("id").desc(), name="devices_history"),
-            models.Index("user", condition=Q(revoked_at__isnull=True), name="devices_unrevoked"),
-            models.Index(
-                "expires_at", condition=Q(revoked_at__isnull=True), name="devices_expiring"
-            ),
-            models.Index(
-                "revoked_at", condition=Q(revoked_at__isnull=False), name="devices_revoked"
-            ),
-            models.Index(
-                "revoked_by", condition=Q(revoked_by__isnull=False), name="devices_revoked_by"
-            ),
-            models.Index(
+            Index("user", F("created_at").desc(), F("id").desc(), name="devices_history"),
+            Index("user", condition=Q(revoked_at__isnull=True), name="devices_unrevoked"),
+            Index("expires_at", condition=Q(revoked_at__isnull=True), name="devices_expiring"),
+            Index("revoked_at", condition=Q(revoked_at__isnull=False), name="devices_revoked"),
+            Index("revoked_by", condition=Q(revoked_by__isnull=False), name="devices_revoked_by"),
+            Index(
                 "impersonator",
                 condition=Q(impersonator__isnull=False),
                 name="devices_impersonator",
             ),
-            models.Index(F("created_at").desc(), F("id").desc(), name="devices_newest"),
-            models.Index("ip_address", name="devices_address"),
-            models.Index("last_ip", name="devices_last_address"),
-            models.Index(F("asn"), condition=Q(asn__isnull=False), name="devices_asn"),
-            models.Index("pii_since", condition=Q(pii_since__isnull=False), name="devices_pii"),
+            Index(F("created_at").desc(), F("id").desc(), name="devices_newest"),
+            Index("ip_address", name="devices_address"),
+            Index("last_ip", name="devices_last_address"),
+            Index(F("asn"), condition=Q(asn__isnull=False), name="devices_asn"),
+            Index("pii_since", condition=Q(pii_since__isnull=False), name="devices_pii"),
             # What staff filter by. A frequent value is soon found among the newest, a rare one only by these.
-            models.Index("device_type", name="devices_type"),
-            models.Index("os", name="devices_os"),
-            models.Index("browser", name="devices_browser"),
-            models.Index("country", name="devices_country"),
-            models.Index(
-                "login_method", condition=~Q(login_method="password"), name="devices_method"
-            ),
-            models.Index("binding", condition=~Q(binding="none"), name="devices_binding"),
-            models.Index(
+            Index("device_type", name="devices_type"),
+            Index("os", name="devices_os"),
+            Index("browser", name="devices_browser"),
+            Index("country", name="devices_country"),
+            Index("login_method", condition=~Q(login_method="password"), name="devices_method"),
+            Index("binding", condition=~Q(binding="none"), name="devices_binding"),
+            Index(
                 F("created_at").desc(),
                 F("id").desc(),
                 condition=Q(risk_level__in=("medium", "high", "critical")),
@@ -290,24 +289,24 @@ class DeviceSession(models.Model):
             ),
         ]
         constraints = [
-            models.CheckConstraint(
+            CheckConstraint(
                 name="devices_device_type", condition=Q(device_type__in=DeviceType.values)
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="devices_bound_to_a_key",
                 condition=Q(binding=Binding.NONE, binding_key="")
                 | (Q(binding__in=(Binding.DPOP, Binding.DBSC)) & ~Q(binding_key="")),
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="devices_revoked_with_reason",
                 condition=Q(revoked_at__isnull=True, revoke_reason="")
                 | Q(revoked_at__isnull=False, revoke_reason__in=RevokeReason.values),
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="devices_within_absolute_limit",
                 condition=Q(expires_at__lte=F("absolute_expires_at")),
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="devices_generation_used", condition=Q(generation_used__lte=F("generation"))
             ),
         ]
@@ -354,7 +353,7 @@ class DeviceSession(models.Model):
         super().save(*args, update_fields=update_fields, **kwargs)
 
 
-class Activity(models.Model):
+class Activity(PrimaryModel):
     """Something that happened in a session. Written by `core.log.activity` alone, never changed."""
 
     # Without a constraint: the log stays when the session is deleted, with its ID.
@@ -374,38 +373,28 @@ class Activity(models.Model):
     asn = models.BigIntegerField(null=True, blank=True)
     data = models.JSONField(default=dict)
     # Who did it, if not the user; `by` in the data. To be found by when they are erased.
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        db_index=False,
-    )
+    actor = _who_acted()
     # Whether it has an address or other details that have to be shortened one day.
     is_precise = models.BooleanField(default=True, editable=False)
 
-    objects = PrimaryQuerySet["Activity"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("activity")
         verbose_name_plural = _("activities")
         indexes = [
-            models.Index("session", F("at").desc(), F("id").desc(), name="devices_act_session"),
-            models.Index("user", F("at").desc(), name="devices_act_user"),
-            models.Index("actor", condition=Q(actor__isnull=False), name="devices_act_actor"),
-            models.Index(F("at").desc(), F("id").desc(), name="devices_act_newest"),
-            models.Index("at", condition=Q(is_precise=True), name="devices_act_precise"),
-            models.Index("ip_address", name="devices_act_address"),
-            models.Index(F("asn"), condition=Q(asn__isnull=False), name="devices_act_asn"),
+            Index("session", F("at").desc(), F("id").desc(), name="devices_act_session"),
+            Index("user", F("at").desc(), name="devices_act_user"),
+            Index("actor", condition=Q(actor__isnull=False), name="devices_act_actor"),
+            Index(F("at").desc(), F("id").desc(), name="devices_act_newest"),
+            Index("at", condition=Q(is_precise=True), name="devices_act_precise"),
+            Index("ip_address", name="devices_act_address"),
+            Index(F("asn"), condition=Q(asn__isnull=False), name="devices_act_asn"),
         ]
 
     def __str__(self) -> str:
         return self.kind
 
 
-class LoginThrottle(models.Model):
+class LoginThrottle(PrimaryModel):
     """How often a password was tried of late, for one account or from one address.
 
     Written by `core.throttling` alone. `key` is a digest: what people type into a login form is not kept.
@@ -422,16 +411,11 @@ class LoginThrottle(models.Model):
     # Of a name that no account had at the last failure.
     is_unknown = models.BooleanField(default=False)
 
-    objects = PrimaryQuerySet["LoginThrottle"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("login throttle")
         verbose_name_plural = _("login throttles")
         indexes = [
-            models.Index(
-                "window_ends", condition=Q(is_unknown=True), name="devices_limits_unknown"
-            ),
+            Index("window_ends", condition=Q(is_unknown=True), name="devices_limits_unknown"),
         ]
 
     def __str__(self) -> str:
@@ -448,7 +432,7 @@ class FailureKind(models.TextChoices):
     CODE = "device_code.failed", _("Wrong code by mail")
 
 
-class FailedLogin(models.Model):
+class FailedLogin(PrimaryModel):
     """Sign-ins that failed alike, for one account from one address, within a quarter of an hour.
 
     Written by `core.log.failures` alone. Nothing that was typed is in it: no password, and no name, which may
@@ -476,24 +460,21 @@ class FailedLogin(models.Model):
     last_at = models.DateTimeField()
     count = models.PositiveIntegerField(default=0)
 
-    objects = PrimaryQuerySet["FailedLogin"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("failed sign-in")
         verbose_name_plural = _("failed sign-ins")
         indexes = [
-            models.Index(F("first_at").desc(), F("id").desc(), name="devices_failed_newest"),
-            models.Index("user", condition=Q(user__isnull=False), name="devices_failed_user"),
-            models.Index("ip_address", name="devices_failed_address"),
-            models.Index("country", name="devices_failed_country"),
+            Index(F("first_at").desc(), F("id").desc(), name="devices_failed_newest"),
+            Index("user", condition=Q(user__isnull=False), name="devices_failed_user"),
+            Index("ip_address", name="devices_failed_address"),
+            Index("country", name="devices_failed_country"),
         ]
 
     def __str__(self) -> str:
         return self.kind
 
 
-class EventCounter(models.Model):
+class EventCounter(PrimaryModel):
     """How many things of a kind happened in a quarter of an hour. Written by `core.log.counters` alone."""
 
     # Of the quarter, in UTC. Every zone there is differs from UTC by quarters of an hour.
@@ -503,21 +484,18 @@ class EventCounter(models.Model):
     shard = models.PositiveSmallIntegerField()
     count = models.PositiveIntegerField(default=0)
 
-    objects = PrimaryQuerySet["EventCounter"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("event counter")
         verbose_name_plural = _("event counters")
         constraints = [
-            models.UniqueConstraint("start", "kind", "shard", name="devices_counter_once"),
+            UniqueConstraint("start", "kind", "shard", name="devices_counter_once"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.start:%Y-%m-%d %H:%M}"
 
 
-class StatsSnapshot(models.Model):
+class StatsSnapshot(PrimaryModel):
     """What staff see of all sessions at a glance. One row, written by `core.staff.statistics` alone."""
 
     data = models.JSONField(default=dict)
@@ -526,10 +504,7 @@ class StatsSnapshot(models.Model):
     begun_at = models.DateTimeField(null=True, blank=True)
     took = models.FloatField(default=0)
 
-    objects = PrimaryQuerySet["StatsSnapshot"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("statistics snapshot")
         verbose_name_plural = _("statistics snapshots")
 
@@ -537,7 +512,7 @@ class StatsSnapshot(models.Model):
         return f"{self.counted_at}"
 
 
-class LoginHistory(models.Model):
+class LoginHistory(PrimaryModel):
     """What is remembered of logins, to tell an unusual one. Written by `core.risk.login_history` alone.
 
     One compact row, so that a login reads it at one go; it outlives the sessions and holds no address.
@@ -550,10 +525,7 @@ class LoginHistory(models.Model):
     # The last login that was learned from.
     seen_at = models.DateTimeField(db_index=True)
 
-    objects = PrimaryQuerySet["LoginHistory"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("login history")
         verbose_name_plural = _("login histories")
 
@@ -569,7 +541,7 @@ class TrustedDeviceQuerySet(PrimaryQuerySet["TrustedDevice"]):
         return self.filter(user_id=user.pk, password_stamp=password_stamp(user.password))
 
 
-class TrustedDevice(models.Model):
+class TrustedDevice(PrimaryModel):
     """A device that signs in without a second factor for a while. Written by `core.trusted_devices` alone."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -586,21 +558,20 @@ class TrustedDevice(models.Model):
     factor_stamp = models.CharField(max_length=64, blank=True)
     trusted_at = models.DateTimeField(db_index=True)
 
-    objects = TrustedDeviceQuerySet.as_manager()
+    objects = TrustedDeviceQuerySet.as_manager()  # type: ignore[misc]
 
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("trusted device")
         verbose_name_plural = _("trusted devices")
         constraints = [
-            models.UniqueConstraint("user", "device_key", name="devices_trusted_once"),
+            UniqueConstraint("user", "device_key", name="devices_trusted_once"),
         ]
 
     def __str__(self) -> str:
         return self.device
 
 
-class DeviceCode(models.Model):
+class DeviceCode(PrimaryModel):
     """A login on a new device that waits for a code by mail. Written by `core.device_codes` alone.
 
     The code is not kept: it is derived from the id by a key of the server.
@@ -619,10 +590,7 @@ class DeviceCode(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     redeemed_at = models.DateTimeField(null=True)
 
-    objects = PrimaryQuerySet["DeviceCode"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("code for a new device")
         verbose_name_plural = _("codes for new devices")
 
@@ -630,17 +598,14 @@ class DeviceCode(models.Model):
         return str(self.id)
 
 
-class UsedProof(models.Model):
+class UsedProof(PrimaryModel):
     """A proof of a key that was shown, and is not good again. Written by `core.binding.replay` alone."""
 
     # A digest of the key's thumbprint and the proof's `jti`.
     key = models.CharField(primary_key=True, max_length=43)
     expires_at = models.DateTimeField(db_index=True)
 
-    objects = PrimaryQuerySet["UsedProof"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("used proof")
         verbose_name_plural = _("used proofs")
 
@@ -675,7 +640,7 @@ class NotificationOutcome(models.TextChoices):
     GIVEN_UP = "given_up", _("Given up")
 
 
-class Notification(models.Model):
+class Notification(PrimaryModel):
     """A mail that has to be sent. Written by `core.notifications` alone, in the transaction of its cause."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -697,26 +662,19 @@ class Notification(models.Model):
     done_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=16, choices=NotificationOutcome, blank=True)
 
-    objects = PrimaryQuerySet["Notification"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("notification")
         verbose_name_plural = _("notifications")
         indexes = [
-            models.Index(
-                "due_at", condition=Q(done_at__isnull=True), name="devices_notifications_due"
-            ),
-            models.Index(
-                "done_at", condition=Q(done_at__isnull=False), name="devices_notifications_done"
-            ),
+            Index("due_at", condition=Q(done_at__isnull=True), name="devices_notifications_due"),
+            Index("done_at", condition=Q(done_at__isnull=False), name="devices_notifications_done"),
         ]
 
     def __str__(self) -> str:
         return self.kind
 
 
-class NotificationPreferences(models.Model):
+class NotificationPreferences(PrimaryModel):
     """What a user prefers of mails. What is critical is always sent. Written by `core.notifications`."""
 
     user = models.OneToOneField(
@@ -727,10 +685,7 @@ class NotificationPreferences(models.Model):
     # By which mails tell times, by its name (IANA). Empty: the site's.
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
 
-    objects = PrimaryQuerySet["NotificationPreferences"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("notification preferences")
         verbose_name_plural = _("notification preferences")
 
@@ -747,7 +702,7 @@ class KeyState(models.TextChoices):
     WITHDRAWN = "withdrawn", _("Withdrawn")
 
 
-class SigningKey(models.Model):
+class SigningKey(PrimaryModel):
     """A key that signs tokens, or that was withdrawn. Written by `core.keys.rotation` alone."""
 
     kid = models.CharField(primary_key=True, max_length=128)
@@ -762,26 +717,21 @@ class SigningKey(models.Model):
     accepted_until = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
 
-    objects = PrimaryQuerySet["SigningKey"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("signing key")
         verbose_name_plural = _("signing keys")
         constraints = [
-            models.UniqueConstraint(
+            UniqueConstraint(
                 "state", condition=Q(state__in=("next", "signing")), name="devices_one_signing_key"
             ),
-            models.CheckConstraint(
-                name="devices_key_state", condition=Q(state__in=KeyState.values)
-            ),
+            CheckConstraint(name="devices_key_state", condition=Q(state__in=KeyState.values)),
         ]
 
     def __str__(self) -> str:
         return self.kid
 
 
-class DatabaseHistory(models.Model):
+class DatabaseHistory(PrimaryModel):
     """A history of the database, and how far it is known to go. Written by `core.failover` alone."""
 
     # System identifier and timeline of PostgreSQL: `core.database.history`.
@@ -789,10 +739,7 @@ class DatabaseHistory(models.Model):
     first_seen = models.DateTimeField()
     last_seen = models.DateTimeField()
 
-    objects = PrimaryQuerySet["DatabaseHistory"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("database history")
         verbose_name_plural = _("database histories")
 
@@ -800,7 +747,7 @@ class DatabaseHistory(models.Model):
         return self.history
 
 
-class RevocationEvent(models.Model):
+class RevocationEvent(PrimaryModel):
     """A session that ended or a key that was withdrawn, for services. Written by `core.ended` alone."""
 
     session_id = models.UUIDField(null=True)
@@ -810,10 +757,7 @@ class RevocationEvent(models.Model):
     # Until when a token of it could be in time.
     until = models.DateTimeField(db_index=True)
 
-    objects = PrimaryQuerySet["RevocationEvent"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("revocation event")
         verbose_name_plural = _("revocation events")
 

@@ -3,10 +3,10 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from devices.models import PrimaryQuerySet
+from devices.models import PrimaryModel
 
 
-class ChainLink(models.Model):
+class ChainLink(PrimaryModel):
     """One link of the chain. Written by `sealing` alone, never changed but for salts that are dropped.
 
     It commits to a line of the activity log, or tells that lines were erased or links deleted.
@@ -23,10 +23,7 @@ class ChainLink(models.Model):
     previous = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
 
-    objects = PrimaryQuerySet["ChainLink"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("chain link")
         verbose_name_plural = _("chain links")
 

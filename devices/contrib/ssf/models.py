@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from devices.models import PrimaryQuerySet
+from devices.models import PrimaryModel
 
 
 class StreamStatus(models.TextChoices):
@@ -18,7 +18,7 @@ class StreamStatus(models.TextChoices):
     DISABLED = "disabled", _("Disabled")
 
 
-class Stream(models.Model):
+class Stream(PrimaryModel):
     """What a service wants to hear of, and how. Written by `streams` and, while it is sent, by `push`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -40,10 +40,7 @@ class Stream(models.Model):
     # How often in a row the service was not there.
     failures = models.PositiveSmallIntegerField(default=0)
 
-    objects = PrimaryQuerySet["Stream"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("stream")
         verbose_name_plural = _("streams")
         constraints = [
@@ -56,17 +53,14 @@ class Stream(models.Model):
         return f"{self.client} {self.id}"
 
 
-class RemovedSubject(models.Model):
+class RemovedSubject(PrimaryModel):
     """Whom a stream excludes. Only `streams` writes it."""
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="removed")
     subject = models.JSONField()
     digest = models.CharField(max_length=64)
 
-    objects = PrimaryQuerySet["RemovedSubject"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("removed subject")
         verbose_name_plural = _("removed subjects")
         constraints = [
@@ -77,7 +71,7 @@ class RemovedSubject(models.Model):
         return self.digest
 
 
-class PendingEvent(models.Model):
+class PendingEvent(PrimaryModel):
     """An event that a stream has to deliver; deleted once it has. Written by `outbox` alone."""
 
     stream = models.ForeignKey(
@@ -91,10 +85,7 @@ class PendingEvent(models.Model):
     due_at = models.DateTimeField()
     attempts = models.PositiveIntegerField(default=0)
 
-    objects = PrimaryQuerySet["PendingEvent"].as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
+    class Meta(PrimaryModel.Meta):
         verbose_name = _("pending event")
         verbose_name_plural = _("pending events")
         indexes = [models.Index("stream", "id", name="devices_ssf_in_order")]
