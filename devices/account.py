@@ -4,14 +4,19 @@ They take users, not requests, and are light enough to be imported by the module
 docs/public-api.md has an example.
 """
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 from django.contrib.auth.models import AbstractBaseUser
 
-from .core import second_factor, sessions
-from .core.clients.client import Client
-from .core.notifications import outbox, review_links
+from .core import sessions
+from .core.notifications import outbox
+from .core.notifications.outbox import tell_staff_changed as notify_method_changed_by_staff
+from .core.notifications.review_links import page as get_page_url
+from .core.second_factor import required_of as has_second_factor
+from .core.sessions import account_recovered
+from .core.sessions import check_password as verify_password
+from .core.sessions import recheck as require_active
+from .core.sessions import revoke_all_as_unknown as end_unproved_sessions
 from .models import DeviceSession
 
 __all__ = [
@@ -32,59 +37,12 @@ __all__ = [
 NOTIFIED_AT_BOTH_ADDRESSES: Final = outbox.TOLD_TO_BOTH
 
 
-def verify_password(user: AbstractBaseUser, password: str | None) -> bool:
-    """Return whether this is the user's password, for `check_password` of a user model of your own.
-
-    A password that is hashed anew by a better hasher then ends no session. It counts as no attempt; views use
-    `devices.shortcuts.check_password`.
-    """
-    return sessions.check_password(user, password)
-
-
-def has_second_factor(user: AbstractBaseUser) -> bool:
-    """Return whether the user has to show a second factor (SECOND_FACTOR)."""
-    return second_factor.required_of(user)
-
-
 def account_changed(user: AbstractBaseUser) -> None:
     """End the sessions that a changed account ends: all if it is inactive, else those of another password.
 
     Saving the user does this. Call it after `QuerySet.update()`, with the user as it is now.
     """
     sessions.account_changed(user)
-
-
-def require_active(session: DeviceSession) -> None:
-    """Look once more whether the session of a request is active, before or after it changes the account.
-
-    The session may have ended since the request was authenticated. Call it in the transaction of the change,
-    or right after the change, to take that back. Raises SessionRevoked.
-    """
-    sessions.recheck(session)
-
-
-def end_unproved_sessions(user: AbstractBaseUser) -> None:
-    """End all sessions of an account that its owner has only now proved to be theirs, and learn from none.
-
-    For the first verification of an address: somebody else may have registered it.
-    """
-    sessions.revoke_all_as_unknown(user)
-
-
-def account_recovered(
-    user: AbstractBaseUser, client: Client, *, address: str, displaced: Iterable[str]
-) -> None:
-    """End all sessions of an account that its owner has taken back; record it, and e-mail the owner.
-
-    Call it in the transaction that restores the account.
-
-    Args:
-        user: the owner.
-        client: who took it back, as `devices.shortcuts.get_client` returns it.
-        address: the address that the account has from now on.
-        displaced: the addresses of whoever had taken it, which get no further e-mails.
-    """
-    sessions.account_recovered(user, client, address=address, displaced=displaced)
 
 
 def notify_address_changed(
@@ -103,13 +61,3 @@ def notify_method_added(user_id: Any, method: str, session: DeviceSession | None
     `method` is "address", "identity" or "factor"; `session` is where it was added.
     """
     outbox.tell_method_added(user_id, method, session.pk if session else None)
-
-
-def notify_method_changed_by_staff(user_id: Any) -> None:
-    """E-mail the account's address that staff change a sign-in method. Call it before the change."""
-    outbox.tell_staff_changed(user_id)
-
-
-def get_page_url(name: str) -> str:
-    """Return the whole URL of the page of this name, for e-mails; "" if there is none, or no SITE_URL."""
-    return review_links.page(name)

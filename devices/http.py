@@ -32,7 +32,6 @@ from .core.clients import ip_address
 from .core.clients.client import Client, clean_user_agent
 from .core.clients.device_key import PAGES
 from .core.clients.user_agents.hints import HINT_HEADERS
-from .core.log import activity
 from .exceptions import ConfirmationRequired, DPoPError, DPoPNonceRequired, TokenNotValid
 from .models import Binding, DeviceSession
 
@@ -84,7 +83,10 @@ def _text_of(header: str) -> str:
 
 
 def get_client(request: HttpRequest | Request) -> Client:
-    """Return the IP address, user agent and hints of a request; the same at each call. It reads no cookie."""
+    """Return the IP address, through trusted proxies only, and the user agent and hints of a request.
+
+    The same object at each call. It reads no cookie.
+    """
     meta = request.META
     if _CLIENT not in meta:
         header = conf.TRUSTED_PROXY_HEADER
@@ -337,7 +339,7 @@ def current_session(user: AbstractBaseUser | None = None) -> DeviceSession | Non
 
 
 def get_session(request: HttpRequest | Request) -> DeviceSession | None:
-    """The session a request is made in: that of its token, or that of its cookie; None if it has none."""
+    """Return the session of a request that was authenticated, by token or cookie; None if it has none."""
     token = getattr(request, "auth", None)
     for session in (token, getattr(token, "session", None)):
         if isinstance(session, DeviceSession):
@@ -346,19 +348,6 @@ def get_session(request: HttpRequest | Request) -> DeviceSession | None:
     # A request that was authenticated otherwise may carry another user's cookie.
     is_mine = session is not None and session.user_id == request.user.pk
     return session if is_mine else None
-
-
-def record_activity(
-    request: HttpRequest | Request, kind: str, data: dict[str, Any] | None = None
-) -> bool:
-    """Write a line into the log of the session a request is made in, with its address, as `activity.record`.
-
-    False, and nothing is written, if the request is made in none. For views of host projects.
-    """
-    session = get_session(request)
-    if session is not None:
-        activity.record(session, kind, data, ip_address=get_client(request).ip_address)
-    return session is not None
 
 
 def expect_answer(request: HttpRequest) -> list[OnAnswer]:

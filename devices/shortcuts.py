@@ -6,7 +6,7 @@ Every function takes a request of Django or of DRF. What it refuses it raises, a
 docs/public-api.md has an example of each.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar, overload
@@ -24,8 +24,9 @@ from .core.binding import dpop
 from .core.clients.client import Client, clean_user_agent
 from .core.log import activity, security_log
 from .core.log.security_log import Event
-from .core.sessions import Watch
+from .core.sessions import watch as watch_session
 from .core.step_up import MissingProof
+from .core.trusted_devices import of_user as list_trusted_devices
 from .exceptions import (
     AccountNotActive,
     ConfirmationRequired,
@@ -36,7 +37,8 @@ from .exceptions import (
     TokenNotValid,
     TooManyAttempts,
 )
-from .models import DeviceSession, DeviceSessionQuerySet, RevokeReason, TrustedDeviceQuerySet
+from .http import get_client, get_session
+from .models import DeviceSession, DeviceSessionQuerySet, RevokeReason
 
 __all__ = [
     "Client",
@@ -272,20 +274,6 @@ async def aauthenticate(
     return await sync_to_async(authenticate)(credentials, client=client)
 
 
-def watch_session(session: DeviceSession, on_end: Callable[[SessionError], None]) -> Watch:
-    """Call a function when a session ends, by whatever route: for connections that outlive a request.
-
-    Args:
-        session: as `authenticate` returned it. One that has ended meanwhile is told at once.
-        on_end: called once, from another thread, with SessionRevoked, SessionExpired, AccountNotActive,
-            TokenNotValid if the session is gone, or SessionUnverified if the database has not answered for 30
-            seconds. It must not block.
-
-    Returns what is watching; call its `stop()` when the connection is closed.
-    """
-    return sessions.watch(session, on_end)
-
-
 @overload
 def while_active(session: DeviceSession, source: AsyncIterable[T]) -> AsyncIterator[T]: ...
 @overload
@@ -300,16 +288,6 @@ def while_active(session: DeviceSession, source: Any) -> Any:
     """
     is_async = isinstance(source, AsyncIterable)
     return sessions.astream(session, source) if is_async else sessions.stream(session, source)
-
-
-def get_session(request: AnyRequest) -> DeviceSession | None:
-    """Return the session of a request that was authenticated, by token or cookie; None if it has none."""
-    return http.get_session(request)
-
-
-def get_client(request: AnyRequest) -> Client:
-    """Return the IP address, through trusted proxies only, and the user agent of a request."""
-    return http.get_client(request)
 
 
 def get_claims(credentials: AnyRequest | str | bytes) -> dict[str, Any]:
@@ -375,7 +353,7 @@ def end_all_sessions(
 
 def check_password(request: AnyRequest, user: AbstractBaseUser, password: str) -> bool:
     """Return whether this is the user's password. It counts as an attempt. Raises TooManyAttempts."""
-    attempt = throttling.begin(logins.username_of(user), http.get_client(request))
+    attempt = throttling.begin(logins.username_of(user), get_client(request))
     with throttling.counted():
         is_right: bool = user.check_password(password)
     if is_right:
@@ -420,11 +398,6 @@ def trust_device(request: AnyRequest) -> bool:
     return sessions.trust_device(session, client)
 
 
-def list_trusted_devices(user: AbstractBaseUser) -> TrustedDeviceQuerySet:
-    """Return a queryset of the devices on which the user signs in without a second factor, latest first."""
-    return trusted_devices.of_user(user)
-
-
 def forget_trusted_devices(user: AbstractBaseUser) -> int:
     """Have every device of the user asked for the second factor again, and return how many were not.
 
@@ -447,7 +420,7 @@ def confirm_session(
     Raises SessionRequired, SessionRevoked or Impersonated.
     """
     sessions.confirm(
-        _session(request), http.get_client(request), method=method, mfa=mfa, ends_doubt=ends_doubt
+        _session(request), get_client(request), method=method, mfa=mfa, ends_doubt=ends_doubt
     )
 
 
@@ -489,10 +462,10 @@ def record_activity(
     Returns False, and records nothing, if the request has no session. Raises ValueError if `kind` or `data`
     is not as described.
     """
-    session = where if isinstance(where, DeviceSession) else http.get_session(where)
+    session = where if isinstance(where, DeviceSession) else get_session(where)
     if session is None:
         return False
-    address = None if isinstance(where, DeviceSession) else http.get_client(where).ip_address
+    address = None if isinstance(where, DeviceSession) else get_client(where).ip_address
     activity.record(session, kind, data, ip_address=address, by=by)
     return True
 
@@ -513,7 +486,7 @@ def error_response(error: DevicesError | TooManyAttempts) -> JsonResponse:
 
 
 def _session(request: AnyRequest) -> DeviceSession:
-    session = http.get_session(request)
+    session = get_session(request)
     if session is None:
         raise SessionRequired
     return session
@@ -522,7 +495,7 @@ def _session(request: AnyRequest) -> DeviceSession:
 def _client(caller: Caller) -> Client:
     if isinstance(caller, Client):
         return replace(caller, user_agent=clean_user_agent(caller.user_agent))
-    return http.current_client() if caller is None else http.get_client(caller)
+    return http.current_client() if caller is None else get_client(caller)
 
 
 def _login_client(caller: Caller) -> Client:
@@ -544,7 +517,7 @@ def _by_cookie(request: AnyRequest) -> DeviceSession:
 
 
 def _log_refusal(request: AnyRequest) -> None:
-    client = http.get_client(request)
+    client = get_client(request)
     security_log.log(
         Event.ACCESS_REFUSED,
         user_id=None,

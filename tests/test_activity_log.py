@@ -16,8 +16,8 @@ from devices.core.binding import keys
 from devices.core.clients.client import Client
 from devices.core.log import activity
 from devices.exceptions import RefreshReused
-from devices.http import get_session, record_activity
 from devices.models import Activity, Binding, DeviceSession, RevokeReason
+from devices.shortcuts import get_session, record_activity
 from tests.client import CHROME, PASSWORD
 
 DOCS = Path(settings.BASE_DIR) / "docs"

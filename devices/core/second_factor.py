@@ -51,7 +51,7 @@ def known(users: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def required_of(user: AbstractBaseUser) -> bool:
-    """Return whether the user has to show a second factor."""
+    """Return whether the user has to show a second factor (SECOND_FACTOR)."""
     return conf.SECOND_FACTOR is not None and _backend(conf.SECOND_FACTOR).has(user)
 
 

@@ -44,7 +44,7 @@ def key_of(user_id: Any, client: Client, thumbprint: str = "") -> str:
 
 
 def of_user(user: AbstractBaseUser) -> TrustedDeviceQuerySet:
-    """The user's trusted devices, the latest first."""
+    """Return a queryset of the devices on which the user signs in without a second factor, latest first."""
     max_age = conf.TRUSTED_DEVICE_MAX_AGE
     if max_age is None:
         return TrustedDevice.objects.none()

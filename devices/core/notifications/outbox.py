@@ -93,7 +93,7 @@ def tell_address_changed(
 
 
 def tell_staff_changed(user_id: Any) -> None:
-    """Tell the account's address that staff changed a sign-in method. Call it before the change."""
+    """E-mail the account's address that staff change a sign-in method. Call it before the change."""
     write(
         user_id,
         NotificationKind.STAFF_CHANGED,

@@ -71,7 +71,7 @@ def _first(link: Callable[[str], str], named: str) -> str:
 
 
 def page(name: str) -> str:
-    """The whole URL of a page of the site, or "" if there is none, or no SITE_URL.
+    """Return the whole URL of the page of this name, for e-mails; "" if there is none, or no SITE_URL.
 
     By SITE_URL alone: what a request calls the host is the sender's word. The path of the site is in it,
     too, since what sends mails serves no request that could tell.

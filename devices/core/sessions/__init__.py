@@ -32,7 +32,6 @@ from .login import is_trusted as is_trusted
 from .login import start as start
 from .login import start_by_code as start_by_code
 from .management import confirm as confirm
-from .management import count_active as count_active
 from .management import get_pending_review as get_pending_review
 from .management import list_active as list_active
 from .management import rename as rename

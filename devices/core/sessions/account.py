@@ -44,11 +44,10 @@ def change_password(user: AbstractBaseUser, password: str, *, keep: DeviceSessio
 
 
 def recheck(session: DeviceSession) -> None:
-    """Look once more whether a session is active, for a request that it let in and that changes the account.
+    """Look once more whether the session of a request is active, before or after it changes the account.
 
-    Such a request may still be answered when its session ends, by a new password or otherwise. Call it in the
-    transaction of the change, where it holds the user's row, or right after the change, to take that back.
-    Raises SessionRevoked.
+    The session may have ended since the request was authenticated. Call it in the transaction of the change,
+    where it holds the user's row, or right after the change, to take that back. Raises SessionRevoked.
     """
     with database.atomic():
         account = lock(session.user)
@@ -59,9 +58,10 @@ def recheck(session: DeviceSession) -> None:
 
 
 def check_password(user: AbstractBaseUser, password: str | None) -> bool:
-    """As the user model's own, but a password that is merely hashed anew, by a better hasher, ends nothing.
+    """Return whether this is the user's password, for `check_password` of a user model of your own.
 
-    For user models: `def check_password(self, password): return sessions.check_password(self, password)`.
+    A password that is hashed anew by a better hasher then ends no session. It counts as no attempt; views use
+    `devices.shortcuts.check_password`.
     """
 
     def rehash(password: str) -> None:
@@ -118,7 +118,10 @@ def account_changed(user: AbstractBaseUser, *, keep: DeviceSession | None = None
 
 
 def revoke_all_as_unknown(user: AbstractBaseUser) -> None:
-    """End all sessions of an account that its owner has only now proved to be theirs; learn from none."""
+    """End all sessions of an account that its owner has only now proved to be theirs, and learn from none.
+
+    For the first verification of an address: somebody else may have registered it.
+    """
     with database.atomic():
         revoke_all(user, reason=RevokeReason.NOT_ME)
         # No link that asks about an earlier session has anything learned from it.
@@ -131,10 +134,15 @@ def revoke_all_as_unknown(user: AbstractBaseUser) -> None:
 def account_recovered(
     user: AbstractBaseUser, client: Client, *, address: str, displaced: Iterable[str]
 ) -> None:
-    """As `revoke_all_as_unknown`, for an owner who took the account back; it is logged and told.
+    """End all sessions of an account that its owner has taken back; record it, and e-mail the owner.
 
-    `address` is theirs, and `displaced` are the addresses that nothing is told to from now on. All the mails
-    that can be switched off are on again. Call it in the transaction that restores the account.
+    All e-mails that can be switched off are on again. Call it in the transaction that restores the account.
+
+    Args:
+        user: the owner.
+        client: who took it back, as `devices.shortcuts.get_client` returns it.
+        address: the address that the account has from now on.
+        displaced: the addresses of whoever had taken it, which get no further e-mails.
     """
     with database.atomic():
         revoke_all_as_unknown(user)

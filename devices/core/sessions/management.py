@@ -54,11 +54,6 @@ def _active(using: str) -> Select:
     return Select(shown.order_by("-last_active", "-created_at"), using)
 
 
-def count_active(user: AbstractBaseUser) -> int:
-    """Return how many active sessions the user has."""
-    return DeviceSession.objects.for_user(user).active().count()
-
-
 def confirm(
     session: DeviceSession,
     client: Client,

@@ -64,10 +64,15 @@ class Watch:
 
 
 def watch(session: DeviceSession, on_end: OnEnd) -> Watch:
-    """Call `on_end`, once and from another thread, when a session ends.
+    """Call a function when a session ends, by whatever route: for connections that outlive a request.
 
-    Called with SessionRevoked, SessionExpired, AccountNotActive, or TokenNotValid if the session is gone;
-    with SessionUnverified if the database has not answered for PATIENCE seconds. It must not block.
+    Args:
+        session: as `authenticate` returned it. One that has ended meanwhile is told at once.
+        on_end: called once, from another thread, with SessionRevoked, SessionExpired, AccountNotActive,
+            TokenNotValid if the session is gone, or SessionUnverified if the database has not answered for 30
+            seconds. It must not block.
+
+    Returns what is watching; call its `stop()` when the connection is closed.
     """
     invalidation.on_heard(_hear)
     watch = Watch(session, on_end)
