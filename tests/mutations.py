@@ -236,7 +236,7 @@ MUTANTS = [
     ),
     Mutant(
         "keeping cookies at sign-out",
-        "devices/checks/site_data.py",
+        "devices/checks/values.py",
         "        if name not in TYPES:",
         "        if False:",
         "tests/devices/checks/test_pairs.py",
@@ -324,7 +324,7 @@ MUTANTS = [
     ),
     Mutant(
         "proxies that are everybody",
-        "devices/checks/proxies.py",
+        "devices/checks/addresses.py",
         "if not ipaddress.ip_network(cidr).prefixlen]:",
         "if False]:",
         "tests/hosts/test_stories.py",

@@ -10,31 +10,23 @@ from django.core import checks
 from django.core.checks import CheckMessage
 
 from . import (
+    addresses,
     authentication,
+    binding,
     citus,
     database,
-    dbsc,
-    dpop,
-    durability,
-    geolocation,
     integrations,
     keys,
-    kinds,
     liveness,
     mail,
-    numbers,
     pairs,
     passwords,
     paths,
-    proxies,
-    risk,
-    second_factor,
     session_engine,
-    site_data,
     templates,
     tokens,
-    transactions,
     urls,
+    values,
 )
 
 SUBJECTS = (
@@ -43,23 +35,16 @@ SUBJECTS = (
     urls,
     tokens,
     keys,
-    numbers,
+    values,
     pairs,
     passwords,
     paths,
-    geolocation,
-    proxies,
-    transactions,
+    addresses,
     liveness,
-    durability,
     mail,
-    risk,
-    second_factor,
     session_engine,
-    site_data,
     templates,
-    dbsc,
-    dpop,
+    binding,
     integrations,
 )
 
@@ -78,7 +63,7 @@ def check_databases(databases: Sequence[str] | None = None, **kwargs: Any) -> li
         return []
     # Another server may not know what the others ask for.
     return [*database.check_database(asked)] or [
-        *durability.check_database(asked),
+        *database.check_durability(asked),
         *citus.check_database(asked),
     ]
 
@@ -91,4 +76,4 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
 
 def _of_another_kind() -> list[CheckMessage]:
     """What has to be right first: the other checks take each value for one of its kind, and import paths."""
-    return [*kinds.check(), *paths.check_simplejwt(), *pairs.check_lifetimes()]
+    return [*values.check_kinds(), *paths.check_simplejwt(), *pairs.check_lifetimes()]

@@ -1,4 +1,4 @@
-"""The database: one that can do what sessions need, and the same for users and their sessions."""
+"""The database: whether it can do what sessions need, and what it commits, rolls back and may lose."""
 
 import re
 import sqlite3
@@ -10,8 +10,15 @@ from django.core.checks import CheckMessage, Error
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import import_string
+from rest_framework import settings as drf
+from rest_framework_simplejwt.views import TokenViewBase
 
+from devices.conf import Conf
+from devices.core import database
 from devices.models import DeviceSession
+
+from .names import EXCEPTION_HANDLER
+from .urls import views
 
 # Where `UPDATE … RETURNING` came.
 OLDEST_SQLITE = (3, 35)
@@ -44,6 +51,13 @@ def check_database(databases: Sequence[str]) -> Iterator[CheckMessage]:
 
 
 def check() -> Iterator[CheckMessage]:
+    """Check the engine, REVOCATION_COMMIT and ATOMIC_REQUESTS."""
+    yield from _engine()
+    yield from _level()
+    yield from _atomic()
+
+
+def _engine() -> Iterator[CheckMessage]:
     """Check that the database of the sessions is supported, and that it also has the users."""
     alias, user = router.db_for_write(DeviceSession), get_user_model()
     connection = connections[alias]
@@ -81,3 +95,62 @@ def _is_snapshot(connection: BaseDatabaseWrapper) -> bool:
     levels = import_string("django.db.backends.postgresql.psycopg_any.IsolationLevel")
     given = connection.settings_dict["OPTIONS"].get("isolation_level")
     return given in (levels.REPEATABLE_READ, levels.SERIALIZABLE)
+
+
+LEVELS = (None, "on", "remote_apply")
+
+
+def _level() -> Iterator[CheckMessage]:
+    """Check that REVOCATION_COMMIT has one of its values."""
+    if Conf().REVOCATION_COMMIT not in LEVELS:
+        yield Error(
+            "DEVICES['REVOCATION_COMMIT'] is neither None nor 'on' nor 'remote_apply'.",
+            hint="Lower levels do not wait for a standby's disk; see docs/settings.md.",
+            id="devices.E150",
+        )
+
+
+def check_durability(databases: Sequence[str]) -> Iterator[CheckMessage]:
+    """Ask the database of the sessions, if it is among these."""
+    level = Conf().REVOCATION_COMMIT
+    is_asked = database.alias() in databases and database.connection().vendor == "postgresql"
+    if not is_asked or level not in LEVELS:
+        return
+    commit, names, replicas = database.replication()
+    order = database.COMMITS
+    commit = max(commit, level or "off", key=order.index)
+    if replicas and not names:
+        yield checks.Warning(
+            "After a failover an ended session may be active again: no standby is synchronous.",
+            hint="Set synchronous_standby_names; see docs/recipes/failover.md.",
+            id="devices.W151",
+        )
+    if commit == "off" or (replicas and order.index(commit) < order.index("on")):
+        yield checks.Warning(
+            "After a crash of the database an ended session may be active again: synchronous_commit"
+            f" is {commit}.",
+            hint="Set DEVICES['REVOCATION_COMMIT'] to 'on', and run migrate; the rest can stay as it is.",
+            id="devices.W152",
+        )
+
+
+def _atomic() -> Iterator[CheckMessage]:
+    """Check that ATOMIC_REQUESTS does not roll revocations back."""
+    atomic = [db for db in connections.settings if connections.settings[db].get("ATOMIC_REQUESTS")]
+    if not atomic:
+        return
+    if drf.api_settings.EXCEPTION_HANDLER is not import_string(EXCEPTION_HANDLER):
+        yield Error(
+            "With ATOMIC_REQUESTS, a revocation that is answered with 401 would be rolled back.",
+            hint=f"Set REST_FRAMEWORK['EXCEPTION_HANDLER'] to {EXCEPTION_HANDLER}.",
+            id="devices.E016",
+        )
+    for view in views():
+        is_token_view = issubclass(getattr(view, "view_class", object), TokenViewBase)
+        if is_token_view and not getattr(view, "_non_atomic_requests", None):
+            yield Error(
+                "With ATOMIC_REQUESTS, the count of failed logins would be rolled back.",
+                hint="Include devices.api.urls, or wrap the view in transaction.non_atomic_requests.",
+                obj=view,
+                id="devices.E017",
+            )

@@ -15,8 +15,8 @@ from devices.core import database
 from devices.core.notifications import review_links
 
 from . import urls
-from .numbers import DURATIONS, LONGEST, is_duration
 from .tokens import is_leeway
+from .values import DURATIONS, LONGEST, is_duration
 
 # SimpleJWT's, which every lifetime rests on.
 LIFETIMES: Final = ("ACCESS_TOKEN_LIFETIME", "REFRESH_TOKEN_LIFETIME")

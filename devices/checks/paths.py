@@ -52,6 +52,13 @@ def check() -> Iterator[CheckMessage]:
                 hint="Give the name of a URL without arguments.",
                 id="devices.E041",
             )
+    factor = given.get("SECOND_FACTOR")
+    if factor and not _is_second_factor(factor):
+        yield Error(
+            "DEVICES['SECOND_FACTOR'] is not a class that verifies second factors.",
+            hint="Give the import path of a class with the methods has and verify; see docs/step-up.md.",
+            id="devices.E030",
+        )
 
 
 def check_simplejwt() -> Iterator[CheckMessage]:
@@ -66,6 +73,14 @@ def check_simplejwt() -> Iterator[CheckMessage]:
                     hint="Correct the path; see docs/existing-project.md.",
                     id="devices.E052",
                 )
+
+
+def _is_second_factor(path: str) -> bool:
+    try:
+        backend = import_string(path)()
+    except (ImportError, TypeError):
+        return False
+    return callable(getattr(backend, "has", None)) and callable(getattr(backend, "verify", None))
 
 
 def _is_callable(path: Any) -> bool:

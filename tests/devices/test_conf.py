@@ -4,21 +4,21 @@ from datetime import timedelta
 
 import pytest
 
-from devices.checks import numbers
+from devices.checks import values
 from devices.conf import UNITS, conf
 
 
-@pytest.mark.parametrize("key", sorted(numbers.DURATIONS.keys() | {"SESSION_MAX_AGE"}))
+@pytest.mark.parametrize("key", sorted(values.DURATIONS.keys() | {"SESSION_MAX_AGE"}))
 def test_a_duration_is_a_timedelta_or_a_number_in_its_unit(settings, key):
     unit = UNITS.get(key, timedelta(seconds=1))
     for given, expected in ((7, 7 * unit), (1.5, 1.5 * unit), (7 * unit, 7 * unit)):
         settings.DEVICES = {key: given}
         assert getattr(conf, key) == expected
-        assert not [each for each in numbers.check() if key in each.msg and each.is_serious()]
+        assert not [each for each in values.check() if key in each.msg and each.is_serious()]
 
 
 @pytest.mark.parametrize(
-    "key", [key for key, (_, optional) in numbers.DURATIONS.items() if optional]
+    "key", [key for key, (_, optional) in values.DURATIONS.items() if optional]
 )
 def test_some_durations_may_be_without_end(settings, key):
     settings.DEVICES = {key: None}

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 
-from devices.checks import kinds
+from devices.checks import values
 from devices.conf import conf
 
 from . import events, outbox
@@ -17,7 +17,7 @@ from . import events, outbox
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     """Check what services with event streams need: an https issuer, and signing keys."""
     # Whose values are of another kind is told first, by the app's own check.
-    return [] if any(kinds.check()) else list(_check())
+    return [] if any(values.check_kinds()) else list(_check())
 
 
 def _check() -> Iterator[CheckMessage]:

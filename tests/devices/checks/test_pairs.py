@@ -11,7 +11,7 @@ from django.test import override_settings
 from django.urls import include, path
 
 from devices.checks import check_settings, pairs
-from devices.checks.numbers import DURATIONS, NUMBERS
+from devices.checks.values import DURATIONS, NUMBERS
 from devices.conf import Conf
 
 urlpatterns = [path("api/", include("devices.api.urls"))]

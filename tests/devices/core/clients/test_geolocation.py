@@ -8,7 +8,7 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from devices.checks import geolocation as geolocation_check
+from devices.checks import addresses
 from devices.core.clients import geolocation
 from devices.core.clients.geolocation import Location, locate
 
@@ -166,7 +166,7 @@ def test_a_database_that_cannot_be_used_is_said_by_the_check_and_does_not_lose_t
 ):
     settings.GEOIP_PATH = write(tmp_path / "places.mmdb")
     settings.DEVICES = {"GEO_BACKEND": "devices.core.clients.geolocation.GeoIP2"}
-    assert [message.id for message in geolocation_check.check()] == ["devices.W101"]
+    assert [message.id for message in addresses.check()] == ["devices.W101"]
     for _ in range(3):
         assert locate("90.63.0.1") == Location(country="FR")
     assert caplog.text.count("GEOIP_PATH") <= 1
@@ -175,7 +175,7 @@ def test_a_database_that_cannot_be_used_is_said_by_the_check_and_does_not_lose_t
 @pytest.mark.parametrize("kind", ["GeoLite2-City", "DBIP-City-Lite", "GeoLite2-Country"])
 def test_a_database_that_can_be_used_passes_the_check(geoip2, kind):
     geoip2(kind)
-    assert list(geolocation_check.check()) == []
+    assert list(addresses.check()) == []
 
 
 def test_the_package_may_be_missing(geoip2, monkeypatch, caplog):
@@ -183,7 +183,7 @@ def test_the_package_may_be_missing(geoip2, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "geoip2", None)
     monkeypatch.setitem(sys.modules, "django.contrib.gis.geoip2", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    [message] = geolocation_check.check()
+    [message] = addresses.check()
     assert "not installed" in message.msg
     assert locate("90.63.0.1").country == "FR"
 

@@ -4,7 +4,7 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from devices.checks import geolocation as geolocation_check
+from devices.checks import addresses
 from devices.core import sessions
 from devices.core.clients import operators
 from devices.core.clients.client import Client
@@ -85,12 +85,12 @@ def test_a_file_that_cannot_be_used_is_said_by_the_check_and_stops_nobody(
     for name in ("missing.mmdb", "text.mmdb", "other.mmdb"):
         operators._reader.cache_clear()
         settings.DEVICES = {"ASN_DATABASE": str(tmp_path / name)}
-        assert [message.id for message in geolocation_check.check()] == ["devices.W105"], name
+        assert [message.id for message in addresses.check()] == ["devices.W105"], name
         assert sessions.start(alice, Client("8.8.8.8")).asn is None
 
 
 def test_a_file_that_can_be_used_passes_the_check(acme):
-    assert list(geolocation_check.check()) == []
+    assert list(addresses.check()) == []
 
 
 def test_staff_find_sessions_and_activities_by_operator(acme, alice, mallory, admin_client):

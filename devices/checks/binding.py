@@ -1,23 +1,32 @@
-"""Whether browsers can bind sessions to a key (DBSC), where they are asked to."""
+"""Whether devices can prove a key: DBSC and DPoP."""
 
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import Any, Final
 
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 
-from devices.conf import conf
+from devices.conf import Conf, conf
+from devices.core import database
+from devices.core.binding import replay
 
 from . import urls
-from .numbers import is_duration
+from .values import is_duration
 
 # Chromium 156 signs six times in nine minutes for all of a site, and renews up to two minutes ahead.
 SHORTEST: Final = timedelta(minutes=5)
 
 
 def check() -> Iterator[CheckMessage]:
+    """Check what DBSC needs, if it is on, and the settings of DPoP."""
+    yield from _dbsc()
+    yield from _dpop()
+
+
+def _dbsc() -> Iterator[CheckMessage]:
     """Check what DBSC needs, if it is on."""
     if not conf.DBSC:
         return
@@ -55,3 +64,46 @@ def check() -> Iterator[CheckMessage]:
 def _has_endpoints() -> bool:
     served = urls.views()
     return any(getattr(view, "proves_binding", False) for view in served)
+
+
+def _dpop() -> Iterator[CheckMessage]:
+    """Check the settings of DPoP."""
+    conf = Conf()
+    if (required := _required(conf)) is None:
+        yield Error(
+            "DEVICES['DPOP'] is neither 'off', 'optional' nor 'required', nor the path of a function.",
+            hint="See docs/dpop.md.",
+            id="devices.E120",
+        )
+    store = conf.DPOP_STORE
+    is_redis = replay.is_redis(store)
+    if not is_redis and store != replay.DATABASE:
+        yield Error(
+            "DEVICES['DPOP_STORE'] is neither 'database' nor the URL of a Redis.",
+            hint="Write redis://host:6379/0. A Django cache does not work: it may evict a proof.",
+            id="devices.E121",
+        )
+    if is_redis and find_spec("redis") is None:
+        yield Error(
+            "DEVICES['DPOP_STORE'] names a Redis, but the package redis is not installed.",
+            hint="pip install redis",
+            id="devices.E122",
+        )
+    # There is no second connection that could write beside the request's.
+    connection = database.connection()
+    is_atomic = connection.settings_dict["ATOMIC_REQUESTS"] and connection.vendor == "sqlite"
+    if required and is_atomic and not is_redis:
+        yield Error(
+            "With ATOMIC_REQUESTS on SQLite, a used proof cannot be stored in another transaction.",
+            hint="Set DEVICES['DPOP_STORE'] to the URL of a Redis, or use PostgreSQL.",
+            id="devices.E123",
+        )
+
+
+def _required(conf: Conf) -> bool | None:
+    """Whether anybody has to prove a key; None if the setting makes no sense."""
+    try:
+        given = conf.DPOP
+    except (ImportError, AttributeError, TypeError):
+        return None
+    return given not in ("off", "optional") if isinstance(given, str) or callable(given) else None
