@@ -6,13 +6,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
-from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ChangeList
-from django.contrib.auth import get_user_model
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Q, QuerySet
-from django.db.models.expressions import Combinable
-from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
@@ -28,8 +24,8 @@ from devices.http import csv_download
 from devices.models import Activity
 
 from .columns import NOTHING
-from .filters import MOST_COMMON, NEWEST, BetweenFilter, Choices, Filter, PersonFilter
-from .read_only import ReadOnly
+from .filters import MOST_COMMON, NEWEST, BetweenFilter, Choices, Filter, LinkFilter, PersonFilter
+from .read_only import ReadOnlyLog
 from .search import at, of_people
 
 # What was unusual about these is said in words.
@@ -44,19 +40,14 @@ UNUSUAL = {
 SHOWN = 500
 
 
-class SessionFilter(Filter):
+class SessionFilter(LinkFilter):
     """One session, by a link; also one whose row has gone."""
 
     title = _("session")
     parameter_name = "session"
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
-        if (given := self.value()) is None:
-            return []
-        try:
-            return [(given, str(uuid.UUID(given)))]
-        except ValueError as error:
-            raise IncorrectLookupParameters from error
+    def shown(self, given: str) -> str:
+        return str(uuid.UUID(given))
 
     def narrow(self, sessions: Any, value: str) -> Any:
         return sessions.filter(session_id=uuid.UUID(value))
@@ -76,7 +67,7 @@ class KindFilter(Filter):
         return [(kind, kind) for kind in sorted(offered)]
 
 
-class ActorFilter(Filter):
+class ActorFilter(PersonFilter):
     """What staff did: all of them, or one, by a link."""
 
     title = _("who did it")
@@ -84,14 +75,8 @@ class ActorFilter(Filter):
     STAFF = "staff"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
-        offered: Choices = [(self.STAFF, _("Staff"))]
-        if (pk := self.value()) not in (None, self.STAFF):
-            try:
-                actor = get_user_model()._base_manager.filter(pk=pk).first()
-            except (ValueError, OverflowError, ValidationError) as error:
-                raise IncorrectLookupParameters from error
-            offered.append((pk, str(actor or pk)))
-        return offered
+        one = [] if self.value() == self.STAFF else super().lookups(request, model_admin)
+        return [(self.STAFF, _("Staff")), *one]
 
     def narrow(self, lines: Any, value: str) -> Any:
         if value == self.STAFF:
@@ -99,15 +84,11 @@ class ActorFilter(Filter):
         return lines.filter(actor_id=value)
 
 
-class IncidentFilter(Filter):
+class IncidentFilter(LinkFilter):
     """All that was revoked at one go, by a link."""
 
     title = _("incident")
     parameter_name = "incident"
-
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
-        given = self.value()
-        return [] if given is None else [(given, given)]
 
     def narrow(self, lines: Any, value: str) -> Any:
         return of_incident(lines, value)
@@ -124,24 +105,6 @@ class HappenedBetween(BetweenFilter):
 
     title = _("time, from – to")
     column = "at"
-
-
-NAMED: tuple[type[Filter], ...] = (
-    PersonFilter,
-    SessionFilter,
-    ActorFilter,
-    IncidentFilter,
-    KindFilter,
-)
-PARAMETERS = {*HappenedBetween.PARAMETERS, *(each.parameter_name for each in NAMED)}
-
-
-class NewestFirst(ChangeList):
-    """A list of the activity log, in the order of its index."""
-
-    def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str | Combinable]:
-        """By what an index has in order, whatever `?o=` asks for."""
-        return ["-at", "-id"]
 
 
 @admin.display(description=_("user"))
@@ -191,13 +154,19 @@ def details(line: Activity) -> str:
 
 
 @admin.register(Activity)
-class ActivityAdmin(ReadOnly):
+class ActivityAdmin(ReadOnlyLog):
     """The admin of the activity log. Nobody can add, change or delete entries."""
 
     list_display = ("at", kind, person, session, address, actor, details)
-    list_display_links = None
-    list_filter = (*NAMED, HappenedBetween)
-    list_per_page = 50
+    list_filter = (
+        PersonFilter,
+        SessionFilter,
+        ActorFilter,
+        IncidentFilter,
+        KindFilter,
+        HappenedBetween,
+    )
+    newest_first = ("-at", "-id")
     # A kind that is rare and old: the newest lines are read in vain.
     too_long = _("That took too long. Choose a user or a session, too.")
     list_select_related = ("user", "actor")
@@ -205,13 +174,6 @@ class ActivityAdmin(ReadOnly):
     search_help_text = _(
         "How someone’s login begins, an address or network, or the ID of a session."
     )
-    actions = None
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        return lookup in PARAMETERS and "\x00" not in value
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return NewestFirst
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
@@ -240,7 +202,3 @@ class ActivityAdmin(ReadOnly):
             raise Http404
         lines = of_incident(Activity.objects.order_by("at", "id"), incident)
         return csv_download(export.incident_as_csv(lines), f"incident-{incident}.csv")
-
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
-        """An entry has no page: the list shows all of it."""
-        return HttpResponseRedirect("../../")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.contrib import admin
@@ -188,10 +189,7 @@ def _of_days(days: list[dict[str, Any]]) -> Panel:
 
 
 def _of_quarters(quarters: list[dict[str, Any]]) -> Panel:
-    series = [
-        Series(_("Failed"), [_quarter(each, "failed_logins") for each in quarters]),
-        Series(_("Blocked"), [_quarter(each, "blocked_logins") for each in quarters]),
-    ]
+    series = _failed_and_blocked(_quarter, quarters)
     title = _("Sign-ins that failed in the past 24 hours, by the quarter hour (%(zone)s)") % {
         "zone": timezone.get_current_timezone_name()
     }
@@ -206,10 +204,7 @@ def _quarter(figures: dict[str, Any], kind: str) -> Bar:
 
 def _of_failing_countries(data: dict[str, Any]) -> Panel:
     since, values = data["quarters"][0]["at"], data["failures_by_country"]
-    series = [
-        Series(label, [_country(each, kind, since) for each in values])
-        for label, kind in ((_("Failed"), "failed_logins"), (_("Blocked"), "blocked_logins"))
-    ]
+    series = _failed_and_blocked(partial(_country, since), values)
     both = [
         Bar(failed.label, failed.number + blocked.number, failed.url or blocked.url)
         for failed, blocked in zip(*(each.bars for each in series), strict=True)
@@ -218,7 +213,7 @@ def _of_failing_countries(data: dict[str, Any]) -> Panel:
     return Panel(title, charts.lying(Series(_("Failed or blocked"), both)), _("Country"), series)
 
 
-def _country(figures: dict[str, Any], kind: str, since: str) -> Bar:
+def _country(since: str, figures: dict[str, Any], kind: str) -> Bar:
     code = figures["value"]
     if code is None:
         return Bar(_("Others"), figures[kind])
@@ -227,11 +222,13 @@ def _country(figures: dict[str, Any], kind: str, since: str) -> Bar:
 
 
 def _of_failures(days: list[dict[str, Any]]) -> Panel:
-    series = [
-        Series(_("Failed"), [_day(each, "failed_logins") for each in days]),
-        Series(_("Blocked"), [_day(each, "blocked_logins") for each in days]),
-    ]
+    series = _failed_and_blocked(_day, days)
     return Panel(_("Sign-ins that failed"), charts.upright(*series), _("Day"), series)
+
+
+def _failed_and_blocked(bar: Callable[..., Bar], figures: list[dict[str, Any]]) -> list[Series]:
+    kinds = ((_("Failed"), "failed_logins"), (_("Blocked"), "blocked_logins"))
+    return [Series(name, [bar(each, kind) for each in figures]) for name, kind in kinds]
 
 
 def _day(figures: dict[str, Any], kind: str, parameter: str = "") -> Bar:
@@ -250,23 +247,21 @@ def _of_trait(trait: str, values: Iterable[dict[str, Any]]) -> Panel:
         )
         for each in values
     ]
-    series = Series(_("Active sessions"), bars)
-    title = TRAITS[trait]
-    return Panel(title, charts.lying(series), "", [series])
+    return _by_name(TRAITS[trait], Series(_("Active sessions"), bars))
 
 
 def _of_reasons(values: Iterable[dict[str, Any]]) -> Panel:
     names = dict(RevokeReason.choices)
     bars = [
-        Bar(
-            str(names.get(each["value"], each["value"])),
-            each["sessions"],
-            _list(reason=each["value"]),
-        )
+        Bar(str(names.get(reason, reason)), each["sessions"], _list(reason=reason))
         for each in values
+        for reason in [each["value"]]
     ]
-    series = Series(_("Revocations"), bars)
-    return Panel(_("Why sessions ended"), charts.lying(series), "", [series])
+    return _by_name(_("Why sessions ended"), Series(_("Revocations"), bars))
+
+
+def _by_name(title: str | Promise, series: Series) -> Panel:
+    return Panel(title, charts.lying(series), "", [series])
 
 
 def _list(**filters: Any) -> str:

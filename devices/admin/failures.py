@@ -5,10 +5,7 @@ from ipaddress import IPv6Network
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
-from django.db.models import QuerySet
-from django.db.models.expressions import Combinable
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -24,8 +21,8 @@ from devices.lookups import IPV6_CUSTOMER
 from devices.models import FailedLogin, FailureKind
 
 from .columns import NOTHING, breakable, grouped
-from .filters import BetweenFilter, ChoiceFilter, Choices, Filter, PersonFilter
-from .read_only import ReadOnly
+from .filters import BetweenFilter, ChoiceFilter, LinkFilter, PersonFilter
+from .read_only import ReadOnlyLog
 from .search import at, of_people
 
 
@@ -37,16 +34,14 @@ class FailureFilter(ChoiceFilter):
     offered = FailureKind.choices
 
 
-class FailedFrom(Filter):
-    """One country, by a link of the dashboard; there is no list of all of them to choose from."""
+class FailedFrom(LinkFilter):
+    """One country, by a link of the dashboard."""
 
     title = gettext_lazy("country")
     parameter_name = "country"
 
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> Choices:
-        if (given := self.value()) is None:
-            return []
-        return [(given, _("Unknown") if given == UNKNOWN else country_name(given))]
+    def shown(self, given: str) -> str:
+        return _("Unknown") if given == UNKNOWN else country_name(given)
 
     def narrow(self, rows: Any, value: str) -> Any:
         return rows.filter(country="" if value == UNKNOWN else value)
@@ -61,22 +56,6 @@ class FailedBetween(BetweenFilter):
     def since(self, rows: Any, begin: datetime) -> Any:
         # By the index of `first_at`; a row is of a quarter of an hour at most.
         return rows.filter(first_at__gt=begin - QUARTER, last_at__gte=begin)
-
-
-PARAMETERS = {
-    PersonFilter.parameter_name,
-    FailureFilter.parameter_name,
-    FailedFrom.parameter_name,
-    *FailedBetween.PARAMETERS,
-}
-
-
-class NewestFirst(ChangeList):
-    """A list of failures, in the order of its index."""
-
-    def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str | Combinable]:
-        """By what an index has in order, whatever `?o=` asks for."""
-        return ["-first_at", "-id"]
 
 
 @admin.display(description=gettext_lazy("time"))
@@ -129,24 +108,16 @@ def attempts(row: FailedLogin) -> str:
 
 
 @admin.register(FailedLogin)
-class FailedLoginAdmin(ReadOnly):
+class FailedLoginAdmin(ReadOnlyLog):
     """The admin of failed sign-ins. Nobody can add, change or delete them."""
 
     list_display = (when, account, address, country, failure, attempts)
-    list_display_links = None
     list_filter = (PersonFilter, FailureFilter, FailedFrom, FailedBetween)
-    list_per_page = 50
+    newest_first = ("-first_at", "-id")
     too_long = gettext_lazy("That took too long. Choose a shorter time, or an address.")
     list_select_related = ("user",)
     search_fields = ("user", "ip_address")
     search_help_text = gettext_lazy("How someone’s login begins, or an address or network.")
-    actions = None
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        return lookup in PARAMETERS and "\x00" not in value
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return NewestFirst
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
@@ -158,10 +129,6 @@ class FailedLoginAdmin(ReadOnly):
         except ValueError:
             found = of_people(term)
         return queryset.filter(found), False
-
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
-        """A failure has no page: the list shows all of it."""
-        return HttpResponseRedirect("../../")
 
 
 def _of_customers(network: IPNetwork) -> IPNetwork:

@@ -1,7 +1,7 @@
 """Filters of the list of sessions. None of them reads the whole table to learn what it can offer."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -47,6 +47,22 @@ class Filter(SimpleListFilter):
     def narrow(self, sessions: DeviceSessionQuerySet, value: str) -> DeviceSessionQuerySet:
         """Return the sessions that have this value."""
         return sessions.filter(**{self.parameter_name: value})
+
+
+class LinkFilter(Filter):
+    """Selects by one value that a link names; there is no list of all of them to choose from."""
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
+        if (given := self.value()) is None:
+            return []
+        try:
+            return [(given, self.shown(given))]
+        except (ValueError, OverflowError, ValidationError) as error:
+            raise IncorrectLookupParameters from error
+
+    def shown(self, given: str) -> str:
+        """Return what the value is called. Raises ValueError for what is none."""
+        return given
 
 
 class ChoiceFilter(Filter):
@@ -200,24 +216,18 @@ class ReasonFilter(ChoiceFilter):
         return sessions.revoked().filter(revoke_reason=value)
 
 
-class DayFilter(Filter):
-    """One day, by a link of the dashboard; there is no list of days to choose from."""
+class DayFilter(LinkFilter):
+    """One day, by a link of the dashboard."""
 
     column: ClassVar[str]
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
-        if (given := self.value()) is None:
-            return []
-        try:
-            day = date.fromisoformat(given)
-            following = day + timedelta(days=1)
-            self.begin, self.end = (
-                database.in_utc(timezone.make_aware(datetime.combine(each, time())))
-                for each in (day, following)
-            )
-        except (ValueError, OverflowError) as error:
-            raise IncorrectLookupParameters from error
-        return [(given, date_format(day))]
+    def shown(self, given: str) -> str:
+        day = date.fromisoformat(given)
+        self.begin, self.end = (
+            database.in_utc(timezone.make_aware(datetime.combine(each, time())))
+            for each in (day, day + timedelta(days=1))
+        )
+        return date_format(day)
 
     def narrow(self, sessions: DeviceSessionQuerySet, value: str) -> DeviceSessionQuerySet:
         within = {f"{self.column}__gte": self.begin, f"{self.column}__lt": self.end}
@@ -325,20 +335,15 @@ class BindingFilter(ChoiceFilter):
     offered = Binding.choices
 
 
-class PersonFilter(Filter):
-    """One person, by a link; there is no list of all of them to choose from."""
+class PersonFilter(LinkFilter):
+    """One person, by a link."""
 
     title = _("user")
     parameter_name = "user"
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Choices:
-        if (pk := self.value()) is None:
-            return []
-        try:
-            self.user = get_user_model()._base_manager.filter(pk=pk).first()
-        except (ValueError, OverflowError, ValidationError) as error:
-            raise IncorrectLookupParameters from error
-        return [(pk, str(self.user or pk))]
+    def shown(self, given: str) -> str:
+        self.user = get_user_model()._base_manager.filter(pk=given).first()
+        return str(self.user or given)
 
     def narrow(self, sessions: DeviceSessionQuerySet, value: str) -> DeviceSessionQuerySet:
         return sessions.none() if self.user is None else sessions.filter(user_id=self.user.pk)
@@ -360,11 +365,19 @@ FILTERS: tuple[type[ListFilter], ...] = (
     BindingFilter,
     ReasonFilter,
 )
-NAMED = {each.parameter_name for each in FILTERS if issubclass(each, Filter)}
-PARAMETERS = NAMED | {*BetweenFilter.PARAMETERS}
 
 
 def is_narrowed(given: Mapping[str, str]) -> bool:
     """Whether a query narrows the list; a form that was sent empty does not."""
     times = (BetweenFilter.FROM, BetweenFilter.TO)
-    return bool(NAMED & given.keys()) or any(given.get(name) for name in times)
+    named = parameters_of(FILTERS) - {*BetweenFilter.PARAMETERS}
+    return bool(named & given.keys()) or any(given.get(name) for name in times)
+
+
+def parameters_of(filters: Iterable[Any]) -> set[str]:
+    """The parameters of an address that these filters read."""
+    return {
+        name
+        for each in filters
+        for name in getattr(each, "PARAMETERS", None) or (each.parameter_name,)
+    }

@@ -33,8 +33,8 @@ from devices.models import DeviceSession, DeviceSessionQuerySet
 
 from .columns import address, grouped, last_active, person, place, table
 from .filters import is_narrowed
-from .pagination import BoundedPaginator
 from .progress import progress_of, reach
+from .read_only import BoundedPaginator
 
 # How many of the sessions to be revoked a page of the preview shows.
 SHOWN = 10

@@ -16,10 +16,9 @@ from devices.models import DeviceSession, Status
 from . import columns, timeline
 from .columns import address, device, last_active, person, place
 from .dashboard import ShowsDashboard
-from .filters import FILTERS, PARAMETERS
+from .filters import FILTERS
 from .new_password import RequiresPasswords
-from .pagination import BoundedPaginator
-from .read_only import ReadOnly
+from .read_only import BoundedPaginator, ReadOnly
 from .revocation import RevokesSessions
 from .search import search
 
@@ -114,7 +113,6 @@ class DeviceSessionAdmin(ShowsDashboard, RequiresPasswords, ReadOnly, RevokesSes
     list_filter = FILTERS
     # The stubs know columns by their names only.
     sortable_by = (columns.risk, columns.signed_in, last_active)  # type: ignore[assignment]
-    list_per_page = 50
     # No index knows that two frequent values never come together; with a time it is soon read.
     too_long = _("That took too long. Choose a shorter time, or fewer filters.")
     list_select_related = ("user", "impersonator")
@@ -177,10 +175,6 @@ class DeviceSessionAdmin(ShowsDashboard, RequiresPasswords, ReadOnly, RevokesSes
         (_("End"), {"fields": ("revoked_at", "revoke_reason", "revoked_by")}),
         (_("Refresh token"), {"fields": ("generation", "generation_used", "rotated_at")}),
     )
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """The filters' only. Django takes any column: `?password_stamp__startswith=a` would give it away."""
-        return lookup in PARAMETERS and "\x00" not in value
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return NewestFirst

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from devices.admin.pagination import BoundedPaginator
+from devices.admin.read_only import BoundedPaginator
 from devices.core import sessions
 from devices.core.log import activity
 from devices.models import Activity, DeviceSession, RevokeReason

@@ -180,7 +180,7 @@ def test_a_sorted_list_is_revoked_as_a_whole_too(revoker, alice, bystanders, mon
     """Sorted are the newest that the pages hold; found were all."""
     settings.DEVICES = {"MAX_SESSIONS": None}
     bystanders(alice, 12)
-    monkeypatch.setattr("devices.admin.pagination.BoundedPaginator.LIMIT", 10)
+    monkeypatch.setattr("devices.admin.read_only.BoundedPaginator.LIMIT", 10)
     query = f"?user={alice.pk}&o=-7"
     listed = DeviceSession.objects.filter(user=alice).first()
     revoke(revoker, listed, query=query, select_across="1", note=NOTE)

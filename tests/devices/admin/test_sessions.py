@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from devices.admin.pagination import BoundedPaginator
+from devices.admin.read_only import BoundedPaginator
 from devices.core import sessions
 from devices.core.clients.client import Client
 from devices.core.log import activity
@@ -114,7 +114,7 @@ def test_no_query_of_the_list_counts_or_sorts_the_whole_table(viewer, alice, bys
 
 
 def test_the_list_counts_to_a_bound_and_says_so(viewer, alice, bystanders, monkeypatch):
-    monkeypatch.setattr("devices.admin.pagination.BoundedPaginator.LIMIT", 100)
+    monkeypatch.setattr("devices.admin.read_only.BoundedPaginator.LIMIT", 100)
     bystanders(alice, 100)
     assert "100 device sessions" in viewer.get(LIST).content.decode()
     bystanders(alice, 1)
