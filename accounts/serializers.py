@@ -8,11 +8,10 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers, status
-from rest_framework.exceptions import APIException, Throttled
+from rest_framework.exceptions import APIException
 
 from devices.api import serializers as api
 from devices.api.serializers import TextField, no_controls
-from devices.exceptions import TooManyAttempts
 from devices.shortcuts import Tokens, check_password
 
 from . import addresses
@@ -95,10 +94,8 @@ class PasswordChangeSerializer(serializers.Serializer[User]):
         """Check the current password. Raises Throttled after too many wrong ones."""
         request = self.context["request"]
         # Somebody at an unlocked device gets no more attempts than at the login.
-        try:
+        with api.answered():
             is_right = check_password(request, request.user, password)
-        except TooManyAttempts as error:
-            raise Throttled(wait=error.retry_after) from error
         if not is_right:
             raise serializers.ValidationError(
                 _("This is not your current password."), code="password_wrong"

@@ -3,15 +3,13 @@
 from django.conf import settings
 from django.db import transaction
 from rest_framework import status
-from rest_framework.exceptions import Throttled
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from devices.api.authentication import SignedInRequest
+from devices.api.authentication import ForStrangers, SignedInRequest
 from devices.api.serializers import DeviceCodeSerializer
-from devices.exceptions import TooManyAttempts
 from devices.permissions import RecentlyConfirmed
 from devices.shortcuts import (
     change_password,
@@ -33,28 +31,14 @@ from .serializers import (
 )
 
 
-class Entrance(APIView):
-    """A view for people who have no session yet; a stale token sent along does not stop them."""
-
-    authentication_classes = ()
-    permission_classes = ()
-
-    def get_authenticate_header(self, request: Request) -> str:
-        # DRF asks the authentication classes, and without any it answers 403 instead of 401.
-        return 'Bearer realm="api"'
-
-
-class RegisterView(Entrance):
+class RegisterView(ForStrangers, APIView):
     """Create an account, and sign in unless the address has to be verified first."""
 
     def post(self, request: Request) -> Response:
         check_login_request(request)
         serializer = RegisterSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
-        try:
-            addresses.limit_registration(request._request, serializer.validated_data["email"])
-        except TooManyAttempts as error:
-            raise Throttled(wait=error.retry_after) from error
+        addresses.limit_registration(request._request, serializer.validated_data["email"])
         if settings.REQUIRE_EMAIL_VERIFICATION:
             addresses.invite(request._request, **serializer.validated_data)
             accepted = AcceptedSerializer({"detail": SENT}).data
@@ -64,7 +48,7 @@ class RegisterView(Entrance):
         return Response(body_of(tokens), status=status.HTTP_201_CREATED)
 
 
-class LoginView(Entrance):
+class LoginView(ForStrangers, APIView):
     """Sign in with e-mail address and password."""
 
     def post(self, request: Request) -> Response:
@@ -73,7 +57,7 @@ class LoginView(Entrance):
         return Response(body_of(serializer.tokens))
 
 
-class LoginCodeView(Entrance):
+class LoginCodeView(ForStrangers, APIView):
     """Finish a login that waits for a code by e-mail."""
 
     def post(self, request: Request) -> Response:

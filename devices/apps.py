@@ -20,7 +20,6 @@ class DevicesConfig(AppConfig):
         import_module("devices.web.receivers")
         import_module("devices.passwords").adopt()
         import_module("devices.api.authentication").adopt()
-        import_module("devices.api.blacklist").adopt()
         import_module("devices.core.tokens").adopt()
         if apps.is_installed("drf_spectacular"):
             import_module("devices.api.schema")

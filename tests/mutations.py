@@ -896,8 +896,8 @@ MUTANTS = [
     Mutant(
         "the address inside of another",
         ENDPOINT,
-        "        if inner is not None:\n",
-        "        if False:\n",
+        "        ip = embedded(ip) or (ip.teredo[1] if ip.teredo else ip)",
+        "        pass",
         SSF_PUSH,
         "not_everybodys",
     ),
@@ -2113,7 +2113,7 @@ MUTANTS = [
     ),
     Mutant(
         "ending the session by SimpleJWT's blacklist()",
-        "devices/api/blacklist.py",
+        "devices/api/authentication.py",
         "sessions.logout(sessions.find_valid_session(claims, current_client))",
         "pass",
         HOSTS,

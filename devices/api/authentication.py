@@ -1,6 +1,7 @@
 """Who is asking: the active session behind a bearer token. Loaded early by DRF, so it imports no view."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
@@ -11,7 +12,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.versioning import BaseVersioning
 from rest_framework_simplejwt.authentication import AUTH_HEADER_TYPES, JWTAuthentication
-from rest_framework_simplejwt.tokens import AccessToken, Token
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from devices.conf import conf
 from devices.core import sessions, tokens
@@ -124,16 +126,35 @@ class DeviceSessionAuthentication(JWTAuthentication):
         )
 
 
-_stock: Any = JWTAuthentication.get_validated_token
+_get_stock_token: Any = JWTAuthentication.get_validated_token
+# Without its app token_blacklist there is none.
+_blacklist_stock: Any = getattr(RefreshToken, "blacklist", None)
 
 
 def adopt() -> None:
-    """Have SimpleJWT's own classes ask for the session of a token, too, where code calls them by hand."""
+    """Have SimpleJWT's own classes ask for the session of a token, and end it, where code calls them by hand.
+
+    `RefreshToken(raw).blacklist()` is the usual logout in views over SimpleJWT.
+    """
     JWTAuthentication.get_validated_token = _get_validated_token
+    RefreshToken.blacklist = blacklist
+
+
+def blacklist(token: RefreshToken) -> Any:
+    """End the session of a refresh token, if it has not ended. Raises TokenError if it is of none."""
+    try:
+        claims = tokens.claims_of(token)
+    except SessionError as error:
+        if _blacklist_stock is None:
+            raise TokenError("The token is of no session.") from error
+        return _blacklist_stock(token)
+    with suppress(SessionError):
+        sessions.logout(sessions.find_valid_session(claims, current_client))
+    return None
 
 
 def _get_validated_token(self: JWTAuthentication, raw_token: bytes) -> Token:
-    token: Token = _stock(self, raw_token)
+    token: Token = _get_stock_token(self, raw_token)
     # Tokens of no session are none of ours.
     if "session_id" in token:
         _session_behind(token)
@@ -153,6 +174,19 @@ class ForSessions:
         defaults: Any = drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES
         ours = [each for each in defaults if issubclass(each, DeviceSessionAuthentication)]
         return [each() for each in ours or [DeviceSessionAuthentication]]
+
+
+class ForStrangers:
+    """For views that people open who have no session yet; a stale token sent along does not stop them."""
+
+    authentication_classes: Any = ()
+    permission_classes: Any = ()
+    # NamespaceVersioning would take the namespace of our URLs for a version.
+    versioning_class: Any = None
+
+    def get_authenticate_header(self, request: Request) -> str:
+        """DRF asks the authentication classes, and without any it answers 403 instead of 401."""
+        return 'Bearer realm="api"'
 
 
 def current_session(request: Request) -> DeviceSession:

@@ -249,12 +249,20 @@ def read_fields(request: HttpRequest) -> Fields:
     if request.content_type != FORM:
         raise OAuthError(400, "invalid_request", f"Send {FORM}.")
     try:
-        pairs = parse_qsl(request.body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        text = body_of(request).decode()
+        return _once(parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS))
+    except ValueError:
+        raise OAuthError(400, "invalid_request", "The form cannot be read.") from None
+
+
+def body_of(request: HttpRequest) -> bytes:
+    """The body of a request. Raises OAuthError, or ValueError if it has not come whole."""
+    try:
+        return request.body
     except RequestDataTooBig:
         raise OAuthError(413, "invalid_request", "The request is too large.") from None
-    except (ValueError, UnreadablePostError):
-        raise OAuthError(400, "invalid_request", "The form cannot be read.") from None
-    return _once(pairs)
+    except UnreadablePostError as error:
+        raise ValueError from error
 
 
 def _once(pairs: list[tuple[str, str]]) -> Fields:

@@ -44,12 +44,19 @@ def jwks(request: HttpRequest) -> HttpResponse:
 @require_safe
 def authorization_server(request: HttpRequest, path: str = "") -> HttpResponse:
     """What a service has to know of us (RFC 8414 §3). 404 unless `iss` is the https URL asked for."""
+    return document_of_issuer(request, path, _metadata)
+
+
+def document_of_issuer(
+    request: HttpRequest, path: str, metadata: Callable[[str], Mapping[str, Any]]
+) -> HttpResponse:
+    """What our issuer says of itself below this path of its URL; 404 if it is not there, or not by https."""
     issuer = simplejwt.api_settings.ISSUER or ""
     parts = urlsplit(issuer)
     if parts.scheme != "https" or parts.query or parts.fragment or parts.path.rstrip("/") != path:
         body = {"detail": "There is no issuer here.", "code": "not_found"}
         return JsonResponse(body, status=404, headers={"Cache-Control": "no-store"})
-    return public_document(request, lambda: _metadata(issuer), "application/json")
+    return public_document(request, lambda: metadata(issuer), "application/json")
 
 
 def _metadata(issuer: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt import settings as jwt
 
 from devices import csrf, http
+from devices.api.authentication import ForStrangers
 from devices.api.serializers import DeviceCodeSerializer, pair_of
 from devices.conf import conf
 from devices.core import sessions, tokens
@@ -23,16 +24,8 @@ from devices.web import bound_cookie
 from . import jar
 
 
-class CookieView(APIView):
+class CookieView(ForStrangers, APIView):
     """A view that takes a cookie only from pages of this site and of CSRF_TRUSTED_ORIGINS."""
-
-    authentication_classes = ()
-    permission_classes = ()
-    # NamespaceVersioning would take the namespace of our URLs for a version.
-    versioning_class: Any = None
-
-    def get_authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="api"'
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

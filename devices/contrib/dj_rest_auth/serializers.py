@@ -4,10 +4,15 @@ from typing import Any
 
 from dj_rest_auth import serializers as stock
 from dj_rest_auth.app_settings import api_settings
-from rest_framework.exceptions import Throttled
 
-from devices.api.serializers import FlagField, OtpField, TextField, TokenRefreshSerializer
-from devices.exceptions import SessionRequired, TooManyAttempts
+from devices.api.serializers import (
+    FlagField,
+    OtpField,
+    TextField,
+    TokenRefreshSerializer,
+    answered,
+)
+from devices.exceptions import SessionRequired
 
 
 class LoginSerializer(stock.LoginSerializer):
@@ -22,10 +27,8 @@ class LoginSerializer(stock.LoginSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         told = {"otp": attrs.pop("otp", ""), "remember": attrs.pop("remember")}
-        try:
+        with answered():
             attrs = super().validate(attrs)
-        except TooManyAttempts as error:
-            raise Throttled(wait=error.retry_after) from error
         # For SessionTokens, which dj-rest-auth gives the user alone.
         self.context["request"]._request.rest_auth_login = told
         return attrs

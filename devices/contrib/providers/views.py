@@ -4,11 +4,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.http.request import UnreadablePostError
 
-from devices.api.oauth import OAuthError, answering, demand_method, read_fields
+from devices.api.oauth import OAuthError, answering, body_of, demand_method, read_fields
 from devices.core import throttling
 from devices.core.log import security_log
 from devices.core.log.security_log import Event
@@ -93,8 +91,6 @@ def _log(provider: Provider, claims: Mapping[str, Any], ended: int) -> None:
 
 def _body(request: HttpRequest) -> str:
     try:
-        return request.body.decode("ascii").strip()
-    except RequestDataTooBig:
-        raise OAuthError(413, "invalid_request", "The request is too large.") from None
-    except (UnicodeDecodeError, UnreadablePostError):
+        return body_of(request).decode("ascii").strip()
+    except ValueError:
         raise Refused("invalid_request", "It is no JWT.") from None

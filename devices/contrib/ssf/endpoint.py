@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from devices.conf import conf
+from devices.core.clients.geolocation import embedded
 
 # In SERVICE_CLIENTS.
 PERMISSION: Final = "ssf"
@@ -167,15 +168,8 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is None and ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            ip = inner
+        ip = embedded(ip) or (ip.teredo[1] if ip.teredo else ip)
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
-
-
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def _port(parts: SplitResult) -> int:

@@ -6,18 +6,15 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.http.request import UnreadablePostError
 from django.views.decorators.http import require_safe
 from rest_framework.exceptions import ParseError
 
-from devices.api.oauth import OAuthError, answering, demand, demand_scope, has_bearer_token
+from devices.api.oauth import OAuthError, answering, body_of, demand, demand_scope, has_bearer_token
 from devices.api.parsers import StrictJSONParser
-from devices.api.well_known import public_document
+from devices.api.well_known import document_of_issuer
 from devices.conf import conf
 from devices.core import feed
 from devices.core.notifications.review_links import page
@@ -185,12 +182,7 @@ poll = by_method(READ, POST=_poll)
 @require_safe
 def well_known(request: HttpRequest, path: str = "") -> HttpResponse:
     """What services have to know of us (SSF 1.0 §7.1). 404 unless `iss` is the https URL asked for."""
-    parts = urlsplit(events.issuer())
-    is_here = parts.scheme == "https" and parts.path.rstrip("/") == path
-    if not is_here or parts.query or parts.fragment:
-        body = {"detail": "There is no issuer here.", "code": "not_found"}
-        return JsonResponse(body, status=404, headers={"Cache-Control": "no-store"})
-    return public_document(request, _metadata, "application/json")
+    return document_of_issuer(request, path, lambda issuer: _metadata())
 
 
 def _metadata() -> Mapping[str, Any]:
@@ -223,10 +215,8 @@ def _stream(client: str, sent: dict[str, Any]) -> Stream:
 def _body(request: HttpRequest) -> dict[str, Any]:
     """The object in the body of a request. Raises OAuthError."""
     try:
-        sent = StrictJSONParser().parse(io.BytesIO(request.body or b"{}"))
-    except RequestDataTooBig:
-        raise OAuthError(413, "invalid_request", "The request is too large.") from None
-    except (ParseError, UnreadablePostError):
+        sent = StrictJSONParser().parse(io.BytesIO(body_of(request) or b"{}"))
+    except (ParseError, ValueError):
         raise OAuthError(400, "invalid_request", "Send JSON.") from None
     if not isinstance(sent, dict):
         raise OAuthError(400, "invalid_request", "Send a JSON object.")

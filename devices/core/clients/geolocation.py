@@ -70,14 +70,14 @@ def public_address(address: str | None) -> str | None:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return None
-    ip = _embedded(ip) or ip
+    ip = embedded(ip) or ip
     return str(ip) if ip.is_global and not ip.is_multicast else None
 
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
-def _embedded(
+def embedded(
     ip: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> ipaddress.IPv4Address | None:
     """Return the IPv4 address inside of an IPv6 one: mapped, 6to4 (RFC 3056) or NAT64 (RFC 6052)."""
