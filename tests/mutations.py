@@ -2230,8 +2230,8 @@ MUTANTS = [
     Mutant(
         "answering apps in a form that they read",
         "devices/web/cookie.py",
-        "        if not wants_page(request):\n            raise\n",
-        "",
+        "elif isinstance(refused, SessionError) and wants_page(request):",
+        "elif isinstance(refused, SessionError):",
         "tests/devices/web/test_cookie.py",
         "deactivated_between",
     ),

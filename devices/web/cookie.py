@@ -84,26 +84,18 @@ def begin_or_refuse(request: HttpRequest, user: AbstractBaseUser) -> None:
     backend = request.session[BACKEND_SESSION_KEY]
     try:
         begin(request, user)
-    except DeviceCodeRequired as waiting:
+    except (SessionError, TooManyAttempts) as refused:
         request.session.flush()
         request.user = AnonymousUser()
-        challenge = waiting.details["challenge"]
-        request.session[WAITING] = {
-            "challenge": challenge,
-            "backend": backend,
-            "next": _next(request),
-        }
+        if isinstance(refused, DeviceCodeRequired):
+            request.session[WAITING] = {
+                "challenge": refused.details["challenge"],
+                "backend": backend,
+                "next": _next(request),
+            }
+        elif isinstance(refused, SessionError) and wants_page(request):
+            raise PermissionDenied(str(refused.message)) from refused
         raise
-    except TooManyAttempts:
-        request.session.flush()
-        request.user = AnonymousUser()
-        raise
-    except SessionError as refused:
-        request.session.flush()
-        request.user = AnonymousUser()
-        if not wants_page(request):
-            raise
-        raise PermissionDenied(str(refused.message)) from refused
 
 
 def _next(request: HttpRequest) -> str:
@@ -114,7 +106,15 @@ def _next(request: HttpRequest) -> str:
 
 
 def go_on(request: HttpRequest, session: DeviceSession, backend: str) -> None:
-    """Sign a browser in to a session that waited for its code, as Django's `login` does."""
+    """Sign a browser in to a session that waited for its code."""
+    sign_in(request, session, backend)
+    rotate_token(request)
+    update_last_login(type(session.user), session.user)
+    bound_cookie.offer(request, session)
+
+
+def sign_in(request: HttpRequest, session: DeviceSession, backend: str) -> None:
+    """What Django's `login` does for the user of a session, without telling that they have signed in."""
     user = session.user
     request.session.flush()
     request.session[SESSION_KEY] = user._meta.pk.value_to_string(user)
@@ -124,9 +124,6 @@ def go_on(request: HttpRequest, session: DeviceSession, backend: str) -> None:
     known: Any = request
     known.user = known._cached_user = known._device_user = user
     known.device_session = session
-    rotate_token(request)
-    update_last_login(type(user), user)
-    bound_cookie.offer(request, session)
 
 
 def begin(request: HttpRequest, user: AbstractBaseUser) -> DeviceSession:

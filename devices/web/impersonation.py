@@ -5,9 +5,7 @@ session tells that nobody proved to be that user (IMPERSONATION_KEYS); they writ
 looked at when the view is through. Whoever goes back is signed in by the session they had, as it was.
 """
 
-from typing import Any
-
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -38,7 +36,7 @@ def impersonate(request: HttpRequest, user: AbstractBaseUser, *, reason: str) ->
         session = impersonation.begin(by, user, get_client(request), note=reason)
     except SessionError as error:
         raise PermissionDenied(str(error.message)) from error
-    _sign_in(request, session, user, request.session[BACKEND_SESSION_KEY])
+    cookie.sign_in(request, session, request.session[BACKEND_SESSION_KEY])
     return session
 
 
@@ -53,7 +51,7 @@ def stop_impersonating(request: HttpRequest) -> DeviceSession:
         raise PermissionDenied
     backend = request.session[BACKEND_SESSION_KEY]
     origin = _end(request, session)
-    _sign_in(request, origin, origin.user, backend)
+    cookie.sign_in(request, origin, backend)
     return origin
 
 
@@ -94,7 +92,7 @@ def settle(user: AbstractBaseUser, request: HttpRequest, _response: HttpResponse
         origin = _end(request, before) if before.is_impersonated else before
         session = impersonation.begin(origin, user, get_client(request), note="")
     except SessionError as error:
-        _sign_in(request, before, before.user, request.session[BACKEND_SESSION_KEY])
+        cookie.sign_in(request, before, request.session[BACKEND_SESSION_KEY])
         raise PermissionDenied(str(error.message)) from error
     request.session[cookie.ID] = str(session.pk)
     request.device_session = session  # type: ignore[attr-defined]
@@ -114,17 +112,3 @@ def _end(request: HttpRequest, session: DeviceSession) -> DeviceSession:
         request.user = AnonymousUser()
         request.device_session = None  # type: ignore[attr-defined]
         raise PermissionDenied(str(error.message)) from error
-
-
-def _sign_in(
-    request: HttpRequest, session: DeviceSession, user: AbstractBaseUser, backend: str
-) -> None:
-    """What Django's `login` does, without telling that the user has signed in: they have not."""
-    request.session.flush()
-    request.session[SESSION_KEY] = user._meta.pk.value_to_string(user)
-    request.session[BACKEND_SESSION_KEY] = backend
-    request.session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    request.session[cookie.ID] = str(session.pk)
-    known: Any = request
-    known.user = known._cached_user = known._device_user = user
-    known.device_session = session

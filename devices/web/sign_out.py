@@ -20,13 +20,15 @@ from django.utils.translation import ngettext
 from django.views.generic import TemplateView
 
 from devices.core import sessions
+from devices.http import get_session
 from devices.models import SUSPICIOUS, DeviceSession, RevokeReason
+from devices.shortcuts import list_sessions
 
 from . import wording
 from .cards import INACTIVE, cards
 from .review import to_password
 from .step_up import confirmed_page
-from .views import PersonalPage, SignedInHttpRequest, active_sessions, current_session
+from .views import PersonalPage, SignedInHttpRequest
 
 # How many are named; the page always says how many there are.
 NAMED: Final = 10
@@ -39,7 +41,7 @@ class SignOutView(PersonalPage, TemplateView):
     template_name = "devices/sign_out.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        current = current_session(request)
+        current = get_session(request)
         view = super().dispatch
         if current is None or current.pk != kwargs["pk"]:
             # Before any lookup, so that an old confirmation reveals nothing about other sessions.
@@ -50,14 +52,14 @@ class SignOutView(PersonalPage, TemplateView):
         session = self._find()
         if session is None:
             return self._gone()
-        [card] = cards([session], current_session(request))
+        [card] = cards([session], get_session(request))
         return self.render_to_response(self.get_context_data(card=card))
 
     def post(self, request: SignedInHttpRequest, pk: uuid.UUID) -> HttpResponse:
         session = self._find()
         if session is None:
             return self._gone()
-        if session == current_session(request):
+        if session == get_session(request):
             sessions.logout(session)
             logout(request)
             messages.success(request, _("You are signed out."))
@@ -72,7 +74,7 @@ class SignOutView(PersonalPage, TemplateView):
         return redirect("devices:list")
 
     def _find(self) -> DeviceSession | None:
-        return active_sessions(self.request).filter(pk=self.kwargs["pk"]).first()
+        return list_sessions(self.request.user).filter(pk=self.kwargs["pk"]).first()
 
     def _gone(self) -> HttpResponse:
         """It ended while one was looking, or was sent twice. A foreign one is as unknown as any."""
@@ -89,8 +91,8 @@ class SignOutManyView(PersonalPage, TemplateView):
     idle: timedelta | None = None
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        current = current_session(self.request)
-        chosen = active_sessions(self.request)
+        current = get_session(self.request)
+        chosen = list_sessions(self.request.user)
         if current is not None:
             chosen = chosen.exclude(pk=current.pk)
         if self.idle is not None:
@@ -106,7 +108,7 @@ class SignOutManyView(PersonalPage, TemplateView):
         )
 
     def post(self, request: SignedInHttpRequest) -> HttpResponse:
-        current = current_session(request)
+        current = get_session(request)
         n = sessions.revoke_all(
             request.user,
             reason=RevokeReason.USER_ALL,

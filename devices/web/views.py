@@ -25,6 +25,7 @@ from devices.core.log.sanitize import has_controls
 from devices.exceptions import SessionRevoked
 from devices.http import csv_download, get_session
 from devices.models import DeviceSession, DeviceSessionQuerySet
+from devices.shortcuts import list_sessions
 
 from . import watch, wording
 from .cards import INACTIVE, cards, groups, told_apart
@@ -48,20 +49,6 @@ class SignedInHttpRequest(HttpRequest):
     device_session: DeviceSession | None
 
 
-def current_session(request: HttpRequest) -> DeviceSession | None:
-    """The session of the browser that asks; None if its user has none, as where no middleware knows it."""
-    return get_session(request)
-
-
-def active_sessions(request: SignedInHttpRequest) -> DeviceSessionQuerySet:
-    """Select the active sessions of the request's user, the latest used first."""
-    return (
-        DeviceSession.objects.for_user(request.user)
-        .active()
-        .order_by("-last_active", "-created_at")
-    )
-
-
 @method_decorator(never_cache, name="dispatch")
 class PersonalPage(LoginRequiredMixin):
     """For pages with personal data: no cache shows them after the sign-out.
@@ -71,7 +58,7 @@ class PersonalPage(LoginRequiredMixin):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the URL at which the page learns that its session has ended."""
-        current = current_session(self.request)  # type: ignore[attr-defined]
+        current = get_session(self.request)  # type: ignore[attr-defined]
         kwargs.setdefault("watch", watch.url_of(current) if current else "")
         context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
         return context
@@ -84,8 +71,8 @@ class DevicesView(PersonalPage, TemplateView):
     template_name = "devices/devices.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        current = current_session(self.request)
-        others = active_sessions(self.request)
+        current = get_session(self.request)
+        others = list_sessions(self.request.user)
         here: list[DeviceSession] = []
         if current is not None:
             # Asked for anew: what every request brings along holds no more than every request needs.
@@ -158,7 +145,7 @@ class ActivityView(PersonalPage, TemplateView):
         session = get_object_or_404(mine, pk=self.kwargs["pk"])
         log = session.activities.order_by("-at", "-id")
         page = Paginator(log, ACTIVITIES_PER_PAGE).get_page(self.request.GET.get("page"))
-        current = current_session(self.request)
+        current = get_session(self.request)
         return super().get_context_data(
             card=cards([session], current, self.refused)[0],
             page=page,
@@ -184,7 +171,7 @@ class RenameView(ActivityView):
     http_method_names = ["post"]
 
     def post(self, request: SignedInHttpRequest, pk: uuid.UUID) -> HttpResponse:
-        session = get_object_or_404(active_sessions(request), pk=pk)
+        session = get_object_or_404(list_sessions(request.user), pk=pk)
         form = NameForm(session, request.POST)
         if not form.is_valid():
             self.refused = form
@@ -203,5 +190,5 @@ class HistoryView(PersonalPage, View):
     """All sessions that are still kept, as a file to take home."""
 
     def get(self, request: SignedInHttpRequest) -> HttpResponseBase:
-        lines = export.as_csv(request.user, current_session(request))
+        lines = export.as_csv(request.user, get_session(request))
         return csv_download(lines, f"sessions-{timezone.now():%Y-%m-%d}.csv")

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -74,14 +74,9 @@ def iso(time: datetime) -> str:
 def as_csv(user: AbstractBaseUser, current: DeviceSession | None = None) -> Iterator[str]:
     """All sessions of a user that are still kept, newest first, some lines at a time."""
     mine = DeviceSession.objects.filter(user_id=user.pk).order_by("-created_at", "-id")
-    rows: list[list[str]] = [list(HISTORY_FIELDS)]
-    for session in mine.iterator(chunk_size=STRETCH):
-        shown = as_json(session, current, HISTORY_FIELDS)
-        rows.append([safe(_text(value)) for value in shown.values()])
-        if len(rows) > STRETCH:
-            yield _lines(rows)
-            rows = []
-    yield _lines(rows)
+    kept = mine.iterator(chunk_size=STRETCH)
+    rows = (as_json(session, current, HISTORY_FIELDS).values() for session in kept)
+    return _file(HISTORY_FIELDS, rows)
 
 
 INCIDENT_FIELDS: Final = (
@@ -101,32 +96,37 @@ INCIDENT_FIELDS: Final = (
 
 def incident_as_csv(lines: QuerySet[Activity]) -> Iterator[str]:
     """The revocations in these lines of the log, a row for each, some at a time."""
-    rows: list[list[str]] = [list(INCIDENT_FIELDS)]
     told = lines.select_related("user", "actor")
     # Citus joins the two only by user.
     told = told.prefetch_related("session") if conf.CITUS else told.select_related("session")
-    for line in told.iterator(chunk_size=STRETCH):
-        # The log outlives the session.
-        session = getattr(line, "session", None)
-        of_session = (
-            (session, session.ip_address, session.last_ip, session.country, session.created_at)
-            if session
-            else ("", "", "", "", "")
-        )
-        cells = (
-            line.at,
-            line.data.get("incident"),
-            line.user,
-            line.session_id,
-            *of_session,
-            line.actor,
-            line.data.get("note"),
-        )
-        rows.append([safe(_text(cell)) for cell in cells])
-        if len(rows) > STRETCH:
-            yield _lines(rows)
-            rows = []
-    yield _lines(rows)
+    return _file(INCIDENT_FIELDS, map(_cells_of, told.iterator(chunk_size=STRETCH)))
+
+
+def _cells_of(line: Activity) -> list[Any]:
+    # The log outlives the session.
+    session = getattr(line, "session", None)
+    seen = ("ip_address", "last_ip", "country", "created_at")
+    return [
+        line.at,
+        line.data.get("incident"),
+        line.user,
+        line.session_id,
+        session,
+        *(getattr(session, name, None) for name in seen),
+        line.actor,
+        line.data.get("note"),
+    ]
+
+
+def _file(header: Sequence[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
+    """The lines of a file, the first of which names the columns; some at a time."""
+    lines = [[*header]]
+    for cells in rows:
+        lines.append([safe(_text(cell)) for cell in cells])
+        if len(lines) > STRETCH:
+            yield _lines(lines)
+            lines = []
+    yield _lines(lines)
 
 
 def safe(cell: str) -> str:
