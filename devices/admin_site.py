@@ -221,8 +221,7 @@ def _is_in_reach(request: HttpRequest, obj: Model, ways: Iterable[str]) -> bool:
     # Asked for each row that goes with an account; within a request the answer is the same.
     known: dict[Any, bool] = request.__dict__.setdefault("_devices_in_reach", {})
     for key in keys - known.keys():
-        rows = get_user_model()._base_manager.filter(pk=key)
-        known[key] = not bulk_revocation.out_of_reach(rows, _asker(request), "").exists()
+        known[key] = bulk_revocation.reaches(_asker(request), key)
     return all(known[key] for key in keys)
 
 

@@ -34,6 +34,11 @@ UNITS: Final = {
 }
 
 
+def is_redis(setting: str) -> bool:
+    """Whether a setting is the URL of a Redis."""
+    return setting.startswith(("redis://", "rediss://", "unix://"))
+
+
 class Conf:
     """The settings of DEVICES, one property each. docs/settings.md has a table of them."""
 

@@ -299,7 +299,7 @@ def get_claims(credentials: AnyRequest | str | bytes) -> dict[str, Any]:
     raw = credentials if isinstance(credentials, str | bytes) else http.bearer_token(credentials)
     if raw is None:
         raise TokenNotValid
-    return tokens.payload_of(raw)
+    return tokens.read_payload(raw)[1]
 
 
 def list_sessions(user: AbstractBaseUser) -> DeviceSessionQuerySet:

@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from devices import admin_site
-from devices.core.staff import new_password
+from devices.core.staff import bulk_revocation, new_password
 from devices.models import DeviceSession
 
 from .progress import reach
@@ -33,7 +33,7 @@ class RequiresPasswords(admin.ModelAdmin):
         person = _person(unquote(pk))
         by: Any = request.user
         may = by.has_perm("devices.revoke_devicesession") and self.has_view_permission(request)
-        if not may or not new_password.may_require(person, by):
+        if not may or not bulk_revocation.reaches(by, person.pk):
             raise PermissionDenied
         if not admin_site.is_confirmed(request):
             return admin_site.to_confirm(request)

@@ -7,7 +7,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.db import connections, router
 
-from devices.conf import Conf
+from devices.conf import Conf, is_redis
 from devices.core.liveness import invalidation
 from devices.core.liveness.invalidation import is_postgres
 from devices.models import DeviceSession
@@ -76,7 +76,7 @@ def _is_bus(bus: str) -> bool:
             invalidation.read_sentinel_url(bus)
         except ValueError:
             return False
-    elif not bus.startswith(("redis://", "rediss://", "unix://")):
+    elif not is_redis(bus):
         return False
     return find_spec("redis") is not None
 

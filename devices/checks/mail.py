@@ -12,8 +12,8 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.utils.module_loading import import_string
 
-from devices.conf import Conf
-from devices.core.notifications import outbox, review_links, worker
+from devices.conf import Conf, is_redis
+from devices.core.notifications import outbox, review_links
 from devices.core.risk import rules
 from devices.models import RiskLevel
 
@@ -48,14 +48,13 @@ def check() -> Iterator[CheckMessage]:
             id="devices.E104",
         )
     queue = conf.NOTICE_QUEUE
-    is_redis = worker.is_redis(queue)
-    if not is_redis and queue not in ("embedded", "worker"):
+    if not is_redis(queue) and queue not in ("embedded", "worker"):
         yield Error(
             "DEVICES['NOTICE_QUEUE'] is neither 'embedded' nor 'worker' nor the URL of a Redis.",
             hint="See docs/settings.md.",
             id="devices.E031",
         )
-    if is_redis and find_spec("redis") is None:
+    if is_redis(queue) and find_spec("redis") is None:
         yield Error(
             "DEVICES['NOTICE_QUEUE'] names a Redis, but the package redis is not installed.",
             hint="pip install redis",

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.db import router
 from django.db.models import CharField, Q, TextField
 
 
@@ -12,6 +13,17 @@ def username_of(user: AbstractBaseUser) -> str:
     """Return the login of a user as text."""
     field: Any = user._meta.get_field(get_user_model().USERNAME_FIELD)
     return str(field.value_from_object(user))
+
+
+def find(login: str) -> AbstractBaseUser | None:
+    """The user who signs in with this, where users are written; None if there is none."""
+    model = get_user_model()
+    manager: Any = model._default_manager.db_manager(router.db_for_write(model))
+    try:
+        user: AbstractBaseUser = manager.get_by_natural_key(login)
+    except ObjectDoesNotExist:
+        return None
+    return user
 
 
 def match(name: str, lookup: str, text: str, prefix: str = "") -> Q:

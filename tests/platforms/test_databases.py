@@ -162,7 +162,7 @@ def test_what_a_replica_does_not_know_of_a_user_yet(make_project):
     project.write("routers.py", REPLICA.format(labels=["auth"]))
     project.configure('\nDATABASE_ROUTERS = ["routers.Replica"]\n')
     project.play("""
-    from devices.core.staff import new_password
+    from devices.core.staff import bulk_revocation, new_password
     from devices.models import Notification
 
     for alias in ("default", "replica"):
@@ -170,12 +170,12 @@ def test_what_a_replica_does_not_know_of_a_user_yet(make_project):
         for name in ("clerk", "bob"):
             User.objects.db_manager(alias).create_user(name, f"{name}@example.org", PASSWORD)
     clerk, bob = (User.objects.using("default").get(username=name) for name in ("clerk", "bob"))
-    assert new_password.may_require(bob, clerk)
+    assert bulk_revocation.reaches(clerk, bob.pk)
 
     # Nobody reaches above themselves.
     User.objects.filter(pk=bob.pk).update(is_superuser=True)
     assert not User.objects.get(pk=bob.pk).is_superuser
-    assert not new_password.may_require(bob, clerk)
+    assert not bulk_revocation.reaches(clerk, bob.pk)
 
     # A change is told to the address that the account has, and not to one before it.
     bob.email = "new@example.org"

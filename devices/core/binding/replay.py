@@ -53,11 +53,6 @@ def purge(limit: int) -> int:
         return UsedProof.objects.filter(pk__in=keys).delete()[0]
 
 
-def is_redis(url: str) -> bool:
-    """Return whether DPOP_STORE is the URL of a Redis."""
-    return url.startswith(("redis://", "rediss://", "unix://"))
-
-
 def _insert(connection: BaseDatabaseWrapper, name: str, until: datetime) -> bool:
     # One statement, which waits for another of the same name and tells by its count who was first.
     table, key, expires = map(

@@ -17,7 +17,7 @@ from huey import Huey, MemoryHuey, RedisHuey, crontab
 from huey.consumer import Consumer
 from huey.serializer import SignedSerializer
 
-from devices.conf import conf
+from devices.conf import conf, is_redis
 from devices.core import database
 
 logger = logging.getLogger(__name__)
@@ -26,11 +26,6 @@ logger = logging.getLogger(__name__)
 LONGEST_NAP = 1.0
 # Seconds that a Redis which does not answer may delay a caller; reading waits for one.
 REDIS_PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 5}
-
-
-def is_redis(queue: str) -> bool:
-    """Return whether NOTICE_QUEUE is the URL of a Redis."""
-    return queue.startswith(("redis://", "rediss://", "unix://"))
 
 
 def _make(queue: str) -> Huey:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from django.utils import timezone
@@ -81,9 +81,9 @@ def check_bound(
     return None
 
 
-def is_just_bound(session: DeviceSession, now: datetime | None = None) -> bool:
+def is_just_bound(session: DeviceSession) -> bool:
     """Whether its browser may not have the bound cookie yet."""
     bound_at = session.binding_proved_at
     if session.binding_proofs or bound_at is None:
         return False
-    return abs((now or timezone.now()) - bound_at) <= JUST_BOUND
+    return abs(timezone.now() - bound_at) <= JUST_BOUND

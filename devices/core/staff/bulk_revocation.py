@@ -75,6 +75,12 @@ def out_of_reach(rows: QuerySet, by: AbstractBaseUser, person: str) -> QuerySet:
     return rows.filter(reduce(or_, _above(by, person), Q(pk__in=[])))
 
 
+def reaches(by: AbstractBaseUser, user_id: Any) -> bool:
+    """Whether this member of staff may act on a user: not on one who may do what they may not."""
+    users = get_user_model()._base_manager.filter(pk=user_id)
+    return not out_of_reach(users, by, "").exists()
+
+
 def within_reach(rows: Rows, by: AbstractBaseUser, person: str) -> Rows:
     """The others."""
     # One by one, so that the database can tell each from the tables of rights, which are small.

@@ -1,6 +1,5 @@
 """Acting on somebody's behalf: on whose, that is for those within whose reach they are."""
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 
 from devices.core import sessions
@@ -20,7 +19,6 @@ def begin(by: DeviceSession, user: AbstractBaseUser, client: Client, *, note: st
     Raises OutOfReach if the user has rights that the other has not, AccountNotActive if one of the two is
     not active, and Impersonated if `by` is on somebody's behalf itself.
     """
-    users = get_user_model()._base_manager.filter(pk=user.pk)
-    if bulk_revocation.out_of_reach(users, by.user, "").exists():
+    if not bulk_revocation.reaches(by.user, user.pk):
         raise OutOfReach
     return sessions.start_impersonated(user, client, by=by, note=note)

@@ -14,12 +14,6 @@ from . import bulk_revocation
 from .bulk_revocation import Revoked
 
 
-def may_require(user: AbstractBaseUser, by: AbstractBaseUser) -> bool:
-    """Whether this staff member may act on the account: not on users above them."""
-    rows = get_user_model()._base_manager.filter(pk=user.pk)
-    return not bulk_revocation.out_of_reach(rows, by, "").exists()
-
-
 def require_new_password(user: AbstractBaseUser, *, by: AbstractBaseUser, note: str) -> Revoked:
     """End all sessions of a user, and put a password that nobody knows in place of theirs.
 
@@ -27,7 +21,7 @@ def require_new_password(user: AbstractBaseUser, *, by: AbstractBaseUser, note: 
     """
     with database.atomic():
         row = get_user_model()._base_manager.select_for_update().get(pk=user.pk)
-        if not may_require(row, by):
+        if not bulk_revocation.reaches(by, row.pk):
             raise PermissionDenied
         outbox.tell_staff_changed(row.pk)
         # Before the password, which would end them for a reason of its own.

@@ -4,11 +4,9 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error, router
+from django.db import Error
 from django.db.models import ProtectedError, RestrictedError
 
 from devices.core import erasure, logins
@@ -25,7 +23,9 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
     def handle(self, **options: Any) -> None:
-        user = self._find(options["login"])
+        user = logins.find(options["login"])
+        if user is None:
+            raise CommandError("No user has this login.")
         if not options["yes"]:
             self._ask(user)
         try:
@@ -37,16 +37,6 @@ class Command(BaseCommand):
         for what, n in sorted(erased.items()):
             self.stdout.write(f"{what}: {n}")
         self.stdout.write("Erased. Log files and backups outside of the database are not changed.")
-
-    @staticmethod
-    def _find(login: str) -> AbstractBaseUser:
-        model = get_user_model()
-        manager: Any = model._default_manager.db_manager(router.db_for_write(model))
-        try:
-            user: AbstractBaseUser = manager.get_by_natural_key(login)
-        except ObjectDoesNotExist as error:
-            raise CommandError("No user has this login.") from error
-        return user
 
     @staticmethod
     def _ask(user: AbstractBaseUser) -> None:

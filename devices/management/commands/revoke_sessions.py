@@ -6,14 +6,13 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error, router
+from django.db import Error
 from django.db.models import Count
 from django.utils import timezone
 from tqdm import tqdm
 
+from devices.core import logins
 from devices.core.log import security_log
 from devices.core.staff import bulk_revocation
 from devices.core.staff.filters import InvalidSelection, Selection
@@ -120,12 +119,9 @@ class Command(BaseCommand):
 
     @staticmethod
     def _key(login: str) -> Any:
-        model = get_user_model()
-        manager: Any = model._default_manager.db_manager(router.db_for_write(model))
-        try:
-            return manager.get_by_natural_key(login).pk
-        except ObjectDoesNotExist as error:
-            raise CommandError(f"--user: no user has the login {login!r}.") from error
+        if (user := logins.find(login)) is None:
+            raise CommandError(f"--user: no user has the login {login!r}.")
+        return user.pk
 
     def _confirmed(self, sessions: int, people: int) -> bool:
         if not sys.stdin.isatty():
