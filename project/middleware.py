@@ -25,14 +25,18 @@ logger = logging.getLogger("project")
 RETRY_AFTER: Final = 30
 
 
-class DatabaseAway:
-    """503 for pages and the admin while the database or a key is unavailable. The API answers itself."""
+class Middleware:
+    """Passes a request on."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
+
+
+class DatabaseAway(Middleware):
+    """503 for pages and the admin while the database or a key is unavailable. The API answers itself."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer 503 if the database or a signing key is not available."""
@@ -50,15 +54,12 @@ class DatabaseAway:
         return response
 
 
-class Probes:
+class Probes(Middleware):
     """Answers `/healthz` and `/readyz` before the rest of the site is asked.
 
     A probe calls the pod by its IP address, which is not in ALLOWED_HOSTS, and over plain HTTP.
     Nothing in the answers depends on the host.
     """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         probe = PROBES.get(request.path_info.removesuffix("/"))
@@ -69,11 +70,8 @@ class Probes:
         return response
 
 
-class KnownDoors:
+class KnownDoors(Middleware):
     """Guard all views of allauth. One that is not listed is answered 404: see accounts.allauth_views."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
@@ -118,14 +116,11 @@ def _is_allauth(request: HttpRequest) -> bool:
     return match is not None and match.route.startswith(allauth_views.ROUTES)
 
 
-class RetryAfter:
+class RetryAfter(Middleware):
     """The time to wait in every answer 429 (RFC 6585 §4), also in those of allauth, which names none.
 
     Its JSON gets the list of errors that its other answers have.
     """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)

@@ -30,13 +30,13 @@ from devices.exceptions import (
     AccountNotActive,
     DeviceCodeInvalid,
     DeviceCodeRequired,
-    DPoPError,
     DPoPNonceRequired,
     EmailNotVerified,
     InvalidDPoPProof,
     LoginTooStrange,
     OtpInvalid,
     OtpRequired,
+    SessionError,
     SessionExpired,
     SessionRevoked,
     TokenNotValid,
@@ -51,42 +51,36 @@ BEARER = (
     AuthenticationFailed(
         "Authorization header must contain two space-delimited values", "bad_authorization_header"
     ),
-    SessionDenied(TokenNotValid()),
-    SessionDenied(SessionRevoked()),
-    SessionDenied(SessionExpired()),
-    SessionDenied(InvalidDPoPProof()),
-    SessionDenied(DPoPNonceRequired()),
+    TokenNotValid(),
+    SessionRevoked(),
+    SessionExpired(),
+    InvalidDPoPProof(),
+    DPoPNonceRequired(),
 )
-
-
-def _at_token_request(error: DPoPError) -> SessionDenied:
-    error.status = 400
-    return SessionDenied(error)
 
 
 # a proof of a key where tokens are given out,
-TOKEN_REQUEST = (
-    _at_token_request(InvalidDPoPProof()),
-    _at_token_request(DPoPNonceRequired()),
-)
+TOKEN_REQUEST = (InvalidDPoPProof(), DPoPNonceRequired())
+for each in TOKEN_REQUEST:
+    each.status = 400
 # credentials,
 CREDENTIALS = (
     *TOKEN_REQUEST,
-    SessionDenied(AccountNotActive()),
-    SessionDenied(LoginTooStrange()),
-    SessionDenied(EmailNotVerified()),
-    SessionDenied(OtpRequired()),
-    SessionDenied(OtpInvalid()),
-    SessionDenied(DeviceCodeRequired("5f0d6a52-1a0e-4a7e-9d3b-0f6a1c2e4b77")),
+    AccountNotActive(),
+    LoginTooStrange(),
+    EmailNotVerified(),
+    OtpRequired(),
+    OtpInvalid(),
+    DeviceCodeRequired("5f0d6a52-1a0e-4a7e-9d3b-0f6a1c2e4b77"),
     Throttled(wait=60),
 )
 # a code for a new device,
 CODE = (
     *TOKEN_REQUEST,
-    SessionDenied(DeviceCodeInvalid()),
-    SessionDenied(AccountNotActive()),
-    SessionDenied(LoginTooStrange()),
-    SessionDenied(OtpRequired()),
+    DeviceCodeInvalid(),
+    AccountNotActive(),
+    LoginTooStrange(),
+    OtpRequired(),
     Throttled(wait=60),
 )
 # and any body.
@@ -200,7 +194,7 @@ def operation(
     gives: Body | None = None,
     status: int = 200,
     gives_else: tuple[int, Body] | None = None,
-    refuses: Iterable[APIException] = (),
+    refuses: Iterable[APIException | SessionError] = (),
     invalid: dict[str, list[str]] | None = None,
     parameters: Iterable[OpenApiParameter] = (),
     file: tuple[str, str] | None = None,
@@ -246,10 +240,11 @@ def without_trailing_slash(
 
 
 def _refusals(
-    errors: Iterable[APIException], invalid: dict[str, list[str]] | None
+    errors: Iterable[APIException | SessionError], invalid: dict[str, list[str]] | None
 ) -> dict[int, OpenApiResponse]:
     examples: dict[int, dict[str, Any]] = {}
-    for error in errors:
+    for each in errors:
+        error = SessionDenied(each) if isinstance(each, SessionError) else each
         answer = _answer(error)
         examples.setdefault(error.status_code, {})[answer["code"]] = answer
     refusals = {status: _refusal(ErrorSerializer, named) for status, named in examples.items()}

@@ -23,7 +23,7 @@ from devices.exceptions import (
 )
 from devices.models import Binding, RevokeReason, Status
 
-from .errors import SessionDenied, StepUpRequired
+from .errors import StepUpRequired
 from .openapi import (
     BEARER,
     CODE,
@@ -234,10 +234,10 @@ describe(
         gives=Body(REFRESHED_PAIR, {"access": ACCESS, "refresh": REFRESH}),
         refuses=[
             *TOKEN_REQUEST,
-            *(
-                SessionDenied(error())
-                for error in (TokenNotValid, SessionRevoked, SessionExpired, RefreshReused)
-            ),
+            TokenNotValid(),
+            SessionRevoked(),
+            SessionExpired(),
+            RefreshReused(),
         ],
         invalid={"refresh": ["This field is required."]},
         parameters=[PROOF],
@@ -253,7 +253,7 @@ describe(
         "Takes an access or a refresh token. The response does not say why a token is not valid.",
         takes=Body(TokenVerifySerializer, {"token": ACCESS}),
         gives=Body(NOTHING, {}),
-        refuses=[SessionDenied(TokenNotValid())],
+        refuses=[TokenNotValid()],
         invalid={"token": ["This field is required."]},
     ),
 )
@@ -336,10 +336,10 @@ describe(
         gives=Body(ConfirmedSerializer, {"confirmed_until": "2026-03-01T12:15:00Z"}),
         refuses=(
             *BEARER,
-            SessionDenied(OtpRequired()),
-            SessionDenied(OtpInvalid()),
-            SessionDenied(PasswordNotSet()),
-            SessionDenied(SessionDoubted()),
+            OtpRequired(),
+            OtpInvalid(),
+            PasswordNotSet(),
+            SessionDoubted(),
             Throttled(wait=60),
         ),
         invalid={"password": ["This is not your password."]},

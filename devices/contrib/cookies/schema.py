@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from devices.api.errors import Refused, SessionDenied
+from devices.api.errors import Refused
 from devices.api.openapi import CODE, CREDENTIALS, Body, describe, operation
 from devices.api.schema import ACCESS, CODE_EXAMPLE, CREDENTIALS_EXAMPLE, SESSION_ID
 from devices.api.serializers import DeviceCodeSerializer, SessionStartSerializer
@@ -91,16 +91,11 @@ describe(
         gives=Body(CookieRefreshedSerializer, _example()),
         refuses=[
             ELSEWHERE,
-            *(
-                SessionDenied(error())
-                for error in (
-                    SessionRequired,
-                    TokenNotValid,
-                    SessionRevoked,
-                    SessionExpired,
-                    RefreshReused,
-                )
-            ),
+            SessionRequired(),
+            TokenNotValid(),
+            SessionRevoked(),
+            SessionExpired(),
+            RefreshReused(),
         ],
     ),
 )
