@@ -2,7 +2,7 @@
 
 from django.contrib.auth.models import AbstractBaseUser
 
-from .core.staff import impersonation
+from .core.staff import accounts
 from .shortcuts import (
     AnyRequest,
     Tokens,
@@ -40,4 +40,4 @@ def start_impersonation(request: AnyRequest, user: AbstractBaseUser, *, reason: 
     require_confirmation(request)
     by = get_session(request)
     assert by is not None
-    return issue_tokens(impersonation.begin(by, user, get_client(request), note=reason))
+    return issue_tokens(accounts.begin_impersonation(by, user, get_client(request), note=reason))

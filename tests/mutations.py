@@ -2213,7 +2213,7 @@ MUTANTS = [
     ),
     Mutant(
         "ending a response that waits",
-        "devices/core/sessions/streams.py",
+        "devices/core/sessions/watcher.py",
         "loop.call_soon_threadsafe(ended.set)",
         "None",
         "tests/devices/core/test_session_watch.py",
@@ -2221,7 +2221,7 @@ MUTANTS = [
     ),
     Mutant(
         "ending a synchronous response",
-        "devices/core/sessions/streams.py",
+        "devices/core/sessions/watcher.py",
         "            if ended.is_set():\n                return\n",
         "",
         "tests/devices/core/test_session_watch.py",
@@ -2326,7 +2326,7 @@ MUTANTS = [
     ),
     Mutant(
         "staff require no new password of somebody above",
-        "devices/core/staff/new_password.py",
+        "devices/core/staff/accounts.py",
         "        if not bulk_revocation.reaches(by, row.pk):",
         "        if False:",
         "tests/devices/core/staff/test_new_password.py",
@@ -3579,7 +3579,7 @@ MUTANTS = [
     ),
     Mutant(
         "acting for somebody: within one's reach",
-        "devices/core/staff/impersonation.py",
+        "devices/core/staff/accounts.py",
         "if not bulk_revocation.reaches(by.user, user.pk):",
         "if False:",
         IMPERSONATION,

@@ -60,7 +60,7 @@ WRITERS = {
     "devices/core/log/counters.py": r"EventCounter\b|row$",
     "devices/core/log/failures.py": r"FailedLogin\b",
     # The user's, whose password it replaces.
-    "devices/core/staff/new_password.py": r"row$",
+    "devices/core/staff/accounts.py": r"row$",
     "devices/core/staff/statistics.py": r"StatsSnapshot\b|row$|claim$",
     "devices/management/commands/session_groups.py": r"Group\b",
     "devices/core/risk/login_history.py": r"LoginHistory\b|old\.filter",

@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from devices import admin_site
-from devices.core.staff import bulk_revocation, new_password
+from devices.core.staff import accounts, bulk_revocation
 from devices.models import DeviceSession
 
 from .progress import reach
@@ -39,7 +39,7 @@ class RequiresPasswords(admin.ModelAdmin):
             return admin_site.to_confirm(request)
         form = RevocationForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
-            done = new_password.require_new_password(person, by=by, note=form.cleaned_data["note"])
+            done = accounts.require_new_password(person, by=by, note=form.cleaned_data["note"])
             text = _("Revoked: %(reach)s. A new password is required.")
             shown = text % {"reach": reach(done.sessions, done.people)}
             self.message_user(request, shown, messages.SUCCESS)

@@ -1,21 +1,50 @@
-"""A session as a card: what people see of one, in words."""
+"""A session as a card: what people see of one, in words, and the name that they give it."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
+from devices.core.log.sanitize import has_controls
 from devices.models import SUSPICIOUS, Activity, DeviceSession
 
 from . import wording
-from .forms import NameForm
 
 # Half of the site's idle limit: sessions that were not used for so long are collapsed, at the end.
 INACTIVE: Final = timedelta(days=14)
 UNUSUAL: Final = ("login.suspicious", "refresh.suspicious", "session.suspicious")
+
+
+class NameForm(forms.Form):
+    """By the rules of the API: at most 64 characters that act on nothing around them. Empty takes it away."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        required=False,
+        max_length=64,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "dir": "auto"}),
+    )
+
+    def __init__(self, session: DeviceSession, data: Any = None) -> None:
+        # Many stand on one page.
+        super().__init__(data, initial={"name": session.name}, auto_id=f"{session.pk}-%s")
+        self.session = session
+        self.fields["name"].widget.attrs["placeholder"] = session.device
+
+    def clean_name(self) -> str:
+        """Refuse control characters."""
+        name: str = self.cleaned_data["name"]
+        if has_controls(name):
+            raise ValidationError(
+                _("Control characters are not allowed."), code="control_characters"
+            )
+        return name
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from devices.conf import conf
 from devices.core import sessions, step_up
-from devices.core.staff import impersonation
+from devices.core.staff import accounts
 from devices.exceptions import SessionError
 from devices.http import get_client
 from devices.models import DeviceSession
@@ -33,7 +33,7 @@ def impersonate(request: HttpRequest, user: AbstractBaseUser, *, reason: str) ->
     if by is None or step_up.missing_proof(by) is not None:
         raise PermissionDenied("Confirm who you are first.")
     try:
-        session = impersonation.begin(by, user, get_client(request), note=reason)
+        session = accounts.begin_impersonation(by, user, get_client(request), note=reason)
     except SessionError as error:
         raise PermissionDenied(str(error.message)) from error
     cookie.sign_in(request, session, request.session[BACKEND_SESSION_KEY])
@@ -90,7 +90,7 @@ def settle(user: AbstractBaseUser, request: HttpRequest, _response: HttpResponse
     assert before is not None
     try:
         origin = _end(request, before) if before.is_impersonated else before
-        session = impersonation.begin(origin, user, get_client(request), note="")
+        session = accounts.begin_impersonation(origin, user, get_client(request), note="")
     except SessionError as error:
         cookie.sign_in(request, before, request.session[BACKEND_SESSION_KEY])
         raise PermissionDenied(str(error.message)) from error

@@ -28,8 +28,7 @@ from devices.models import DeviceSession, DeviceSessionQuerySet
 from devices.shortcuts import list_sessions
 
 from . import watch, wording
-from .cards import INACTIVE, cards, groups, told_apart
-from .forms import NameForm
+from .cards import INACTIVE, NameForm, cards, groups, told_apart
 
 # One page holds everybody's devices but those of a host project without a limit.
 PAGE_SIZE: Final = 100

@@ -162,7 +162,7 @@ def test_what_a_replica_does_not_know_of_a_user_yet(make_project):
     project.write("routers.py", REPLICA.format(labels=["auth"]))
     project.configure('\nDATABASE_ROUTERS = ["routers.Replica"]\n')
     project.play("""
-    from devices.core.staff import bulk_revocation, new_password
+    from devices.core.staff import accounts, bulk_revocation
     from devices.models import Notification
 
     for alias in ("default", "replica"):

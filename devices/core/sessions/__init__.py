@@ -15,7 +15,6 @@ from .account import revoke_all_as_unknown as revoke_all_as_unknown
 from .authentication import authenticate as authenticate
 from .authentication import authenticate_claims as authenticate_claims
 from .authentication import authenticate_cookie as authenticate_cookie
-from .authentication import demand_key as demand_key
 from .authentication import find_valid_session as find_valid_session
 from .authentication import get_valid_session as get_valid_session
 from .authentication import record_use as record_use
@@ -44,7 +43,7 @@ from .revocation import logout_by_id as logout_by_id
 from .revocation import revoke as revoke
 from .revocation import revoke_all as revoke_all
 from .revocation import revoke_batch as revoke_batch
-from .streams import astream as astream
-from .streams import stream as stream
 from .watcher import Watch as Watch
+from .watcher import astream as astream
+from .watcher import stream as stream
 from .watcher import watch as watch

@@ -28,7 +28,7 @@ def start_impersonated(
 
     It ends after IMPERSONATION_MAX_AGE, with the session `by`, and with whatever ends sessions of the user.
     No second factor is asked for, no session of the user's makes room for it, and nothing is learned from it.
-    `note` says why; staff alone read it. Whether they may is asked in `core.staff.impersonation`.
+    `note` says why; staff alone read it. Whether they may is asked in `core.staff.accounts`.
 
     Raises AccountNotActive if the user is not active, and Impersonated if `by` is such a session itself.
     """

@@ -5,15 +5,18 @@ PostgreSQL is not the bus, one query each INTERVAL finds the rows that have chan
 sessions, for the project's own rules.
 """
 
+import asyncio
 import logging
 import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Iterator
+from contextlib import suppress
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.db import connections
 from django.utils import timezone
@@ -39,6 +42,7 @@ SWEEP = 10.0
 # Seconds for which a session is believed to be active while the database does not answer.
 PATIENCE = 30.0
 
+T = TypeVar("T")
 OnEnd = Callable[[SessionError], None]
 Place = tuple[str, str]
 
@@ -78,6 +82,53 @@ def watch(session: DeviceSession, on_end: OnEnd) -> Watch:
     watch = Watch(session, on_end)
     _watcher.add(watch)
     return watch
+
+
+def stream(session: DeviceSession, source: Iterable[T]) -> Generator[T, None, None]:
+    """Yield what `source` yields until the session ends; noticed when the source yields next."""
+    ended = threading.Event()
+    watching = watch(session, lambda error: ended.set())
+    try:
+        for item in source:
+            if ended.is_set():
+                return
+            yield item
+    finally:
+        watching.stop()
+        if isinstance(source, Generator):
+            source.close()
+
+
+async def astream(session: DeviceSession, source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
+    """Yield what `source` yields until the session ends; then what the source waits for is cancelled."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+    def end_stream(error: SessionError) -> None:
+        loop.call_soon_threadsafe(ended.set)
+
+    # It may start a thread, and waits for a lock.
+    watching = await sync_to_async(watch)(session, end_stream)
+    items, end = aiter(source), asyncio.ensure_future(ended.wait())
+    item: asyncio.Future[T] | None = None
+    try:
+        while True:
+            item = asyncio.ensure_future(anext(items))
+            await asyncio.wait({item, end}, return_when=asyncio.FIRST_COMPLETED)
+            if end.done():
+                return
+            try:
+                value = item.result()
+            except StopAsyncIteration:
+                return
+            yield value
+    finally:
+        end.cancel()
+        watching.stop()
+        if item is not None and item.cancel():
+            with suppress(asyncio.CancelledError, StopAsyncIteration):
+                await item
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
 
 
 class Watcher:

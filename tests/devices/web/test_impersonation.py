@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from devices.core import sessions, step_up, tokens
 from devices.core.clients.client import Client
-from devices.core.staff import impersonation
+from devices.core.staff import accounts
 from devices.exceptions import ConfirmationRequired, Impersonated, OutOfReach, SessionRequired
 from devices.impersonation import start_impersonation
 from devices.models import Activity, DeviceSession, LoginHistory, Notification, RevokeReason
@@ -179,7 +179,7 @@ def test_it_proves_nothing(staff, alice, sign_in, settings, age):
 def test_by_tokens_it_proves_nothing_either_and_names_who_acts(root, alice, sign_in):
     desk, phone = sign_in(root), sign_in(alice)
     own = DeviceSession.objects.get(pk=desk.session_id)
-    session = impersonation.begin(own, alice, Client("192.0.2.1", CHROME), note=WHY)
+    session = accounts.begin_impersonation(own, alice, Client("192.0.2.1", CHROME), note=WHY)
     pair = tokens.issue(session)
     acting = Device()
     acting.hold({"access": pair.access, "refresh": pair.refresh, "session_id": str(session.pk)})
@@ -316,15 +316,15 @@ def test_a_view_of_the_api_starts_it_for_staff_with_a_recent_proof(rf, root, ali
 
 def test_nobody_acts_for_two_at_once_by_themselves(root, alice, mallory, sign_in):
     own = DeviceSession.objects.get(pk=sign_in(root).session_id)
-    session = impersonation.begin(own, alice, Client(), note=WHY)
+    session = accounts.begin_impersonation(own, alice, Client(), note=WHY)
     with pytest.raises(Impersonated):
-        impersonation.begin(session, mallory, Client(), note=WHY)
+        accounts.begin_impersonation(session, mallory, Client(), note=WHY)
 
 
 def test_nobody_acts_for_users_above_them(root, alice, sign_in):
     own = DeviceSession.objects.get(pk=sign_in(alice).session_id)
     with pytest.raises(OutOfReach):
-        impersonation.begin(own, root, Client(), note=WHY)
+        accounts.begin_impersonation(own, root, Client(), note=WHY)
 
 
 def test_where_staff_were_is_no_place_of_the_owners(staff, root, alice):

@@ -7,7 +7,7 @@ import pytest
 
 from devices.core.clients.client import Client
 from devices.core.log.security_log import Event, log
-from devices.core.staff import bulk_revocation, impersonation
+from devices.core.staff import accounts, bulk_revocation
 from devices.models import DeviceSession
 from tests.client import FIREFOX, PASSWORD, Device
 
@@ -56,7 +56,7 @@ def test_V16_3_1_each_event_is_written_when_it_happens_and_no_other_exists(
     bulk_revocation.revoke(DeviceSession.objects.for_user(alice), by=root, note="Ticket 4711")
 
     desk = DeviceSession.objects.get(pk=sign_in(root).session_id)
-    impersonation.begin(desk, alice, Client("192.0.2.9"), note="Ticket 4711")
+    accounts.begin_impersonation(desk, alice, Client("192.0.2.9"), note="Ticket 4711")
 
     assert {line["event"] for line in security_lines.events} == {
         event.value for event in set(Event) - BY_THEMSELVES

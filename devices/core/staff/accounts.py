@@ -1,4 +1,4 @@
-"""What staff do where a stranger is in an account: end everything, and have a new password chosen."""
+"""What staff do with the account of one user within their reach: act for them, or end everything there."""
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
@@ -6,12 +6,30 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.utils.crypto import get_random_string
 
-from devices.core import database
+from devices.core import database, sessions
+from devices.core.clients.client import Client
 from devices.core.notifications import outbox
+from devices.exceptions import OutOfReach
 from devices.models import DeviceSession
 
 from . import bulk_revocation
 from .bulk_revocation import Revoked
+
+
+def begin_impersonation(
+    by: DeviceSession, user: AbstractBaseUser, client: Client, *, note: str
+) -> DeviceSession:
+    """Begin a session on behalf of a user, for whoever is signed in by the session `by`; `note` says why.
+
+    It is shown to the user and stands in the logs of both; see `sessions.start_impersonated`. For an API,
+    `tokens.issue` makes its tokens, which name who acts (`act`, RFC 8693 §4.1).
+
+    Raises OutOfReach if the user has rights that the other has not, AccountNotActive if one of the two is
+    not active, and Impersonated if `by` is on somebody's behalf itself.
+    """
+    if not bulk_revocation.reaches(by.user, user.pk):
+        raise OutOfReach
+    return sessions.start_impersonated(user, client, by=by, note=note)
 
 
 def require_new_password(user: AbstractBaseUser, *, by: AbstractBaseUser, note: str) -> Revoked:
