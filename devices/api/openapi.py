@@ -132,8 +132,8 @@ class Component(OpenApiSerializerExtension):
 
     target_class: Any = OurSerializer
     match_subclasses = True
-    # What is said of fields, by name.
-    described: dict[str, dict[str, Any]] = {}
+    # What is said of fields, by name: a description, or parts of their schema.
+    described: dict[str, str | dict[str, Any]] = {}
 
     def get_name(self, auto_schema: AutoSchema, direction: Direction) -> str | None:
         serializer = get_class(self.target)
@@ -145,9 +145,9 @@ class Component(OpenApiSerializerExtension):
             self.target, direction, bypass_extensions=True
         )
         fields = mapped["properties"]
-        for key, description in self.described.items():
+        for key, said in self.described.items():
             if key in fields:
-                fields[key] |= description
+                fields[key] |= {"description": said} if isinstance(said, str) else said
         for key, schema in fields.items():
             if "enum" in schema:
                 fields[key] = self.with_enum(auto_schema, key, schema)

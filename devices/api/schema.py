@@ -141,28 +141,24 @@ class DescribedSession(Component):
     target_class = SessionSerializer
     priority = 1
     described = {
-        "name": {"description": "The name that the user has given; empty without one."},
-        "device": {"description": "The label of the device."},
-        "ip_address": {"description": "The IP address at login."},
-        "last_ip": {"description": "The latest IP address."},
-        "country": {"description": "ISO 3166-1 code; empty if not known."},
-        "city": {"description": "Empty if not known."},
-        "is_place_uncertain": {
-            "description": "Whether the country is only where the network is registered (relay, VPN)."
-        },
-        "user_agent": {"description": "The first 512 characters of the `User-Agent` header."},
-        "login_method": {"description": "How the user signed in."},
+        "name": "The name that the user has given; empty without one.",
+        "device": "The label of the device.",
+        "ip_address": "The IP address at login.",
+        "last_ip": "The latest IP address.",
+        "country": "ISO 3166-1 code; empty if not known.",
+        "city": "Empty if not known.",
+        "is_place_uncertain": "Whether the country is only where the network is registered (relay, VPN).",
+        "user_agent": "The first 512 characters of the `User-Agent` header.",
+        "login_method": "How the user signed in.",
         "binding": {
             "enum": Binding.values,
             "description": "Whether it is bound to a key of its device, and by which protocol.",
         },
-        "last_active": {
-            "description": "The time of the latest use, updated at most once a minute."
-        },
-        "expires_at": {"description": "When it expires, unless it is refreshed before."},
-        "is_current": {"description": "Whether this session made the request."},
+        "last_active": "The time of the latest use, updated at most once a minute.",
+        "expires_at": "When it expires, unless it is refreshed before.",
+        "is_current": "Whether this session made the request.",
         "status": {"enum": Status.values},
-        "ended_at": {"description": "When it was revoked or expired; null while it is active."},
+        "ended_at": "When it was revoked or expired; null while it is active.",
         "revoke_reason": {
             "enum": ["", *RevokeReason.values],
             "description": "Empty unless it was revoked.",

@@ -202,18 +202,15 @@ class StaffRevokeView(StaffView):
         if not may_look:
             # What they ended, and not what else there is: filters would be a way to look.
             survey = survey._replace(sessions=done.sessions, people=done.people, protected=0)
-        return Response(
-            StaffRevokedSerializer(
-                {
-                    "matched": survey.sessions,
-                    "users": survey.people,
-                    "revoked": done.sessions,
-                    "more": done.more,
-                    "protected": survey.protected,
-                    "current_kept": bool(survey.spared),
-                }
-            ).data
-        )
+        found = {
+            "matched": survey.sessions,
+            "users": survey.people,
+            "revoked": done.sessions,
+            "more": done.more,
+            "protected": survey.protected,
+            "current_kept": bool(survey.spared),
+        }
+        return Response(StaffRevokedSerializer(found).data)
 
 
 def _filters(body: dict[str, Any], others: set[str]) -> dict[str, str]:

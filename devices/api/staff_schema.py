@@ -100,12 +100,10 @@ class DescribedOrder(Component):
     target_class = StaffRevokeSerializer
     priority = 1
     described = {
-        "reason": {"description": "Kept in the log of each session. Required unless `dry_run`."},
-        "dry_run": {"description": "Only count what would be ended."},
-        "all": {"description": "All sessions of all users. Required if there is no filter."},
-        "include_current": {
-            "description": "End the current session, too, if the filters match it."
-        },
+        "reason": "Kept in the log of each session. Required unless `dry_run`.",
+        "dry_run": "Only count what would be ended.",
+        "all": "All sessions of all users. Required if there is no filter.",
+        "include_current": "End the current session, too, if the filters match it.",
     }
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
@@ -125,18 +123,12 @@ class DescribedAnswer(Component):
     target_class = StaffRevokedSerializer
     priority = 1
     described = {
-        "matched": {
-            "description": "Active sessions that may be ended, counted among the first 100,000."
-        },
-        "users": {"description": "How many users they belong to."},
-        "revoked": {"description": "How many were ended by this request."},
-        "more": {"description": "Whether there are more to end: send the same request again."},
-        "protected": {
-            "description": "Not ended: sessions of users with permissions that you do not have."
-        },
-        "current_kept": {
-            "description": "Whether the current session was kept, because `include_current` is not set."
-        },
+        "matched": "Active sessions that may be ended, counted among the first 100,000.",
+        "users": "How many users they belong to.",
+        "revoked": "How many were ended by this request.",
+        "more": "Whether there are more to end: send the same request again.",
+        "protected": "Not ended: sessions of users with permissions that you do not have.",
+        "current_kept": "Whether the current session was kept, because `include_current` is not set.",
     }
 
 

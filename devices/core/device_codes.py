@@ -14,7 +14,7 @@ from django.db.models import F, Min, Sum
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from devices.core import database, logins, throttling
+from devices.core import database, second_factor
 from devices.core.clients.client import Client, Label
 from devices.core.log import security_log
 from devices.core.log.security_log import Event
@@ -111,11 +111,7 @@ def redeem(challenge: str, code: str, key_of: Any, client: Client) -> DeviceCode
     """
     pending = _find(challenge)
     user = pending.user
-    try:
-        attempt = throttling.begin_code(logins.username_of(user), client)
-    except TooManyAttempts:
-        security_log.log(Event.OTP_BLOCKED, user_id=user.pk, client=client)
-        raise
+    attempt = second_factor.begin_attempt(user, client)
     here = DeviceCode.objects.filter(
         pk=pending.pk,
         redeemed_at=None,

@@ -73,6 +73,15 @@ def demand(user: AbstractBaseUser, code: str, client: Client) -> str:
     return prove(user, code, client)
 
 
+def begin_attempt(user: AbstractBaseUser, client: Client) -> throttling.Attempt:
+    """Count an attempt at a code of the user. Raises TooManyAttempts."""
+    try:
+        return throttling.begin_code(logins.username_of(user), client)
+    except TooManyAttempts:
+        security_log.log(Event.OTP_BLOCKED, user_id=user.pk, client=client)
+        raise
+
+
 def prove(user: AbstractBaseUser, code: str, client: Client) -> str:
     """Use up a code of the user's second factor; which factor it is of.
 
@@ -81,11 +90,7 @@ def prove(user: AbstractBaseUser, code: str, client: Client) -> str:
     """
     if conf.SECOND_FACTOR is None:
         raise OtpInvalid
-    try:
-        attempt = throttling.begin_code(logins.username_of(user), client)
-    except TooManyAttempts:
-        security_log.log(Event.OTP_BLOCKED, user_id=user.pk, client=client)
-        raise
+    attempt = begin_attempt(user, client)
     factor = _backend(conf.SECOND_FACTOR).verify(user, code)
     if factor is None:
         attempt.failed()

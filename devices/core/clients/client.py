@@ -146,7 +146,7 @@ def _device_type(agent: Agent, hints: Hints, os: str) -> DeviceType:
         return DeviceType.DESKTOP
     if agent.device_type in (DeviceType.TV, DeviceType.CONSOLE, DeviceType.BOT):
         return agent.device_type
-    if is_tablet_model(hints.model):
+    if hints.model and is_tablet_model(hints.model):
         return DeviceType.TABLET
     if hints.form_factor:
         return DeviceType(hints.form_factor)

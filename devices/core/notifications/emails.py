@@ -110,6 +110,7 @@ def _words(notice: Notification, address: str) -> Words:
     data = {"site": site_name(), "device": defang(str(notice.data.get("device", "")))}
     review_url = review_links.url_of(notice.session_id) if notice.session_id else ""
     recovery_url = _recovery_url(notice, address)
+    look = (_("Look at your devices"), review_links.page("devices:list"))
     match notice.kind:
         case NotificationKind.NEW_DEVICE:
             return Words(
@@ -137,8 +138,7 @@ def _words(notice: Notification, address: str) -> Words:
                     "Somebody used a copy of the key that keeps you signed in. To be safe, that device was "
                     "signed out. All others stay as they are."
                 ),
-                _("Look at your devices"),
-                review_links.page("devices:list"),
+                *look,
                 _("If you see this more than once, look for malware on that device."),
             )
         case NotificationKind.BINDING_FAILED:
@@ -148,8 +148,7 @@ def _words(notice: Notification, address: str) -> Words:
                     "Somebody used a copy of the key that keeps you signed in on this device. It was of no "
                     "use to them: this session works on your device alone. You stay signed in there."
                 ),
-                _("Look at your devices"),
-                review_links.page("devices:list"),
+                *look,
                 _(
                     "Look for malware on that device. If you want to be sure, sign it out and sign in again."
                 ),
@@ -161,8 +160,7 @@ def _words(notice: Notification, address: str) -> Words:
                     "You are still signed in on this device, but it no longer proves that it is this "
                     "device. From now on a copy of the session would work elsewhere."
                 ),
-                _("Look at your devices"),
-                review_links.page("devices:list"),
+                *look,
                 _("If you did not expect this, sign out there and sign in again."),
             )
         case NotificationKind.DEVICE_CODE:
@@ -232,8 +230,7 @@ def _words(notice: Notification, address: str) -> Words:
                     "Staff added, changed or removed an email address, a link to another site, or a second "
                     "factor of your account."
                 ),
-                _("Look at your devices"),
-                review_links.page("devices:list"),
+                *look,
                 _("If you did not ask for it, tell the site at once."),
             )
     return Words(
