@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Any, Self
@@ -33,111 +33,6 @@ class InvalidSelection(Exception):
     def __init__(self, errors: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {error}" for name, error in errors.items()))
         self.errors = dict(errors)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Selection:
-    """The sessions that meet every filter. One that is None asks for nothing; none at all is everybody."""
-
-    # Who: the key of the user, or their email (where users have none: their login).
-    user: Any = None
-    email: str | None = None
-    # Whence: where it began, and where it was last active.
-    ip: IPNetwork | None = None
-    last_ip: IPNetwork | None = None
-    asn: int | None = None
-    country: str | None = None
-    # By what.
-    os: str | None = None
-    browser: str | None = None
-    device_type: str | None = None
-    user_agent: str | None = None
-    # The state of the session.
-    status: Status | None = None
-    suspicious: bool | None = None
-    # When: the moment itself belongs to what is after it.
-    active_before: datetime | None = None
-    active_after: datetime | None = None
-    issued_before: datetime | None = None
-    issued_after: datetime | None = None
-
-    @classmethod
-    def parse(cls, given: Mapping[str, str]) -> Self:
-        """Raises InvalidSelection, also for a filter that there is none, or that is empty.
-
-        An empty one is no filter left out: were it taken for that, `?ip=` would mean everybody.
-        """
-        filters: dict[str, Any] = {}
-        errors: dict[str, str] = {}
-        for name, text in given.items():
-            try:
-                filters[name] = _READ[name](_text(text))
-            except KeyError:
-                errors[name] = str(_("There is no such filter."))
-            except ValueError as error:
-                errors[name] = str(error)
-        if errors:
-            raise InvalidSelection(errors)
-        return cls(**filters)
-
-    @property
-    def is_everybody(self) -> bool:
-        """Whether it selects all sessions of all users."""
-        return all(getattr(self, name) is None for name in _READ)
-
-    def sessions(self) -> DeviceSessionQuerySet:
-        """In no order. Who, whence, by what and when it began are served by indexes; the rest reads rows."""
-        chosen = DeviceSession.objects.filter(self._facts(), self._times())
-        if self.email is not None:
-            chosen = chosen.filter(user__in=_people(self.email))
-        if self.suspicious:
-            chosen = chosen.suspicious()
-        elif self.suspicious is not None:
-            chosen = chosen.exclude(risk_level__in=SUSPICIOUS)
-        match self.status:
-            case Status.ACTIVE:
-                return chosen.active()
-            case Status.REVOKED:
-                return chosen.revoked()
-            case Status.EXPIRED:
-                return chosen.expired()
-        return chosen
-
-    def _facts(self) -> Q:
-        facts = Q()
-        for column in ("asn", "country", "browser", "device_type"):
-            if (value := getattr(self, column)) is not None:
-                facts &= Q(**{column: value})
-        if self.os is not None:
-            facts &= Q(os__in=os_versions(self.os))
-        if self.user is not None:
-            facts &= Q(user_id=self.user)
-        if self.user_agent is not None:
-            facts &= Q(user_agent__icontains=self.user_agent)
-        for column in ("ip_address", "last_ip"):
-            network = self.ip if column == "ip_address" else self.last_ip
-            if network is None:
-                continue
-            is_one = network.num_addresses == 1
-            # An address is asked for as what it is, which costs less than a network of one.
-            here = str(network.network_address)
-            facts &= Q(**{column: here}) if is_one else Q(Within(F(column), network))
-        return facts
-
-    def _times(self) -> Q:
-        times = Q()
-        for name, lookup in (
-            ("active_before", "last_active__lt"),
-            ("active_after", "last_active__gte"),
-            ("issued_before", "created_at__lt"),
-            ("issued_after", "created_at__gte"),
-        ):
-            if (moment := getattr(self, name)) is not None:
-                times &= Q(**{lookup: moment})
-        if self.active_before is not None:
-            # It began before that, too, and of this there is an index.
-            times &= Q(created_at__lt=self.active_before)
-        return times
 
 
 def network_of(text: str) -> IPNetwork:
@@ -238,21 +133,116 @@ def _one_of(choices: list[str]) -> Callable[[str], str]:
     return read
 
 
+def _read_by(read: Callable[[str], Any]) -> Any:
+    """A filter that asks for nothing unless it is given, as text that is read by this."""
+    return field(default=None, metadata={"read": read})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The sessions that meet every filter. One that is None asks for nothing; none at all is everybody."""
+
+    # Who: the key of the user, or their email (where users have none: their login).
+    user: Any = _read_by(_key)
+    email: str | None = _read_by(_text)
+    # Whence: where it began, and where it was last active.
+    ip: IPNetwork | None = _read_by(_network)
+    last_ip: IPNetwork | None = _read_by(_network)
+    asn: int | None = _read_by(_asn)
+    country: str | None = _read_by(_country)
+    # By what.
+    os: str | None = _read_by(_label)
+    browser: str | None = _read_by(_label)
+    device_type: str | None = _read_by(_one_of(DeviceType.values))
+    user_agent: str | None = _read_by(_text)
+    # The state of the session.
+    status: Status | None = _read_by(lambda text: Status(_one_of(Status.values)(text)))
+    suspicious: bool | None = _read_by(_flag)
+    # When: the moment itself belongs to what is after it.
+    active_before: datetime | None = _read_by(_moment)
+    active_after: datetime | None = _read_by(_moment)
+    issued_before: datetime | None = _read_by(_moment)
+    issued_after: datetime | None = _read_by(_moment)
+
+    @classmethod
+    def parse(cls, given: Mapping[str, str]) -> Self:
+        """Raises InvalidSelection, also for a filter that there is none, or that is empty.
+
+        An empty one is no filter left out: were it taken for that, `?ip=` would mean everybody.
+        """
+        filters: dict[str, Any] = {}
+        errors: dict[str, str] = {}
+        for name, text in given.items():
+            try:
+                filters[name] = _READ[name](_text(text))
+            except KeyError:
+                errors[name] = str(_("There is no such filter."))
+            except ValueError as error:
+                errors[name] = str(error)
+        if errors:
+            raise InvalidSelection(errors)
+        return cls(**filters)
+
+    @property
+    def is_everybody(self) -> bool:
+        """Whether it selects all sessions of all users."""
+        return all(getattr(self, name) is None for name in _READ)
+
+    def sessions(self) -> DeviceSessionQuerySet:
+        """In no order. Who, whence, by what and when it began are served by indexes; the rest reads rows."""
+        chosen = DeviceSession.objects.filter(self._facts(), self._times())
+        if self.email is not None:
+            chosen = chosen.filter(user__in=_people(self.email))
+        if self.suspicious:
+            chosen = chosen.suspicious()
+        elif self.suspicious is not None:
+            chosen = chosen.exclude(risk_level__in=SUSPICIOUS)
+        match self.status:
+            case Status.ACTIVE:
+                return chosen.active()
+            case Status.REVOKED:
+                return chosen.revoked()
+            case Status.EXPIRED:
+                return chosen.expired()
+        return chosen
+
+    def _facts(self) -> Q:
+        facts = Q()
+        for column in ("asn", "country", "browser", "device_type"):
+            if (value := getattr(self, column)) is not None:
+                facts &= Q(**{column: value})
+        if self.os is not None:
+            facts &= Q(os__in=os_versions(self.os))
+        if self.user is not None:
+            facts &= Q(user_id=self.user)
+        if self.user_agent is not None:
+            facts &= Q(user_agent__icontains=self.user_agent)
+        for column in ("ip_address", "last_ip"):
+            network = self.ip if column == "ip_address" else self.last_ip
+            if network is None:
+                continue
+            is_one = network.num_addresses == 1
+            # An address is asked for as what it is, which costs less than a network of one.
+            here = str(network.network_address)
+            facts &= Q(**{column: here}) if is_one else Q(Within(F(column), network))
+        return facts
+
+    def _times(self) -> Q:
+        times = Q()
+        for name, lookup in (
+            ("active_before", "last_active__lt"),
+            ("active_after", "last_active__gte"),
+            ("issued_before", "created_at__lt"),
+            ("issued_after", "created_at__gte"),
+        ):
+            if (moment := getattr(self, name)) is not None:
+                times &= Q(**{lookup: moment})
+        if self.active_before is not None:
+            # It began before that, too, and of this there is an index.
+            times &= Q(created_at__lt=self.active_before)
+        return times
+
+
 _READ: dict[str, Callable[[str], Any]] = {
-    "user": _key,
-    "email": _text,
-    "ip": _network,
-    "last_ip": _network,
-    "asn": _asn,
-    "country": _country,
-    "os": _label,
-    "browser": _label,
-    "device_type": _one_of(DeviceType.values),
-    "user_agent": _text,
-    "status": lambda text: Status(_one_of(Status.values)(text)),
-    "suspicious": _flag,
-    "active_before": _moment,
-    "active_after": _moment,
-    "issued_before": _moment,
-    "issued_after": _moment,
+    each.name: each.metadata["read"] for each in fields(Selection)
 }
