@@ -5,19 +5,13 @@ Django's signal `setting_changed`, which tests send, has them read again (`devic
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from functools import cache, cached_property
+from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 from rest_framework_simplejwt import settings as jwt
-
-
-@cache
-def _networks(cidrs: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(cidr) for cidr in cidrs)
-
 
 SECOND: Final = timedelta(seconds=1)
 # What a number means, where it is not seconds.
@@ -59,6 +53,12 @@ class Conf:
     def _optional_duration(self, key: str, default: timedelta | None) -> timedelta | None:
         value = self._get(key, default)
         return None if value is None else self._duration(key, value)
+
+    def _imported(self, key: str) -> Callable[..., Any] | None:
+        """The function that an import path leads to; None without one."""
+        path = self._get(key, None)
+        function: Callable[..., Any] | None = import_string(path) if path else None
+        return function
 
     @cached_property
     def LIVENESS(self) -> str:
@@ -113,8 +113,7 @@ class Conf:
     @cached_property
     def PROVIDER_PEOPLE(self) -> Callable[..., Any] | None:
         """Import path of the function that returns whom a provider means. None: nobody."""
-        path = self._get("PROVIDER_PEOPLE", None)
-        return import_string(path) if path else None
+        return self._imported("PROVIDER_PEOPLE")
 
     @cached_property
     def FEED(self) -> bool:
@@ -196,8 +195,7 @@ class Conf:
     @cached_property
     def LOGIN_PROOF(self) -> Callable[..., Any] | None:
         """Import path of the function that returns how a user signed in. None: by the backend."""
-        path = self._get("LOGIN_PROOF", None)
-        return import_string(path) if path else None
+        return self._imported("LOGIN_PROOF")
 
     @cached_property
     def ACCESS_COOKIE(self) -> bool:
@@ -207,20 +205,17 @@ class Conf:
     @cached_property
     def SESSION_POLICY(self) -> Callable[..., Any] | None:
         """Import path of the function that returns a login's lifetimes and limit. None: these settings."""
-        path = self._get("SESSION_POLICY", None)
-        return import_string(path) if path else None
+        return self._imported("SESSION_POLICY")
 
     @cached_property
     def CLAIMS(self) -> Callable[..., Any] | None:
         """Import path of the function that returns your own claims for access tokens. None: no claims."""
-        path = self._get("CLAIMS", None)
-        return import_string(path) if path else None
+        return self._imported("CLAIMS")
 
     @cached_property
     def ACCOUNT_RECOVERY_URL(self) -> Callable[[Any, str], str] | None:
         """Import path of the function that returns the link to restore a former address. None: no link."""
-        path = self._get("ACCOUNT_RECOVERY_URL", None)
-        return import_string(path) if path else None
+        return self._imported("ACCOUNT_RECOVERY_URL")
 
     @cached_property
     def LOGIN_FAILURES_PER_ACCOUNT(self) -> int:
@@ -255,7 +250,7 @@ class Conf:
     @cached_property
     def TRUSTED_PROXIES(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Networks (CIDR) of the proxies whose TRUSTED_PROXY_HEADER is trusted."""
-        return _networks(tuple(self._get("TRUSTED_PROXIES", ())))
+        return tuple(ip_network(cidr) for cidr in self._get("TRUSTED_PROXIES", ()))
 
     @cached_property
     def TRUSTED_PROXY_HEADER(self) -> str:

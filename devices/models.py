@@ -120,6 +120,9 @@ class PrimaryModel(models.Model):
         abstract = True
         base_manager_name = "objects"
 
+    def __str__(self) -> str:
+        return str(self.pk)
+
 
 class DeviceSessionQuerySet(PrimaryQuerySet["DeviceSession"]):
     """Sessions, selected by state, user or risk."""
@@ -418,9 +421,6 @@ class LoginThrottle(PrimaryModel):
             Index("window_ends", condition=Q(is_unknown=True), name="devices_limits_unknown"),
         ]
 
-    def __str__(self) -> str:
-        return self.key
-
 
 class FailureKind(models.TextChoices):
     """How a sign-in failed: the events of the security log."""
@@ -594,9 +594,6 @@ class DeviceCode(PrimaryModel):
         verbose_name = _("code for a new device")
         verbose_name_plural = _("codes for new devices")
 
-    def __str__(self) -> str:
-        return str(self.id)
-
 
 class UsedProof(PrimaryModel):
     """A proof of a key that was shown, and is not good again. Written by `core.binding.replay` alone."""
@@ -608,9 +605,6 @@ class UsedProof(PrimaryModel):
     class Meta(PrimaryModel.Meta):
         verbose_name = _("used proof")
         verbose_name_plural = _("used proofs")
-
-    def __str__(self) -> str:
-        return self.key
 
 
 class NotificationKind(models.TextChoices):
@@ -726,9 +720,6 @@ class SigningKey(PrimaryModel):
             ),
             CheckConstraint(name="devices_key_state", condition=Q(state__in=KeyState.values)),
         ]
-
-    def __str__(self) -> str:
-        return self.kid
 
 
 class DatabaseHistory(PrimaryModel):

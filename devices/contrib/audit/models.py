@@ -26,6 +26,3 @@ class ChainLink(PrimaryModel):
     class Meta(PrimaryModel.Meta):
         verbose_name = _("chain link")
         verbose_name_plural = _("chain links")
-
-    def __str__(self) -> str:
-        return str(self.position)
