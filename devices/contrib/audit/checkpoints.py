@@ -1,5 +1,10 @@
-"""Checkpoints: the end of a chain as a line of text, to be stored out of reach of the log's writers."""
+"""How a chain hashes, and its end as a line of text, to be stored out of reach of the log's writers.
 
+Without Django, so that LOGGING may load it.
+"""
+
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
@@ -10,6 +15,8 @@ _LINE: Final = re.compile(
 )
 # The name of the chain in the database.
 DATABASE: Final = "activity"
+# What the first of a chain has for the hash before it.
+BEGINNING: Final = "0" * 64
 
 
 class Checkpoint(NamedTuple):
@@ -26,6 +33,12 @@ class Checkpoint(NamedTuple):
             f"devices-checkpoint chain={self.chain} number={self.number} at={self.at}"
             f" hash={self.hash}"
         )
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of what JSON holds, in hexadecimal; the same whatever the order of the keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def time_of(line: Mapping[str, Any]) -> str:

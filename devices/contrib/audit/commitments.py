@@ -12,7 +12,7 @@ from devices.core.log import activity
 from devices.lookups import shortened
 from devices.models import Activity
 
-from .digests import digest
+from .checkpoints import digest
 
 # What never changes.
 FIXED: Final = "fixed"

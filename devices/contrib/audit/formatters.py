@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
-from .digests import BEGINNING, digest
+from .checkpoints import BEGINNING, digest
 
 
 class ChainedFormatter(logging.Formatter):

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from . import checkpoints
-from .checkpoints import Checkpoint
-from .digests import BEGINNING, digest
+from .checkpoints import BEGINNING, Checkpoint, digest
 
 
 class Report(NamedTuple):

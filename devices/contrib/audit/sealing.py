@@ -19,7 +19,7 @@ from devices.core.notifications import worker
 from devices.models import Activity
 
 from . import commitments
-from .digests import BEGINNING, digest
+from .checkpoints import BEGINNING, digest
 from .models import ChainLink
 
 logger = logging.getLogger(__name__)

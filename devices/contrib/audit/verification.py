@@ -11,9 +11,8 @@ from devices.conf import conf
 from devices.models import Activity
 
 from . import commitments, sealing
-from .checkpoints import DATABASE, Checkpoint
+from .checkpoints import BEGINNING, DATABASE, Checkpoint
 from .commitments import ACTOR, AGED, FIXED, WHOLE, of
-from .digests import BEGINNING
 from .models import ChainLink
 
 

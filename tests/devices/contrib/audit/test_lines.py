@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from devices.contrib.audit import lines
-from devices.contrib.audit.digests import BEGINNING, digest
+from devices.contrib.audit.checkpoints import BEGINNING, digest
 from devices.contrib.audit.formatters import ChainedFormatter
 from devices.core.log import security_log
 from devices.core.log.security_log import Event
