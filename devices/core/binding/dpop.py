@@ -5,7 +5,6 @@ What is checked is §4.3 of the RFC. What is written down (`replay`) comes last,
 
 import hashlib
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from django.core.signing import BadSignature, TimestampSigner
+from jwt.utils import base64url_encode
 
 from devices.conf import conf
 from devices.exceptions import DPoPNonceRequired, InvalidDPoPProof, KeyNotProved
@@ -180,7 +180,7 @@ def _signer() -> TimestampSigner:
 
 def _check_hash(proof: Proof, token: str | bytes) -> None:
     raw = token.encode(errors="replace") if isinstance(token, str) else token
-    digest = urlsafe_b64encode(hashlib.sha256(raw).digest()).rstrip(b"=").decode()
+    digest = base64url_encode(hashlib.sha256(raw).digest()).decode()
     if proof.claims.get("ath") != digest:
         raise InvalidDPoPProof("ath", by_holder=True)
 

@@ -5,7 +5,6 @@ The arithmetic is that of PyJWT and cryptography. Pure.
 
 import hashlib
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,13 +12,14 @@ from typing import Any, Final
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.utils import base64url_encode
 
 # What devices may sign with: ES256 is what WebCrypto, Secure Enclave, Keystore and TPM all have. Ed25519 is
 # EdDSA with that curve by its name in RFC 9864; clients send the one or the other.
 ALGORITHMS: Final = ("ES256", "Ed25519", "EdDSA", "RS256")
 # By algorithm: what a key of it is made of, and nothing else is read (RFC 7638 §3.2, RFC 8037 §2). The curve
 # is the algorithm's only one.
-_MEMBERS: Final = {
+MEMBERS: Final = {
     "ES256": ({"kty": "EC", "crv": "P-256"}, ("x", "y")),
     "Ed25519": ({"kty": "OKP", "crv": "Ed25519"}, ("x",)),
     "EdDSA": ({"kty": "OKP", "crv": "Ed25519"}, ("x",)),
@@ -55,11 +55,11 @@ def parse(jwk: Any, algorithm: str) -> Key:
 
     A key with private members is refused, because sending it has disclosed it (RFC 9449 §4.3).
     """
-    if algorithm not in _MEMBERS:
+    if algorithm not in MEMBERS:
         raise InvalidKey("The algorithm is not supported.")
     if not isinstance(jwk, Mapping) or _PRIVATE & jwk.keys():
         raise InvalidKey("The key is not a public key.")
-    fixed, members = _MEMBERS[algorithm]
+    fixed, members = MEMBERS[algorithm]
     if any(jwk.get(name) != value for name, value in fixed.items()):
         raise InvalidKey("The key is not one of its algorithm.")
     values = tuple(jwk.get(name) for name in members)
@@ -71,7 +71,7 @@ def parse(jwk: Any, algorithm: str) -> Key:
 @lru_cache(maxsize=2048)
 def _parse(algorithm: str, values: tuple[str, ...]) -> Key:
     """Parsing a key costs as much as checking a signature with it, and a device has one for long."""
-    fixed, members = _MEMBERS[algorithm]
+    fixed, members = MEMBERS[algorithm]
     try:
         jwk = {**fixed, **dict(zip(members, values, strict=True))}
         verifier = jwt.PyJWK(jwk, _NAMES.get(algorithm, algorithm))
@@ -82,9 +82,13 @@ def _parse(algorithm: str, values: tuple[str, ...]) -> Key:
     except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise InvalidKey("The key cannot be read.") from error
     canonical = {name: spelled[name] for name in sorted((*fixed, *members))}
-    text = json.dumps(canonical, separators=(",", ":"))
-    digest = urlsafe_b64encode(hashlib.sha256(text.encode()).digest())
-    return Key(algorithm, canonical, digest.rstrip(b"=").decode(), verifier)
+    return Key(algorithm, canonical, thumbprint(canonical), verifier)
+
+
+def thumbprint(members: Mapping[str, Any]) -> str:
+    """The SHA-256 thumbprint of a key whose required members these are."""
+    text = json.dumps(members, separators=(",", ":"), sort_keys=True)
+    return base64url_encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _check_rsa(key: RSAPublicKey) -> None:

@@ -1,12 +1,12 @@
 """Signed statements by which a device proves to hold its key: JWS in compact form (RFC 7515). Pure."""
 
 import json
-from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import jwt
 from jwt.algorithms import OKPAlgorithm
+from jwt.utils import base64url_decode
 
 from . import keys
 from .keys import ALGORITHMS, InvalidKey, Key
@@ -73,7 +73,7 @@ def _header(raw: str) -> dict[str, Any]:
     Its own way to read a header alone decodes all of the proof, which costs as much as half a signature.
     """
     segment = raw.partition(".")[0]
-    header: Any = json.loads(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    header: Any = json.loads(base64url_decode(segment))
     if not isinstance(header, dict):
         raise InvalidProof("The header of the proof is no object.")
     return header

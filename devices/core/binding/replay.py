@@ -5,7 +5,6 @@ verified, and later requests delete it after it has expired.
 """
 
 import hashlib
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from typing import Any, Final
 from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
+from jwt.utils import base64url_encode
 
 from devices.conf import conf
 from devices.core import database
@@ -34,7 +34,7 @@ def use(thumbprint: str, jti: str, kept: timedelta) -> bool:
     Raises OperationalError if that is unknown; access is refused then.
     """
     digest = hashlib.sha256(f"{thumbprint}\0{jti}".encode(errors="surrogatepass")).digest()
-    name = urlsafe_b64encode(digest).rstrip(b"=").decode()
+    name = base64url_encode(digest).decode()
     if conf.DPOP_STORE != DATABASE:
         return _use_in_redis(conf.DPOP_STORE, name, kept)
     now = timezone.now()

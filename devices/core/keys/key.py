@@ -1,9 +1,7 @@
 """Keys that sign tokens (RFC 7517): how they are made, named, written down and used."""
 
-import hashlib
 import json
 import secrets
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +15,7 @@ from jwt.algorithms import Algorithm, get_default_algorithms
 from rest_framework_simplejwt import settings as simplejwt
 from rest_framework_simplejwt.backends import TokenBackend
 
+from devices.core.binding import keys
 from devices.exceptions import KeysUnavailable
 from devices.models import KeyState
 
@@ -24,8 +23,6 @@ ALGORITHMS = ("ES256", "EdDSA", "RS256", "HS256")
 # NIST SP 800-57: 128 bits of security.
 RSA_BITS = 3072
 SECRET_BYTES = 32
-# The members that RFC 7638 §3.2 and RFC 8037 §2 make a thumbprint of.
-_THUMBPRINT = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n")}
 
 Sign = Callable[[bytes], bytes]
 
@@ -194,10 +191,10 @@ def algorithm_of(public: Any) -> str:
 
 def thumbprint(public: Any) -> str:
     """The name of a public key: its SHA-256 thumbprint (RFC 7638)."""
-    members = _public_members(public, algorithm_of(public))
-    needed = {name: members[name] for name in _THUMBPRINT[members["kty"]]}
-    digest = hashlib.sha256(json.dumps(needed, separators=(",", ":"), sort_keys=True).encode())
-    return urlsafe_b64encode(digest.digest()).rstrip(b"=").decode()
+    algorithm = algorithm_of(public)
+    members = _public_members(public, algorithm)
+    fixed, others = keys.MEMBERS[algorithm]
+    return keys.thumbprint({name: members[name] for name in (*fixed, *others)})
 
 
 def to_text(key: Key, *, with_private: bool) -> str:
