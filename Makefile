@@ -11,7 +11,7 @@ JOBS ?= 2
 # The README says so.
 export DJANGO_RUNSERVER_HIDE_WARNING = true
 
-.PHONY: run demo test coverage takeover races fuzz mutants kill-setup failover sentinel test-citus check lint docs messages images bench wheel lock renew matrix test-newest test-lowest test-simplejwt test-integrations clean
+.PHONY: run demo test coverage takeover races fuzz mutants kill-setup failover sentinel test-citus citus-drill check lint docs messages images bench wheel lock renew matrix test-newest test-lowest test-simplejwt test-integrations clean
 
 run: .venv/run .env  ## serve the site on this machine, on http://localhost:8000
 	@$(BIN)/python tools/port.py $(PORT)
@@ -59,6 +59,10 @@ test-citus: .venv/dev  ## what is different on Citus, and what must not be, on t
 	@test -n "$(CITUS_URL)" || { echo "NO CITUS: set CITUS_URL to an empty database of a coordinator, as docs/recipes/citus.md says"; exit 1; }
 	$(BIN)/pytest --reuse-db tests/platforms/test_citus.py tests/test_journeys.py tests/test_refresh_rotation.py \
 		tests/test_activity_log.py tests/devices/core/test_erasure.py tests/devices/core/staff/test_bulk_revocation.py
+
+citus-drill: export DJANGO_SETTINGS_MODULE = tests.settings
+citus-drill: .venv/dev  ## clean up, and then add WORKER to the cluster of CITUS_URL and move shards, while people sign in and out
+	$(BIN)/python -W ignore -m tests.platforms.citus --worker $(WORKER)
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

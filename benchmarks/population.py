@@ -278,7 +278,7 @@ def main() -> None:
         "--reuse", action="store_true", help="only add what the schema lacks by now"
     )
     options = parser.parse_args()
-    os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.settings")
     django.setup()
     catch_up() if options.reuse else fill(options.sessions)
 

@@ -127,6 +127,9 @@ POLICIES = "tests/test_session_policy.py"
 DATABASE = "devices/core/database.py"
 DURABILITY = "tests/devices/core/test_durability.py"
 
+CITUS = "devices/core/citus.py"
+CITUS_TESTS = "tests/platforms/test_citus.py"
+
 MUTANTS = [
     # What ends sessions is not lost in a failover.
     Mutant(
@@ -4546,6 +4549,50 @@ MUTANTS = [
     ),
 ]
 
+# Where sessions are spread over several servers: these run if CITUS_URL names a cluster, and only these.
+ON_CITUS = [
+    Mutant(
+        "one login of a person at a time, on Citus",
+        CITUS,
+        "    if conf.CITUS:\n        with database.connection()",
+        "    if False:\n        with database.connection()",
+        CITUS_TESTS,
+        "login_waits",
+    ),
+    Mutant(
+        "logins of several people at once, on Citus",
+        CITUS,
+        "[LOGINS, str(user_id)]",
+        '[LOGINS, ""]',
+        CITUS_TESTS,
+        "two_people",
+    ),
+    Mutant(
+        "locks on one shard at a time",
+        CITUS,
+        "if user_id in here], user_id__in=users)",
+        "if user_id in here])",
+        CITUS_TESTS,
+        "clean_up_of_many",
+    ),
+    Mutant(
+        "what the trigger does elsewhere",
+        "devices/core/liveness/db_triggers.py",
+        "is None or not conf.CITUS:",
+        "is None or conf.CITUS:",
+        CITUS_TESTS,
+        "sql_deactivates",
+    ),
+    Mutant(
+        "the end of a session whose shard moves",
+        REVOCATION,
+        "        if not unrevoked(session).update(**revocation):",
+        "        if not unrevoked(session).exists():",
+        CITUS_TESTS,
+        "shards_move",
+    ),
+]
+
 
 def run(mutant: Mutant, tree: Path) -> str:
     """How the tests failed on the tree without this protection; empty if they did not."""
@@ -4555,6 +4602,8 @@ def run(mutant: Mutant, tree: Path) -> str:
         return ""
     file.write_text(source.replace(mutant.old, mutant.new))
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:randomly", "--tb=line"]
+    if "CITUS_URL" in os.environ:
+        command.append("--reuse-db")  # which is the cluster's
     try:
         done = subprocess.run(
             [*command, mutant.tests, "-k", mutant.match],
@@ -4570,9 +4619,14 @@ def run(mutant: Mutant, tree: Path) -> str:
 
 
 def main() -> int:
-    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+    mutants = MUTANTS
+    if "CITUS_URL" in os.environ:
+        if "WORKER" not in os.environ:
+            sys.exit("Shards move to a worker that is added: set WORKER.")
+        mutants = ON_CITUS
+    elif not os.environ.get("DATABASE_URL", "").startswith("postgres"):
         sys.exit("The races need PostgreSQL: set DATABASE_URL.")
-    chosen = [mutant for mutant in MUTANTS if all(word in str(mutant) for word in sys.argv[1:])]
+    chosen = [mutant for mutant in mutants if all(word in str(mutant) for word in sys.argv[1:])]
     survived = 0
     with tempfile.TemporaryDirectory() as directory:
         tree = Path(directory) / "tree"

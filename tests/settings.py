@@ -22,7 +22,7 @@ os.environ.update(
     DEVICES_BUS="",
     DEVICES_SIGNING_KEYS="",
     DEVICES_FEED="false",
-    DEVICES_CITUS="false",
+    DEVICES_CITUS=str("CITUS_URL" in os.environ).lower(),
     DEVICES_ACCESS_TOKEN_FORMAT="simplejwt",
     DEVICES_SERVICE_CLIENTS="{}",
     JWT_ISSUER="devices",

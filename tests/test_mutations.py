@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.mutations import MUTANTS, ROOT
+from tests.mutations import MUTANTS, ON_CITUS, ROOT
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.without)
+@pytest.mark.parametrize("mutant", [*MUTANTS, *ON_CITUS], ids=lambda mutant: mutant.without)
 def test_R20_a_mutant_finds_its_place(mutant):
     assert (ROOT / mutant.file).read_text().count(mutant.old) == 1
     assert mutant.old != mutant.new

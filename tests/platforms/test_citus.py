@@ -1,12 +1,10 @@
 """Sessions that Citus spreads over its workers: `make test-citus`, on the database that CITUS_URL names."""
 
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -15,7 +13,6 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from benchmarks.partitioned import requests
 from devices.checks import check_databases
 from devices.conf import Conf
 from devices.core import citus, sessions
@@ -26,6 +23,8 @@ from devices.core.sessions.revocation import lock
 from devices.models import Activity, DeviceSession, RevokeReason
 from tests.client import CHROME, FIREFOX, IPHONE, Device
 
+from .citus import drill, is_good, rebalance, statements, withdraw
+
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.skipif(
@@ -33,23 +32,8 @@ pytestmark = [
     ),
 ]
 
-SPREAD = re.compile(r"devices_devicesession|devices_activity")
 # Longer than all that is kept is kept.
 LONG_AGO = timedelta(days=500)
-
-
-def tasks(sql: str, params: Any) -> int:
-    """On how many shards Citus runs a statement.
-
-    Several rows that Django inserts at once are collected on the coordinator, which sends each to its shard.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (COSTS OFF) {sql}", params)
-        plan = "\n".join(line for (line,) in cursor.fetchall())
-    if "Citus INSERT ... SELECT" in plan:
-        return 1
-    [count] = re.findall(r"Task Count: (\d+)", plan)
-    return int(count)
 
 
 @contextmanager
@@ -78,20 +62,7 @@ def holding(take: Callable[[], object]) -> Iterator[None]:
 
 @pytest.mark.django_db(transaction=True)
 def test_each_statement_of_a_request_runs_on_one_shard():
-    made: dict[str, list[tuple[str, Any]]] = {}
-    for what, ask in requests():
-        sent: list[tuple[str, Any]] = []
-
-        def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-            if SPREAD.search(sql) and not sql.startswith("PREPARE"):
-                sent.append((sql, params))  # noqa: B023
-            return execute(sql, params, many, context)
-
-        with connection.execute_wrapper(note):
-            answer = ask()
-        assert answer.status_code < 300, (what, answer.content)
-        made[what] = sent
-    counted = {what: [tasks(*each) for each in sent] for what, sent in made.items()}
+    counted = {what: [each.shards for each in found] for what, found in statements()}
     assert all(counted.values())
     assert {each for found in counted.values() for each in found} == {1}, counted
 
@@ -172,6 +143,15 @@ def test_the_check_says_whether_the_setting_agrees_and_what_is_lost(monkeypatch,
     assert "devices.I165" in found
 
 
+@pytest.mark.skipif("WORKER" not in os.environ, reason="NO WORKER: set WORKER to the one to add")
+@pytest.mark.django_db(transaction=True)
+def test_what_is_revoked_while_shards_move_stays_revoked(tmp_path):
+    worker = os.environ["WORKER"]
+    withdraw(worker)
+    log, _ = drill(tmp_path, lambda: rebalance(worker), pause=0.2)
+    assert is_good(log), (log.counts, log.alive)
+
+
 @pytest.mark.django_db(transaction=True)
 class TestRaces:
     def test_a_row_that_somebody_holds_is_left_to_them(self, people):
@@ -203,5 +183,10 @@ class TestRaces:
             assert begun
 
     def test_logins_of_two_people_do_not_wait_for_each_other(self, people):
-        with holding(lambda: start(people[0])):
-            assert start(people[1])
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '5s'")
+        try:
+            with holding(lambda: start(people[0])):
+                assert start(people[1])
+        finally:
+            connection.close()
