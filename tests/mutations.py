@@ -4576,6 +4576,14 @@ ON_CITUS = [
         "clean_up_of_many",
     ),
     Mutant(
+        "numbers that go on when tables are spread",
+        CITUS,
+        "            if last > now.get(column, 0):",
+        "            if False:",
+        CITUS_TESTS,
+        "counts_on",
+    ),
+    Mutant(
         "what the trigger does elsewhere",
         "devices/core/liveness/db_triggers.py",
         "is None or not conf.CITUS:",

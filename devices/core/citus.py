@@ -125,6 +125,7 @@ def plan() -> list[Table]:
 def distribute(tables: Iterable[Table]) -> None:
     """Make these tables as they have to be, in one transaction, which locks them until it is done."""
     tables = list(tables)
+    counted = _last_numbers()
     spread = [_quoted(table.name) for table in tables if table.kind == "distributed"]
     with database.atomic():
         # The foreign keys between them need that, too.
@@ -159,6 +160,22 @@ def distribute(tables: Iterable[Table]) -> None:
         for each in tables:
             # What it was made of is still there, and not seen any more.
             _run("SELECT truncate_local_data_after_distributing_table(%s)", [_quoted(each.name)])
+        # Citus has made those anew that refer to the users, such as the login history: they count from 1.
+        now = _last_numbers()
+        for column, last in counted.items():
+            if last > now.get(column, 0):
+                _run("SELECT setval(pg_get_serial_sequence(%s, %s), %s)", [*column, last])
+
+
+def _last_numbers() -> dict[tuple[str, str], int]:
+    """The number that each column that counts by itself gave last, by the table and the column."""
+    counted = _rows(
+        "SELECT refobjid::regclass::text, attname, pg_sequence_last_value(seqrelid)"
+        " FROM pg_sequence JOIN pg_depend ON objid = seqrelid AND deptype = 'i'"
+        " JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid"
+        " WHERE pg_sequence_last_value(seqrelid) IS NOT NULL"
+    )
+    return {(table, column): last for table, column, last in counted}
 
 
 def _kind(table: str) -> str:
