@@ -4576,6 +4576,14 @@ ON_CITUS = [
         "clean_up_of_many",
     ),
     Mutant(
+        "going on behind rows that somebody holds, on Citus",
+        CITUS,
+        "    while not is_done and (",
+        "    while not begin and (",
+        CITUS_TESTS,
+        "whole_batch",
+    ),
+    Mutant(
         "numbers that go on when tables are spread",
         CITUS,
         "            if last > now.get(column, 0):",

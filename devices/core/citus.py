@@ -49,13 +49,23 @@ def write_locked(
     `write` is called for the rows of each shard, in a transaction that holds them, with a set to write them
     by, and with the rows.
     """
-    due, conditions = due.order_by(column), iter([Q()])
-    if conf.CITUS:
-        conditions = parts(due.values_list("pk", "user_id")[:limit])
-    for part in conditions:
+    due = due.order_by(column)
+
+    def write_part(part: Q) -> bool:
         with database.atomic():
-            mine = due.filter(part).select_for_update(skip_locked=True)
-            write(due.model._default_manager.filter(part), list(mine[:limit]))
+            mine = list(due.filter(part).select_for_update(skip_locked=True)[:limit])
+            write(due.model._default_manager.filter(part), mine)
+        return bool(mine)
+
+    if not conf.CITUS:
+        write_part(Q())
+        return
+    # Which rows are held is not known before their shard is asked: a batch of which all are is passed over.
+    begin, is_done = 0, False
+    while not is_done and (keys := list(due.values_list("pk", "user_id")[begin : begin + limit])):
+        for part in parts(keys):
+            is_done |= write_part(part)
+        begin += limit
 
 
 def serialize_logins(user_id: Any) -> None:

@@ -181,6 +181,18 @@ class TestRaces:
             assert sum(cleanup.purge()) == 2
         assert sum(cleanup.purge()) == 1
 
+    def test_the_clean_up_goes_past_a_whole_batch_that_somebody_holds(self, people):
+        rows = [start(user) for user in people[:3]]
+        for n, row in enumerate(rows):
+            ended = timezone.now() - LONG_AGO + timedelta(days=n)
+            mine = DeviceSession.objects.filter(pk=row.pk)
+            mine.update(revoked_at=ended, revoke_reason=RevokeReason.LOGOUT)
+        first = [row.pk for row in rows[:2]]
+        held = [DeviceSession.objects.filter(pk=row.pk, user_id=row.user_id) for row in rows[:2]]
+        with holding(lambda: [list(each.select_for_update()) for each in held]):
+            assert sum(cleanup.purge(batch_size=2)) == 1
+        assert set(DeviceSession.objects.values_list("pk", flat=True)) == set(first)
+
     def test_a_login_waits_for_another_and_for_a_change_of_the_account(self, make_user):
         alice = make_user()
         for hold in (lambda: lock(alice), lambda: citus.serialize_logins(alice.pk)):
