@@ -4578,10 +4578,18 @@ ON_CITUS = [
     Mutant(
         "going on behind rows that somebody holds, on Citus",
         CITUS,
-        "    while not is_done and (",
-        "    while not begin and (",
+        "    while not is_done:\n",
+        "    while not begin:\n",
         CITUS_TESTS,
         "whole_batch",
+    ),
+    Mutant(
+        "CPU time that the clean-up leaves to requests, on Citus",
+        CITUS,
+        '        _run("SET LOCAL citus.max_adaptive_executor_pool_size TO 1")\n',
+        "",
+        CITUS_TESTS,
+        "one_shard_of",
     ),
     Mutant(
         "numbers that go on when tables are spread",

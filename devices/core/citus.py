@@ -5,6 +5,7 @@ On any other database all users are one part.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from django.apps import apps
@@ -62,10 +63,25 @@ def write_locked(
         return
     # Which rows are held is not known before their shard is asked: a batch of which all are is passed over.
     begin, is_done = 0, False
-    while not is_done and (keys := list(due.values_list("pk", "user_id")[begin : begin + limit])):
+    while not is_done:
+        with reading_in_turn():
+            keys = list(due.values_list("pk", "user_id")[begin : begin + limit])
+        if not keys:
+            return
         for part in parts(keys):
             is_done |= write_part(part)
         begin += limit
+
+
+@contextmanager
+def reading_in_turn() -> Iterator[None]:
+    """Read one shard of each worker after the other: all at once would leave requests no CPU time."""
+    if not conf.CITUS:
+        yield
+        return
+    with database.atomic():
+        _run("SET LOCAL citus.max_adaptive_executor_pool_size TO 1")
+        yield
 
 
 def serialize_logins(user_id: Any) -> None:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -23,7 +24,7 @@ from devices.core.sessions.revocation import lock
 from devices.models import Activity, DeviceSession, RevokeReason
 from tests.client import CHROME, FIREFOX, IPHONE, Device
 
-from .citus import drill, is_good, rebalance, statements, withdraw
+from .citus import SPREAD, drill, is_good, rebalance, statements, withdraw
 
 pytestmark = [
     pytest.mark.django_db,
@@ -90,6 +91,27 @@ def test_the_clean_up_of_many_people_deletes_what_is_due_and_nothing_else(people
     lines = cleanup.count_activities()
     assert sum(cleanup.purge_activities(batch_size=7)) == lines > 0
     assert set(DeviceSession.objects.values_list("pk", flat=True)) == {each.pk for each in new}
+
+
+def test_the_clean_up_asks_one_shard_of_a_worker_after_the_other(people):
+    """Sixteen at once, as Citus does by itself, take all CPU time of a worker from requests."""
+    for user in people:
+        start(user)
+    seen: dict[str, str] = {}
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if SPREAD.search(sql) and "user_id" not in sql.partition(" WHERE ")[2]:
+            with connection.cursor() as cursor:
+                cursor.execute("SHOW citus.max_adaptive_executor_pool_size")
+                seen[sql] = cursor.fetchone()[0]
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        list(cleanup.purge())
+        list(cleanup.purge_activities())
+        list(anonymization.age())
+    assert len(seen) > 5
+    assert set(seen.values()) == {"1"}, seen
 
 
 def test_what_has_aged_is_shortened_on_each_shard(people):

@@ -134,7 +134,8 @@ def _stretches(way: Pass) -> Iterator[QuerySet]:
     rest, start = way.rows, None
     while True:
         edges = rest.order_by(way.column).values_list(way.column, flat=True)
-        edge = next(iter(edges[STRETCH : STRETCH + 1]), None)
+        with citus.reading_in_turn():
+            edge = next(iter(edges[STRETCH : STRETCH + 1]), None)
         if edge in (None, start):
             yield rest
             return
