@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 
 from devices.checks import check_databases
+from devices.checks.database import check_durability
 from devices.core import database, sessions
 from devices.core.liveness import db_triggers
 from devices.models import DeviceSession, RevokeReason
@@ -159,7 +160,7 @@ def test_it_is_said_when_nothing_guarantees_it(
     use(settings, setting)
     monkeypatch.setattr(database, "replication", lambda: (commit, names, replicas))
     monkeypatch.setattr(database, "connection", lambda: Mock(vendor="postgresql"))
-    told = [message.id.removeprefix("devices.") for message in check_databases(["default"])]
+    told = [message.id.removeprefix("devices.") for message in check_durability(["default"])]
     assert told == ids
     # Without --database nobody is asked.
     assert check_databases() == []
