@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from copy import deepcopy
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db.models.base import ModelState
@@ -44,27 +44,21 @@ class Template:
 class _Original:
     """A row, of which copies are made. A process has thousands, so that it is kept small."""
 
-    __slots__ = ("_class", "_db", "_mutable", "_names", "_values")
-
-    # Of each model, as the last row had them: all rows share them.
-    _attributes: ClassVar[dict[type, tuple[str, ...]]] = {}
+    __slots__ = ("_class", "_db", "_mutable", "_values")
 
     def __init__(self, row: Any) -> None:
         self._class, self._db = row.__class__, row._state.db
-        given = {name: value for name, value in row.__dict__.items() if name != "_state"}
+        self._values = {name: value for name, value in row.__dict__.items() if name != "_state"}
         # Nobody but this one has those that can be changed.
         self._mutable = [
-            (name, deepcopy(value)) for name, value in given.items() if type(value) not in ATOMIC
+            (name, deepcopy(value))
+            for name, value in self._values.items()
+            if type(value) not in ATOMIC
         ] or ()
-        names, self._values = tuple(given), tuple(given.values())
-        shared = self._attributes.get(self._class)
-        if shared != names:
-            self._attributes[self._class] = shared = names
-        self._names = shared
 
     def copy(self) -> Any:
         copied = self._class.__new__(self._class)
-        copied.__dict__.update(zip(self._names, self._values, strict=True))
+        copied.__dict__ = self._values.copy()
         for name, value in self._mutable:
             copied.__dict__[name] = deepcopy(value)
         copied._state = state = ModelState()
