@@ -1947,6 +1947,14 @@ MUTANTS = [
         "who_listens",
     ),
     Mutant(
+        "the table in the name of a prepared statement",
+        "devices/core/statements.py",
+        'name = f"devices_{rows.model._meta.model_name}"',
+        'name = "devices"',
+        "tests/devices/core/liveness/test_session_query.py",
+        "planned_once",
+    ),
+    Mutant(
         "the verb of a statement that changes rows",
         "devices/core/statements.py",
         "self._counting = Writing(",
@@ -2982,8 +2990,8 @@ MUTANTS = [
     Mutant(
         "the statement's hash in its name",
         "devices/core/statements.py",
-        'f"devices_{hashlib.sha256(self._sql.encode()).hexdigest()[:16]}"',
-        '"devices_statement"',
+        'f"{name}_{hashlib.sha256(sql.encode()).hexdigest()[:16]}"',
+        "name",
         "tests/devices/core/liveness/test_session_query.py",
         "another_release",
     ),

@@ -89,11 +89,16 @@ class Reading(Statement[_Result]):
     """
 
     def __init__(
-        self, using: str, sql: str, parameters: Iterable[Any], read: Callable[[Any], _Result]
+        self,
+        using: str,
+        sql: str,
+        parameters: Iterable[Any],
+        read: Callable[[Any], _Result],
+        name: str,
     ) -> None:
         super().__init__(using, sql, parameters, read)
         # A pooler may hand out a backend on which another release has prepared a statement of this name.
-        self._name = f"devices_{hashlib.sha256(self._sql.encode()).hexdigest()[:16]}"
+        self._name = f"{name}_{hashlib.sha256(sql.encode()).hexdigest()[:16]}"
         places = [f"${number}" for number, _ in enumerate(self._parameters, 1)]
         self._prepare = f"PREPARE {self._name} AS {self._sql % tuple(places)}"
         self._execute = f"EXECUTE {self._name} ({', '.join(['%s'] * len(places))})"
@@ -202,7 +207,9 @@ class Select:
     def __init__(self, rows: QuerySet[Any], using: str) -> None:
         compiler = rows.query.get_compiler(using)
         sql, parameters = compiler.as_sql()
-        self._statement = Reading(using, sql, parameters, Rows(compiler).read)
+        # Who reads the log of the database sees what it is about, as `make test-citus` does.
+        name = f"devices_{rows.model._meta.model_name}"
+        self._statement = Reading(using, sql, parameters, Rows(compiler).read, name)
 
     def run(self, given: Mapping[str, Any]) -> list[Any]:
         """Run it with a value for the name of each Parameter; the rows as instances of the model."""
