@@ -25,7 +25,7 @@ from devices.models import (
     TrustedDeviceQuerySet,
 )
 
-from .authentication import ForSessions, SignedInRequest, current_session
+from .authentication import ForSessions, ForStrangers, SignedInRequest, current_session
 from .pagination import NewestActivitiesFirst, NewestSessionsFirst
 from .permissions import RecentlyConfirmed
 from .renderers import CSVRenderer
@@ -133,16 +133,8 @@ class SessionViewSet(CallersSessions, mixins.RetrieveModelMixin):
         return given == ["true"]
 
 
-class DeviceCodeView(APIView):
+class DeviceCodeView(ForStrangers, APIView):
     """The login on a new device goes on with the code of the mail, in SimpleJWT's shape."""
-
-    authentication_classes = ()
-    permission_classes = ()
-    # NamespaceVersioning would take the namespace of our URLs for a version.
-    versioning_class: Any = None
-
-    def get_authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="api"'
 
     def post(self, request: Request) -> Response:
         serializer = DeviceCodeSerializer(data=request.data, context={"request": request})

@@ -1,4 +1,4 @@
-"""A person's sessions as CSV (RFC 4180), which a spreadsheet shows and does not obey."""
+"""A person's sessions as JSON, and as CSV (RFC 4180), which a spreadsheet shows and does not obey."""
 
 import csv
 import io

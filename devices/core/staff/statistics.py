@@ -22,6 +22,7 @@ from devices.conf import conf
 from devices.core import database
 from devices.core.log import counters
 from devices.core.log import failures as log
+from devices.core.log.export import iso
 from devices.core.log.security_log import Event
 from devices.models import DeviceSession, StatsSnapshot
 
@@ -190,7 +191,7 @@ def _quarters(now: datetime, failures: Failures) -> list[dict[str, Any]]:
     starts = [last - ago * counters.QUARTER for ago in reversed(range(PAST // counters.QUARTER))]
     return [
         {
-            "at": start.isoformat().replace("+00:00", "Z"),
+            "at": iso(start),
             "failed_logins": counted[start, True],
             "blocked_logins": counted[start, False],
         }
