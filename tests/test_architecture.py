@@ -125,6 +125,7 @@ def test_sql_by_hand_is_in_few_places():
         "ended",
         "liveness/db_triggers",
         "liveness/invalidation",
+        "postgresql",
         "staff/timeouts",
         "statements",
     }

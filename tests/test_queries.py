@@ -14,8 +14,6 @@ from devices.models import DeviceSession
 from tests.client import PASSWORD, Device
 
 TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET CONSTRAINTS")
-# Once per connection, of what is executed from then on.
-PREPARATION = ("PREPARE",)
 
 
 @pytest.fixture
@@ -26,24 +24,10 @@ def statements():
         with CaptureQueriesContext(connection) as sent:
             answer = act()
             assert answer.status_code < 400, answer.content
-        prepared = prepared_statements()
         sql = (query["sql"] for query in sent)
-        return [
-            prepared.get(each.split()[1], each) if each.startswith("EXECUTE") else each
-            for each in sql
-            if not each.startswith(TRANSACTION + PREPARATION)
-        ]
+        return [each for each in sql if not each.startswith(TRANSACTION)]
 
     return statements
-
-
-def prepared_statements():
-    """What PostgreSQL has planned on this connection, by name."""
-    if connection.vendor != "postgresql":
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT name, statement FROM pg_prepared_statements")
-        return {name: text.partition(" AS ")[2] for name, text in cursor.fetchall()}
 
 
 def kinds(sql):

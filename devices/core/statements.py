@@ -7,7 +7,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 from weakref import WeakSet
 
 from django.db import (
@@ -24,14 +24,12 @@ from django.db.models.sql import UpdateQuery
 from django.db.transaction import mark_for_rollback_on_error
 
 from devices.core import database
+from devices.core.postgresql import UNKNOWN, Direct
 
 logger = logging.getLogger("devices")
 
 Row = Sequence[Any]
 _Result = TypeVar("_Result")
-
-# invalid_sql_statement_name, in PostgreSQL's appendix A.
-UNKNOWN_STATEMENT: Final = "26000"
 
 
 class Parameter(Expression):
@@ -52,21 +50,40 @@ class Statement(Generic[_Result]):
     """SQL that is run with values for its Parameters; `read` takes the result from the cursor."""
 
     def __init__(
-        self, using: str, sql: str, parameters: Iterable[Any], read: Callable[[Any], _Result]
+        self,
+        using: str,
+        sql: str,
+        parameters: Iterable[Any],
+        read: Callable[[Any], _Result],
+        model: type[Model],
     ) -> None:
         self._using, self._sql, self._read = using, sql, read
         self._parameters = list(parameters)
+        # Who reads the log of the database sees what it is about. A pooler may hand out a backend on which
+        # another release has prepared its own.
+        number = hashlib.sha256(sql.encode()).hexdigest()[:16]
+        self._name = f"devices_{model._meta.model_name}_{number}"
+        self._numbered = sql % tuple(f"${place}" for place, _ in enumerate(self._parameters, 1))
+        is_postgresql = connections[using].vendor == "postgresql"
+        self._direct = Direct(self._name, self._numbered) if is_postgresql else None
 
     def run(self, given: Mapping[str, Any]) -> _Result:
         """Run it with a value for the name of each Parameter."""
         connection = connections[self._using]
-        values = [
-            each.output_field.get_db_prep_value(given[each.name], connection)
-            if isinstance(each, Parameter)
-            else each
-            for each in self._parameters
-        ]
-        return self._run(connection, values)
+        return self.run_with(
+            [
+                each.output_field.get_db_prep_value(given[each.name], connection)
+                if isinstance(each, Parameter)
+                else each
+                for each in self._parameters
+            ]
+        )
+
+    def run_with(self, values: Sequence[Any]) -> _Result:
+        """Run it with a value for each of its places, as the database takes it."""
+        connection = connections[self._using]
+        answer = self._direct and self._direct.execute(connection, values)
+        return self._run(connection, values) if answer is None else self._read(answer)
 
     def _run(self, connection: BaseDatabaseWrapper, values: Sequence[Any]) -> _Result:
         with connection.cursor() as cursor:
@@ -77,31 +94,23 @@ class Statement(Generic[_Result]):
 class Writing(Statement[_Result]):
     """A statement that changes rows, of which no part stays in a transaction where it fails."""
 
-    def _run(self, connection: BaseDatabaseWrapper, values: Sequence[Any]) -> _Result:
+    def run_with(self, values: Sequence[Any]) -> _Result:
+        """As Statement.run_with."""
         with mark_for_rollback_on_error(self._using):
-            return super()._run(connection, values)
+            return super().run_with(values)
 
 
 class Reading(Statement[_Result]):
-    """A SELECT, which PostgreSQL plans once per connection (PREPARE), where that is safe.
+    """A SELECT, which is prepared where it takes a cursor, too: with psycopg 2, for example.
 
     Not for what changes rows: packages that cache queries look for the verb (django-cachalot).
     """
 
-    def __init__(
-        self,
-        using: str,
-        sql: str,
-        parameters: Iterable[Any],
-        read: Callable[[Any], _Result],
-        name: str,
-    ) -> None:
-        super().__init__(using, sql, parameters, read)
-        # A pooler may hand out a backend on which another release has prepared a statement of this name.
-        self._name = f"{name}_{hashlib.sha256(sql.encode()).hexdigest()[:16]}"
-        places = [f"${number}" for number, _ in enumerate(self._parameters, 1)]
-        self._prepare = f"PREPARE {self._name} AS {self._sql % tuple(places)}"
-        self._execute = f"EXECUTE {self._name} ({', '.join(['%s'] * len(places))})"
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        name = f"{self._name}_cursor"
+        self._prepare = f"PREPARE {name} AS {self._numbered}"
+        self._execute = f"EXECUTE {name} ({', '.join(['%s'] * len(self._parameters))})"
         self._prepared: WeakSet[Any] = WeakSet()
         self._may_prepare = True
 
@@ -114,10 +123,7 @@ class Reading(Statement[_Result]):
             except (ProgrammingError, NotSupportedError, OperationalError) as error:
                 # Answered by another backend than it was prepared on, so a pooler stands in between; or a
                 # column has another type now. psycopg2 has an OperationalError for the former.
-                if (
-                    isinstance(error, OperationalError)
-                    and database.sqlstate(error) != UNKNOWN_STATEMENT
-                ):
+                if isinstance(error, OperationalError) and database.sqlstate(error) != UNKNOWN:
                     raise
                 self._may_prepare = False
                 logger.warning(
@@ -139,6 +145,8 @@ def _can_prepare(connection: BaseDatabaseWrapper) -> bool:
     # that hands out another backend for each transaction is DISABLE_SERVER_SIDE_CURSORS.
     if connection.vendor != "postgresql" or connection.in_atomic_block:
         return False
+    if connection.queries_logged:
+        return False  # Somebody counts them.
     given = connection.settings_dict
     if given.get("DISABLE_SERVER_SIDE_CURSORS") or given["OPTIONS"].get("server_side_binding"):
         return False
@@ -152,12 +160,14 @@ class Update:
         query = cast(UpdateQuery, rows.query.chain(UpdateQuery))
         query.add_update_values(values)
         sql, parameters = query.get_compiler(using).as_sql()
-        self._counting = Writing(using, sql, parameters, lambda cursor: int(cursor.rowcount))
+        self._counting = Writing(
+            using, sql, parameters, lambda cursor: int(cursor.rowcount), rows.model
+        )
         every = rows.model._base_manager.order_by().query.get_compiler(using)
         every.pre_sql_setup()
         columns = ", ".join(sql for _, (sql, _), _ in every.select)
         read = Rows(every).read
-        self._returning = Writing(using, f"{sql} RETURNING {columns}", parameters, read)
+        self._returning = Writing(using, f"{sql} RETURNING {columns}", parameters, read, rows.model)
 
     def run(self, given: Mapping[str, Any]) -> int:
         """Run it with a value for the name of each Parameter; how many rows were changed."""
@@ -179,9 +189,11 @@ class Insert:
         meta = model._meta
         self._fields = [each for each in meta.local_concrete_fields if each is not meta.auto_field]
         columns = ", ".join(quote(cast(str, field.column)) for field in self._fields)
-        self._using = using
+        self._model, self._using = model, using
         self._sql = f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES "
         self._row = f"({', '.join(['%s'] * len(self._fields))})"
+        # By how many rows they insert.
+        self._statements: dict[int, Writing[None]] = {}
 
     def run(self, rows: Sequence[Model]) -> None:
         """Insert the rows, of which there is at least one."""
@@ -191,9 +203,13 @@ class Insert:
             for row in rows
             for field in self._fields
         ]
-        sql = self._sql + ", ".join([self._row] * len(rows))
-        with mark_for_rollback_on_error(self._using), connection.cursor() as cursor:
-            cursor.execute(sql, values)
+        statement = self._statements.get(len(rows))
+        if statement is None:
+            sql = self._sql + ", ".join([self._row] * len(rows))
+            empty = [None] * len(values)
+            statement = Writing(self._using, sql, empty, lambda cursor: None, self._model)
+            self._statements[len(rows)] = statement
+        statement.run_with(values)
         for row in rows:
             row._state.adding, row._state.db = False, self._using
 
@@ -207,9 +223,8 @@ class Select:
     def __init__(self, rows: QuerySet[Any], using: str) -> None:
         compiler = rows.query.get_compiler(using)
         sql, parameters = compiler.as_sql()
-        # Who reads the log of the database sees what it is about, as `make test-citus` does.
-        name = f"devices_{rows.model._meta.model_name}"
-        self._statement = Reading(using, sql, parameters, Rows(compiler).read, name)
+        read = Rows(compiler).read
+        self._statement: Reading[list[Any]] = Reading(using, sql, parameters, read, rows.model)
 
     def run(self, given: Mapping[str, Any]) -> list[Any]:
         """Run it with a value for the name of each Parameter; the rows as instances of the model."""

@@ -88,6 +88,39 @@ def test_a_new_release_does_not_read_by_the_statement_of_the_old_one(make_pooled
     """)
 
 
+def test_logins_and_refreshes_are_safe_without_the_switch_too(make_pooled):
+    """What is prepared on one backend is not asked of another in a transaction, whose end that would be."""
+    project = make_pooled("transaction", pool=2)
+    project.configure('DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = False')
+    project.play("""
+    import psycopg
+    given = settings.DATABASES["default"]
+    way = dict(host="127.0.0.1", port=given["PORT"], user=given["USER"], dbname=given["NAME"])
+    User.objects.create_user("alice", password=PASSWORD)
+
+    def sign_in_and_refresh():
+        here = sign_in()
+        answer = ask("POST", "/api/token/refresh", data={"refresh": here["refresh"]})
+        assert answer.status_code == 200, answer.content
+        assert ask("GET", "/api/sessions", answer.json()["access"]).status_code == 200
+
+    for _ in range(3):
+        sign_in_and_refresh()
+    from django.db import connection
+    from devices.core.postgresql import _Link
+    connection.ensure_connection()
+    assert not _Link(connection.connection).is_exclusive(connection.connection)
+    connection.close()
+    # The backend that has answered is busy, and there is one more.
+    with psycopg.connect(**way, password=given["PASSWORD"]) as other:
+        other.execute("SELECT 1")
+        for _ in range(3):
+            sign_in_and_refresh()
+    for _ in range(3):
+        sign_in_and_refresh()
+    """)
+
+
 def test_a_bus_that_hands_on_nothing_is_not_trusted(make_pooled):
     """It accepts LISTEN and answers SELECT 1, and no message comes round."""
     project = make_pooled("transaction")

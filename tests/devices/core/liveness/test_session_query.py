@@ -207,30 +207,52 @@ class TestPrepared:
         validation._lookup.cache_clear()
         return DeviceSession.objects.get(pk=sign_in(alice).session_id)
 
-    def test_it_is_planned_once_per_connection(self, session, django_assert_num_queries):
-        connection.close()
-        with django_assert_num_queries(2) as queries:
-            validation.find(session.pk, session.user_id)
-        assert queries[0]["sql"].startswith("PREPARE")
-        with django_assert_num_queries(1) as queries:
-            assert validation.find(session.pk, session.user_id) == session
-        # By which the drills that count statements about sessions know it (tests/platforms, benchmarks).
-        assert queries[0]["sql"].startswith("EXECUTE devices_devicesession_")
+    @pytest.fixture
+    def seen(self):
+        """What goes through a cursor. Who watches the cursors has all go through them."""
+        seen = []
 
-    def test_another_release_on_the_same_backend_has_a_name_of_its_own(
-        self, session, django_assert_num_queries
-    ):
+        def note(execute, sql, params, many, context):
+            seen.append(" ".join(sql.split()[:2]))
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(note):
+            yield seen
+
+    def test_it_is_planned_once_per_connection(self, session, seen):
+        connection.close()
+        for _ in range(2):
+            assert validation.find(session.pk, session.user_id) == session
+        assert [each.split("_")[0] for each in seen] == [
+            "PREPARE devices",
+            "EXECUTE devices",
+            "EXECUTE devices",
+        ]
+        # By which the drills that count statements about sessions know it (tests/platforms, benchmarks).
+        assert seen[1].startswith("EXECUTE devices_devicesession_")
+
+    def test_another_release_on_the_same_backend_has_a_name_of_its_own(self, session, seen):
         # A pooler hands out the backend on which the release before prepared its own.
         Lookup(DeviceSession, "default", ["city"]).find(session.pk, session.user_id)
-        with django_assert_num_queries(2) as queries:
-            found = Lookup(DeviceSession, "default").find(session.pk, session.user_id)
-        assert [query["sql"].split()[0] for query in queries] == ["PREPARE", "EXECUTE"]
+        found = Lookup(DeviceSession, "default").find(session.pk, session.user_id)
+        assert [each.split()[0] for each in seen] == ["PREPARE", "EXECUTE"] * 2
         assert found == session
+
+    def test_who_counts_queries_finds_one_each_time(self, session, django_assert_num_queries):
+        connection.close()
+        for _ in range(2):
+            with django_assert_num_queries(1):
+                validation.find(session.pk, session.user_id)
 
     def test_a_number_beyond_the_column_is_nobody(self, session):
         assert validation.find(session.pk, "9" * 30) is None
 
-    def test_a_pooler_that_hands_out_another_backend_costs_the_plan_only(self, session):
+    @pytest.mark.parametrize("is_watched", [False, True])
+    def test_a_pooler_that_hands_out_another_backend_costs_the_plan_only(
+        self, session, is_watched, request
+    ):
+        if is_watched:
+            request.getfixturevalue("seen")
         statement = Lookup(DeviceSession, "default")
         with connection.cursor() as cursor:
             cursor.execute("DEALLOCATE ALL")

@@ -1,0 +1,186 @@
+"""Statements that go to PostgreSQL without a cursor, by psycopg 3, and are planned once per connection.
+
+For one row that is found by its key, the cursors of Django and psycopg take longer than PostgreSQL, and of
+what PostgreSQL does most is planning.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final, NamedTuple
+from weakref import WeakKeyDictionary
+
+from django.db import OperationalError
+from django.db.backends.utils import CursorWrapper
+
+try:
+    from psycopg import Connection, adapters, errors, generators
+    from psycopg.adapt import AdaptersMap, PyFormat, Transformer
+    from psycopg.pq import ExecStatus, Format, PipelineStatus, TransactionStatus
+    from psycopg.types.numeric import Int8
+except ImportError:
+    Connection: Any = None  # type: ignore[no-redef]
+
+logger = logging.getLogger("devices")
+
+# By PostgreSQL's appendix A. The statement is unknown: another backend answers than it was prepared on, or
+# somebody has discarded it. It is there already: a pooler has handed out the backend of somebody else.
+UNKNOWN, TAKEN = "26000", "42P05"
+# A column has another type now.
+STALE = "0A000"
+# A value that no column of the type can hold, with which it can still be compared.
+DATA: Final = "22"
+
+
+class Answer(NamedTuple):
+    """What PostgreSQL answered, with the parts of a cursor that read it."""
+
+    rows: list[Any]
+    rowcount: int
+
+    def fetchall(self) -> list[Any]:
+        """All rows."""
+        return self.rows
+
+
+class _Link:
+    """What is known of a connection."""
+
+    def __init__(self, given: "Connection[Any]") -> None:
+        # How values are read and written: the host's own types, too.
+        self.adapters = AdaptersMap(given.adapters)
+        # Django's loader moves a time to the zone of the database in Python. Moments are the same in UTC.
+        oid = adapters.types["timestamptz"].oid
+        if loader := adapters.get_loader(oid, Format.TEXT):
+            self.adapters.register_loader(oid, loader)
+        # Names of statements. One that a connection runs once only is not worth preparing.
+        self.has_run: set[str] = set()
+        self.prepared: set[str] = set()
+        self._is_exclusive: bool | None = None
+
+    def is_exclusive(self, given: "Connection[Any]") -> bool:
+        """Whether nobody hands out another backend for the next transaction.
+
+        PgBouncer and the like give their clients a number of their own for the backend.
+        """
+        if self._is_exclusive is None:
+            given.pgconn.send_query_params(b"SELECT pg_backend_pid()", None)
+            [[pid]] = _answer(given, Transformer(self.adapters)).rows
+            self._is_exclusive = pid == given.info.backend_pid
+        return self._is_exclusive
+
+
+_links: "WeakKeyDictionary[Connection[Any], _Link]" = WeakKeyDictionary()
+
+
+class Direct:
+    """SQL with numbered parameters, under the name by which it is prepared."""
+
+    # Until somebody discards what is prepared, a pooler hands out another backend, or a column gets another
+    # type: from then on this process prepares nothing.
+    may_prepare: ClassVar = True
+
+    def __init__(self, name: str, sql: str) -> None:
+        self._name, self._sql = name, sql
+
+    def execute(self, connection: Any, values: Sequence[Any]) -> Answer | None:
+        """Run it with these values.
+
+        None where it takes a cursor: without psycopg 3, to open the connection, and where somebody watches
+        the cursors. Raises what Django's cursor does.
+        """
+        given = connection.connection
+        if type(given) is not Connection or _is_watched(connection):
+            return None
+        if connection.health_check_enabled and not connection.health_check_done:
+            return None
+        begins = not given.autocommit and (
+            given.pgconn.transaction_status == TransactionStatus.IDLE
+        )
+        if begins and (given.isolation_level, given.read_only, given.deferrable) != (None,) * 3:
+            return None  # These go into the BEGIN that psycopg sends.
+        if given.pgconn.pipeline_status != PipelineStatus.OFF:
+            return None
+        # What Django checks before it makes a cursor, and uses it.
+        connection.ensure_connection()
+        connection.validate_thread_sharing()
+        connection.validate_no_broken_transaction()
+        with connection.wrap_database_errors, given.lock:
+            link = _links.get(given)
+            if link is None:
+                link = _links[given] = _Link(given)
+            if begins:
+                given.pgconn.send_query(b"BEGIN")
+                _answer(given, None)
+            converter = Transformer(link.adapters)
+            dumped = converter.dump_sequence(
+                [_widened(value) for value in values], [PyFormat.TEXT] * len(values)
+            )
+            if self._name not in link.has_run:
+                link.has_run.add(self._name)
+            elif self.may_prepare and _can_prepare(connection, link):
+                answer = self._execute_prepared(given, link, converter, dumped)
+                if answer is not None:
+                    return answer
+            given.pgconn.send_query_params(self._sql.encode(), dumped, converter.types)
+            return _answer(given, converter)
+
+    def _execute_prepared(
+        self, given: "Connection[Any]", link: _Link, converter: Any, dumped: Sequence[Any]
+    ) -> Answer | None:
+        """None where it has to run unprepared."""
+        try:
+            if self._name not in link.prepared:
+                name, sql = self._name.encode(), self._sql.encode()
+                given.pgconn.send_prepare(name, sql, converter.types)
+                _answer(given, converter)
+                link.prepared.add(self._name)
+            given.pgconn.send_query_prepared(self._name.encode(), dumped)
+            return _answer(given, converter)
+        except errors.Error as error:
+            state = error.sqlstate or ""
+            if state not in (UNKNOWN, TAKEN, STALE):
+                if given.autocommit and state.startswith(DATA):
+                    return None
+                raise
+            Direct.may_prepare = False
+            logger.warning("Statements are not prepared any more in this process: %s", error)
+            if not given.autocommit:
+                # The transaction is lost, as it is with its connection.
+                raise OperationalError(str(error)) from None
+            return None
+
+
+def _is_watched(connection: Any) -> bool:
+    # By Django's log of queries or its execute_wrappers, or by a package that has replaced the cursor.
+    return bool(
+        connection.execute_wrappers
+        or connection.queries_logged
+        or "cursor" in vars(connection)
+        or hasattr(CursorWrapper.execute, "__wrapped__")
+    )
+
+
+def _can_prepare(connection: Any, link: _Link) -> bool:
+    # Django's own switch for a pooler is DISABLE_SERVER_SIDE_CURSORS. Where a transaction is open, a failure
+    # would be its end.
+    if connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
+        return False
+    return not connection.in_atomic_block or link.is_exclusive(connection.connection)
+
+
+def _answer(given: "Connection[Any]", converter: Any) -> Answer:
+    [result] = given.wait(generators.execute(given.pgconn))
+    rows: list[Any] = []
+    if result.status == ExecStatus.TUPLES_OK:
+        converter.set_pgresult(result)
+        rows = converter.load_rows(0, result.ntuples, tuple)
+    elif result.status != ExecStatus.COMMAND_OK:
+        raise errors.error_from_result(result)
+    return Answer(rows, result.command_tuples or 0)
+
+
+def _widened(value: Any) -> Any:
+    # Django gives a number the type of the column that it is compared with, which it may not fit.
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    return Int8(value) if -(2**63) <= value < 2**63 else int(value)

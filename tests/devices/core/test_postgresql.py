@@ -1,0 +1,405 @@
+"""Statements that go to PostgreSQL without a cursor do what they would with one."""
+
+import asyncio
+import functools
+import logging
+import threading
+from contextlib import nullcontext
+
+import pytest
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.db.backends.signals import connection_created
+from django.db.backends.utils import CursorWrapper
+from django.db.models import BigIntegerField, CharField, F, IntegerField
+from django.db.transaction import TransactionManagementError
+from django.db.utils import DataError
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from devices.core import database, postgresql
+from devices.core.liveness import validation
+from devices.core.postgresql import Direct
+from devices.core.statements import Insert, Parameter, Select, Update
+from devices.models import Activity, DeviceSession, LoginThrottle
+from tests.client import Device
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL: psycopg"),
+    pytest.mark.django_db(transaction=True),
+]
+MANY = BigIntegerField()
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    """Another connection, on which nothing is prepared yet."""
+    monkeypatch.setattr(Direct, "may_prepare", True)
+    connection.close()
+    connection.ensure_connection()
+    yield
+    connection.close()
+
+
+@pytest.fixture
+def through_cursors(monkeypatch):
+    """The verbs of what goes through a cursor, noted by somebody whom nobody notices."""
+    seen, execute = [], CursorWrapper.execute
+
+    def note(self, sql, params=None):
+        seen.append(sql.split()[0])
+        return execute(self, sql, params)
+
+    monkeypatch.setattr(CursorWrapper, "execute", note)
+    return seen
+
+
+@pytest.fixture
+def session(alice, sign_in):
+    return DeviceSession.objects.get(pk=sign_in(alice).session_id)
+
+
+@pytest.fixture
+def add():
+    """Adds to the failures of a key, if they are fewer than so many."""
+    LoginThrottle.objects.create(key="a", window_ends=timezone.now())
+    rows = LoginThrottle.objects.filter(
+        key=Parameter("key", CharField()), failures__lt=Parameter("limit", IntegerField())
+    )
+    return Update(rows, "default", failures=F("failures") + Parameter("more", MANY))
+
+
+def prepared():
+    """What is prepared on this connection."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_prepared_statements WHERE NOT from_sql")
+        return {name.rpartition("_")[0] for (name,) in cursor.fetchall()}
+
+
+def terminate():
+    """The backend of this connection ends, as in a failover."""
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+    other.close()
+
+
+def discard():
+    """As a pool may have it done with a connection that is given back."""
+    with connection.cursor() as cursor:
+        cursor.execute("DISCARD ALL")
+
+
+def test_a_row_is_what_it_is_by_a_cursor(session, through_cursors):
+    found = validation.find(session.pk, session.user_id)
+    assert through_cursors == []
+    expected = DeviceSession.objects.select_related("user").get(pk=session.pk)
+    for here, there in ((found, expected), (found.user, expected.user)):
+        for name, value in vars(here).items():
+            if name not in ("_state", "user"):
+                assert (name, value) == (name, getattr(there, name))
+                assert type(value) is type(getattr(there, name))
+
+
+def test_a_statement_is_prepared_when_it_runs_again(session):
+    connection.close()
+    connection.ensure_connection()
+    for expected in (set(), {"devices_devicesession"}, {"devices_devicesession"}):
+        assert validation.find(session.pk, session.user_id) == session
+        assert prepared() == expected
+
+
+def test_without_a_pooler_the_backend_is_its_connections_own():
+    given = connection.connection
+    assert postgresql._Link(given).is_exclusive(given)
+
+
+def test_two_statements_about_a_table_are_told_apart(add):
+    rows = LoginThrottle.objects.filter(key=Parameter("key", CharField()))
+    select = Select(rows, "default")
+    for failures in (1, 2, 3):
+        assert add.run({"key": "a", "limit": 9, "more": 1}) == 1
+        assert [row.failures for row in select.run({"key": "a"})] == [failures]
+
+
+def test_a_login_prepares_its_statements(alice):
+    for _ in range(3):
+        Device().sign_in(alice.email)
+    tables = {"activity", "devicesession", "loginhistory", "loginthrottle", "user"}
+    assert prepared() == {f"devices_{table}" for table in tables}
+
+
+def test_it_begins_a_transaction(add, through_cursors):
+    with transaction.atomic():
+        for _ in range(2):
+            add.run({"key": "a", "limit": 9, "more": 1})
+        transaction.set_rollback(True)
+    assert through_cursors == []
+    assert LoginThrottle.objects.get().failures == 0
+    with transaction.atomic():
+        add.run({"key": "a", "limit": 9, "more": 1})
+    assert LoginThrottle.objects.get().failures == 1
+
+
+def test_a_transaction_has_the_isolation_that_the_host_has_chosen(session):
+    from psycopg import IsolationLevel
+
+    connection.connection.isolation_level = IsolationLevel.SERIALIZABLE
+    with transaction.atomic():
+        validation.find(session.pk, session.user_id)
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW transaction_isolation")
+            assert cursor.fetchone() == ("serializable",)
+
+
+def test_behind_a_pooler_nothing_is_prepared_in_a_transaction(add, monkeypatch):
+    monkeypatch.setattr(postgresql._Link, "is_exclusive", lambda self, given: False)
+    with transaction.atomic():
+        for _ in range(2):
+            assert add.run({"key": "a", "limit": 9, "more": 1}) == 1
+    assert prepared() == set()
+    assert add.run({"key": "a", "limit": 9, "more": 1}) == 1
+    assert prepared() == {"devices_loginthrottle"}
+    assert LoginThrottle.objects.get().failures == 3
+
+
+def test_the_switch_for_a_pooler_is_obeyed(add, monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
+    for _ in range(2):
+        assert add.run({"key": "a", "limit": 9, "more": 1}) == 1
+    assert prepared() == set()
+
+
+@pytest.mark.parametrize("within", [nullcontext, transaction.atomic])
+@pytest.mark.parametrize("limit", [2**31, 2**62])
+def test_a_number_may_be_larger_than_the_column_it_is_compared_with(add, within, limit):
+    with within():
+        for _ in range(3):
+            assert add.run({"key": "a", "limit": limit, "more": 1}) == 1
+
+
+def test_a_number_beyond_all_columns_is_compared_as_by_a_cursor(add, through_cursors):
+    for _ in range(3):
+        assert add.run({"key": "a", "limit": 2**70, "more": 1}) == 1
+    assert through_cursors == []
+
+
+def test_an_error_is_the_one_that_a_cursor_raises(add):
+    with pytest.raises(IntegrityError) as raised:
+        add.run({"key": "a", "limit": 9, "more": -1})
+    assert database.sqlstate(raised.value) == "23514"
+    with pytest.raises(DataError):
+        add.run({"key": "a", "limit": 9, "more": 2**40})
+    assert add.run({"key": "a", "limit": 9, "more": 1}) == 1
+
+
+def test_after_an_error_a_transaction_takes_no_more(add):
+    with pytest.raises(TransactionManagementError), transaction.atomic():
+        LoginThrottle.objects.count()
+        with pytest.raises(IntegrityError):
+            add.run({"key": "a", "limit": 9, "more": -1})
+        add.run({"key": "a", "limit": 9, "more": 1})
+    assert LoginThrottle.objects.get().failures == 0
+
+
+def test_a_lost_connection_is_an_outage(session):
+    assert validation.find(session.pk, session.user_id) == session
+    terminate()
+    with pytest.raises(OperationalError) as raised:
+        validation.find(session.pk, session.user_id)
+    assert database.is_outage(raised.value)
+    connection.close_if_unusable_or_obsolete()
+    assert validation.find(session.pk, session.user_id) == session
+
+
+def test_with_health_checks_a_lost_connection_is_replaced(session, monkeypatch):
+    validation.find(session.pk, session.user_id)
+    monkeypatch.setattr(connection._connections["default"], "health_check_enabled", True)
+    connection.health_check_done = False
+    terminate()
+    assert validation.find(session.pk, session.user_id) == session
+
+
+def test_what_takes_too_long_is_an_outage(add):
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 50")
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT 1 FROM devices_loginthrottle FOR UPDATE")
+        with pytest.raises(OperationalError) as raised:
+            add.run({"key": "a", "limit": 9, "more": 1})
+    other.close()
+    assert database.is_outage(raised.value)
+
+
+def test_what_somebody_has_discarded_is_run_unprepared(session, caplog):
+    for _ in range(2):
+        validation.find(session.pk, session.user_id)
+    discard()
+    with caplog.at_level(logging.WARNING, "devices"):
+        for _ in range(2):
+            assert validation.find(session.pk, session.user_id) == session
+    assert len(caplog.records) == 1
+    assert prepared() == set()
+
+
+def test_in_a_transaction_that_is_an_outage_and_happens_once(add):
+    given = {"key": "a", "limit": 9, "more": 1}
+    for _ in range(2):
+        add.run(given)
+    discard()
+    with pytest.raises(OperationalError) as raised, transaction.atomic():
+        LoginThrottle.objects.count()
+        add.run(given)
+    assert database.is_outage(raised.value)
+    with transaction.atomic():
+        LoginThrottle.objects.count()
+        assert add.run(given) == 1
+    assert LoginThrottle.objects.get().failures == 3
+
+
+def test_a_login_on_a_connection_that_was_discarded_succeeds(alice):
+    for _ in range(3):
+        Device().sign_in(alice.email)
+    discard()
+    Device().sign_in(alice.email)
+
+
+def test_a_column_may_get_another_type(session):
+    for _ in range(2):
+        validation.find(session.pk, session.user_id)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE devices_devicesession ALTER browser TYPE text")
+    try:
+        for _ in range(2):
+            assert validation.find(session.pk, session.user_id) == session
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE devices_devicesession ALTER browser TYPE varchar(32)")
+
+
+def by_wrapper(seen):
+    def note(execute, sql, params, many, context):
+        seen.append(sql)
+        return execute(sql, params, many, context)
+
+    return connection.execute_wrapper(note)
+
+
+class ByPatch:
+    """As Sentry and django-cachalot do."""
+
+    def __init__(self, seen):
+        self.seen, self.execute = seen, CursorWrapper.execute
+
+    def __enter__(self):
+        @functools.wraps(self.execute)
+        def note(cursor, sql, params=None):
+            self.seen.append(sql)
+            return self.execute(cursor, sql, params)
+
+        CursorWrapper.execute = note
+
+    def __exit__(self, *_):
+        CursorWrapper.execute = self.execute
+
+
+class ByCursor:
+    """As the debug toolbar does."""
+
+    def __init__(self, seen):
+        self.seen = seen
+
+    def __enter__(self):
+        cursor = connection.cursor
+        connection.cursor = lambda: (self.seen.append("UPDATE"), cursor())[1]
+
+    def __exit__(self, *_):
+        del connection.cursor
+
+
+@pytest.mark.parametrize("watch", [by_wrapper, ByPatch, ByCursor])
+def test_who_watches_the_cursors_sees_each_statement(add, watch):
+    add.run({"key": "a", "limit": 9, "more": 1})
+    seen = []
+    with watch(seen):
+        add.run({"key": "a", "limit": 9, "more": 1})
+    assert len(seen) == 1 and seen[0].startswith("UPDATE")
+
+
+def test_who_logs_queries_sees_each_statement(add):
+    with CaptureQueriesContext(connection) as sent:
+        add.run({"key": "a", "limit": 9, "more": 1})
+    assert len(sent) == 1
+
+
+def test_a_connection_is_of_one_thread(add):
+    raised = []
+
+    def elsewhere(mine):
+        try:
+            add._counting._direct.execute(mine, ["a", 9, 1])
+        except DatabaseError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=elsewhere, args=[connection._connections["default"]])
+    thread.start()
+    thread.join()
+    assert "can only be used in that same thread" in str(raised[0])
+
+
+def test_an_event_loop_is_not_blocked(add):
+    mine = connection._connections["default"]
+
+    async def ask():
+        add._counting._direct.execute(mine, ["a", 9, 1])
+
+    with pytest.raises(SynchronousOnlyOperation):
+        asyncio.run(ask())
+
+
+def test_the_hosts_own_types_are_read_as_by_a_cursor(session):
+    from psycopg.types.string import TextLoader
+
+    class Shouted(TextLoader):
+        def load(self, data):
+            return super().load(data).upper()
+
+    def register(connection, **kwargs):
+        connection.connection.adapters.register_loader("varchar", Shouted)
+
+    connection_created.connect(register)
+    try:
+        connection.close()
+        connection.ensure_connection()
+    finally:
+        connection_created.disconnect(register)
+    found = validation.find(session.pk, session.user_id)
+    assert found.browser == session.browser.upper()
+    assert DeviceSession.objects.get(pk=session.pk).browser == session.browser.upper()
+
+
+def test_a_moment_is_the_same_whatever_the_zone_of_the_database(session):
+    with connection.cursor() as cursor:
+        cursor.execute("SET TIME ZONE 'Asia/Tokyo'")
+    found = validation.find(session.pk, session.user_id)
+    assert found.created_at == session.created_at
+
+
+def test_values_are_written_as_by_a_cursor(session, alice):
+    line = {"session_id": session.pk, "user_id": alice.pk, "kind": "a.b", "data": {"c": [None]}}
+    line |= {"at": timezone.now(), "ip_address": "2001:db8::1"}
+    Insert(Activity, "default").run(
+        [Activity(**line), Activity(**line, asn=2**31 - 1, actor=alice)]
+    )
+    Activity.objects.bulk_create([Activity(**line), Activity(**line, asn=2**31 - 1, actor=alice)])
+    written = [
+        {**row, "id": None} for row in Activity.objects.filter(kind="a.b").order_by("pk").values()
+    ]
+    assert written[:2] == written[2:]
+
+
+def test_a_statement_without_parameters_runs(session):
+    assert Select(DeviceSession.objects.order_by("pk"), "default").run({}) == [session]
