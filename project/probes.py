@@ -10,14 +10,14 @@ from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpResponse, JsonResponse
 
-from devices.core.liveness import validation
+from devices.core.liveness import invalidation
 
 logger = logging.getLogger("project")
 
 
 def healthz() -> HttpResponse:
     """The process runs. It uses no other service, so a slow database does not restart the site."""
-    return JsonResponse({"status": "ok", "liveness": validation.status()})
+    return JsonResponse({"status": "ok", "liveness": invalidation.status()})
 
 
 def readyz() -> HttpResponse:
@@ -29,7 +29,7 @@ def readyz() -> HttpResponse:
     is_ready = set(found.values()) == {"ok"}
     status = {"status": "ok" if is_ready else "unavailable", **found}
     return JsonResponse(
-        {**status, "liveness": validation.status()}, status=200 if is_ready else 503
+        {**status, "liveness": invalidation.status()}, status=200 if is_ready else 503
     )
 
 

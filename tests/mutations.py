@@ -3159,7 +3159,7 @@ MUTANTS = [
     Mutant(
         "the word to those who remember a session",
         REVOCATION,
-        "    validation.invalidate(session.user_id for session in sessions)\n",
+        "    invalidation.publish(session.user_id for session in sessions)\n",
         "",
         RACES,
         "A19 and cached and (device or admin)",

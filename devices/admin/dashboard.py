@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from devices.core import failover
-from devices.core.liveness import validation
+from devices.core.liveness import invalidation
 from devices.core.log.counters import QUARTER
 from devices.core.notifications.reasons import country
 from devices.core.staff import statistics
@@ -98,7 +98,7 @@ class ShowsDashboard(admin.ModelAdmin):
             "title": _("Dashboard"),
             "opts": self.opts,
             "counted": counted,
-            "liveness": validation.status(),
+            "liveness": invalidation.status(),
             "lost": window,
             "repairs": failover.repairs(window) if window else (),
             "is_drawn": charts.IS_DRAWN,

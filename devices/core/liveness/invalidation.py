@@ -243,7 +243,10 @@ def on_heard(hearer: Callable[[str | None], None]) -> None:
 
 
 def publish(user_ids: Iterable[Any]) -> None:
-    """Say that something changed about these users' sessions; it is heard when, and if, it is committed."""
+    """Say that something changed about these users' sessions; it is heard when, and if, it is committed.
+
+    From then on no process uses what it has cached of these users and their sessions.
+    """
     url, names = conf.BUS, sorted({str(user_id) for user_id in user_ids})
     if not names:
         return
@@ -286,6 +289,19 @@ def tells_all(alias: str) -> bool:
 def error() -> str:
     """Why this process hears nothing; empty if it does, or has not tried."""
     return _listener.error if _listener is not None else ""
+
+
+def status() -> dict[str, Any]:
+    """What this process has to say about its cache of sessions and the bus. No secrets."""
+    if conf.LIVENESS != "cached":
+        return {"mode": conf.LIVENESS}
+    return {
+        "mode": "cached",
+        "bus": "alive" if session_cache.is_trusted else error() or "off",
+        "size": len(session_cache),
+        "hits": session_cache.hits,
+        "misses": session_cache.misses,
+    }
 
 
 def age() -> float | None:

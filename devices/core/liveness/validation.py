@@ -3,7 +3,7 @@
 The SELECT that brings a session with its user is compiled once, and planned once per connection.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -134,24 +134,6 @@ def put_cached(key: Hashable, claims: Claims, session: DeviceSession, ticket: Re
     valid_until = min(claims.expires, session.expires_at.timestamp(), due.timestamp())
     template = Template(session)
     session_cache.put(key, template, session.user_id, ticket, valid_until)
-
-
-def invalidate(user_ids: Iterable[Any]) -> None:
-    """After the commit, no process uses its cache of these users and their sessions."""
-    invalidation.publish(user_ids)
-
-
-def status() -> dict[str, Any]:
-    """What this process has to say about itself. No secrets."""
-    if conf.LIVENESS != "cached":
-        return {"mode": conf.LIVENESS}
-    return {
-        "mode": "cached",
-        "bus": "alive" if session_cache.is_trusted else invalidation.error() or "off",
-        "size": len(session_cache),
-        "hits": session_cache.hits,
-        "misses": session_cache.misses,
-    }
 
 
 class Lookup:

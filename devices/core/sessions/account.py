@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from devices.core import database, hashing, logins, throttling, trusted_devices
 from devices.core.clients.client import Client
-from devices.core.liveness import validation
+from devices.core.liveness import invalidation
 from devices.core.log import activity, security_log
 from devices.core.log.security_log import Event
 from devices.core.notifications import outbox
@@ -113,7 +113,7 @@ def account_changed(user: AbstractBaseUser, *, keep: DeviceSession | None = None
         else:
             trusted_devices.forget(user.pk)
             entries = revoke_rows(sessions, RevokeReason.DEACTIVATED)
-        validation.invalidate([user.pk])
+        invalidation.publish([user.pk])
         activity.record_all(entries)
 
 
@@ -166,4 +166,4 @@ def account_leaves(user: AbstractBaseUser) -> None:
     database.commit_durably()
     active = list(DeviceSession.objects.filter(user_id=user.pk).active())
     activity.tell(after_revoke(active, revocation_values(RevokeReason.DEACTIVATED, None), ""))
-    validation.invalidate([user.pk])
+    invalidation.publish([user.pk])

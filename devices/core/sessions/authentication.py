@@ -13,7 +13,7 @@ from devices.conf import conf
 from devices.core import database, tokens
 from devices.core.binding import dpop
 from devices.core.clients.client import Client
-from devices.core.liveness import validation
+from devices.core.liveness import invalidation, validation
 from devices.core.log import activity, security_log
 from devices.core.log.security_log import Event
 from devices.core.risk import assessment
@@ -222,7 +222,7 @@ def _doubt(session: DeviceSession, use: Use, client: Client, now: datetime) -> N
         if not unrevoked(session).filter(unchanged).update(**values, **revocation):
             return
         assign([session], values)
-        validation.invalidate([session.user_id])
+        invalidation.publish([session.user_id])
         entries = assessment.of_cookie(session, use, client, now)
         if revocation:
             entries += after_revoke([session], revocation, "")

@@ -9,7 +9,7 @@ from django.utils import timezone
 from devices.core import database
 from devices.core.binding.keys import Key
 from devices.core.clients.client import Client
-from devices.core.liveness import validation
+from devices.core.liveness import invalidation
 from devices.core.log import activity
 from devices.core.log.security_log import Event, log_on_commit
 from devices.core.notifications import outbox
@@ -41,7 +41,7 @@ def bind(session: DeviceSession, binding: Binding, key: Key, *, at: datetime | N
                 raise SessionRevoked
             return False
         assign([session], bound)
-        validation.invalidate([session.user_id])
+        invalidation.publish([session.user_id])
     return True
 
 
@@ -85,7 +85,7 @@ def unbind(session: DeviceSession, client: Client, reason: str) -> bool:
         data = {"binding": session.binding, "reason": reason}
         log_on_commit(Event.BINDING_LOST, session, client, **data)
         assign([session], unbound)
-        validation.invalidate([session.user_id])
+        invalidation.publish([session.user_id])
         activity.record(session, "binding.lost", data, ip_address=client.ip_address)
         _tell(session, NotificationKind.BINDING_LOST, client)
     return True

@@ -11,7 +11,7 @@ from django.utils import timezone
 from devices.conf import conf
 from devices.core import database, second_factor, trusted_devices
 from devices.core.clients.client import Client
-from devices.core.liveness import validation
+from devices.core.liveness import invalidation
 from devices.core.log import activity
 from devices.core.log.export import SESSION_FIELDS
 from devices.core.log.security_log import Event, log_on_commit
@@ -79,7 +79,7 @@ def confirm(
     with database.atomic():
         if not unrevoked(session).update(**proved):
             raise SessionRevoked
-        validation.invalidate([session.user_id])
+        invalidation.publish([session.user_id])
         assign([session], proved)
         confirmed = {"method": method}
         activity.record(session, "session.confirmed", confirmed, ip_address=client.ip_address)
@@ -117,7 +117,7 @@ def rename(session: DeviceSession, name: str) -> None:
         if not unrevoked(session).update(name=name):
             raise SessionRevoked
         activity.record(session, "session.renamed", {"from": session.name, "to": name})
-        validation.invalidate([session.user_id])
+        invalidation.publish([session.user_id])
         session.name = name
 
 
@@ -151,7 +151,7 @@ def review(session_id: uuid.UUID, *, is_mine: bool) -> DeviceSession:
         if not asked.update(**answer):
             raise ReviewLinkSpent
         assign([session], answer)
-        validation.invalidate([session.user_id])
+        invalidation.publish([session.user_id])
         learn = login_history.mark_known if is_mine else login_history.mark_unknown
         learn(session.user_id, login_history.login_of(session))
         activity.record(session, "session.reviewed", {"mine": is_mine})

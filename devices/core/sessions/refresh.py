@@ -12,7 +12,7 @@ from devices import signals
 from devices.conf import conf
 from devices.core import database
 from devices.core.clients.client import Client
-from devices.core.liveness import validation
+from devices.core.liveness import invalidation
 from devices.core.log import activity
 from devices.core.log.activity import Entry
 from devices.core.log.security_log import Event, log_on_commit
@@ -167,7 +167,7 @@ def _advance(session: DeviceSession, generation: int, client: Client, now: datet
         if not unmoved.update(**moved, **revocation):
             return False
         assign([session], moved)
-        validation.invalidate([session.user_id])
+        invalidation.publish([session.user_id])
         entries = [] if use is None else assessment.of_refresh(session, use, client, now)
         if is_ahead:
             entries.append(Entry(session, "refresh.recovered", lost, client.ip_address))

@@ -12,7 +12,7 @@ from django.utils import timezone
 from devices import signals
 from devices.conf import conf
 from devices.core import citus, database, ended, trusted_devices
-from devices.core.liveness import validation
+from devices.core.liveness import invalidation, validation
 from devices.core.log import activity
 from devices.core.log.activity import Entry
 from devices.core.log.security_log import Event, log_on_commit
@@ -191,7 +191,7 @@ def after_revoke(
         data["note"] = note
     if incident:
         data["incident"] = incident
-    validation.invalidate(session.user_id for session in sessions)
+    invalidation.publish(session.user_id for session in sessions)
     if conf.FEED:
         ended.record(session.pk for session in sessions)
     if conf.TRUSTED_DEVICE_MAX_AGE is not None:

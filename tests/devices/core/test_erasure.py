@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from devices import signals
 from devices.core import erasure, sessions, throttling
 from devices.core.clients.client import Client
-from devices.core.liveness import validation
+from devices.core.liveness import invalidation
 from devices.core.log import activity
 from devices.core.staff import statistics
 from devices.lookups import customer_block
@@ -277,7 +277,7 @@ def test_many_are_deleted_by_reading_the_admins_log_once(make_user, mallory):
 
 def test_a_deleted_user_is_forgotten_in_the_process_that_deleted_them(alice, monkeypatch):
     forgotten = []
-    monkeypatch.setattr(validation, "invalidate", lambda keys: forgotten.extend(keys))
+    monkeypatch.setattr(invalidation, "publish", lambda keys: forgotten.extend(keys))
     pk = alice.pk
     alice.delete()
     assert pk in forgotten
