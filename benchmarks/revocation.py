@@ -26,8 +26,9 @@ def worker() -> None:
     """Ask for one token after another, each until it is refused; tell when that was."""
     from devices.core import sessions
     from devices.core.clients.client import Client
-    from devices.core.liveness import invalidation, validation
+    from devices.core.liveness import invalidation
     from devices.core.liveness.cache import session_cache
+    from devices.core.sessions import validation
     from devices.exceptions import SessionRevoked
 
     invalidation.listen()

@@ -12,7 +12,7 @@ from devices.web.cookie import ID
 
 from .core import tokens
 from .core.clients import client as callers
-from .core.liveness import validation
+from .core.sessions import validation
 from .core.tokens import Claims
 
 __all__ = ["sign_in", "sign_out"]

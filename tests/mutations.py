@@ -21,8 +21,8 @@ LOGIN = "devices/core/sessions/login.py"
 AUTHENTICATION = "devices/core/sessions/authentication.py"
 REFRESH = "devices/core/sessions/refresh.py"
 MANAGEMENT = "devices/core/sessions/management.py"
-LIVENESS = "devices/core/liveness/validation.py"
-LIVENESS_TESTS = "tests/devices/core/liveness/test_validation.py"
+VALIDATION = "devices/core/sessions/validation.py"
+LIVENESS_TESTS = "tests/devices/core/liveness/test_cached_mode.py"
 TOKENS = "devices/core/tokens.py"
 
 REFRESH_ROTATION = "tests/test_refresh_rotation.py"
@@ -1221,7 +1221,7 @@ MUTANTS = [
     ),
     Mutant(
         "a bound token for a session that is not bound",
-        "devices/core/liveness/validation.py",
+        "devices/core/sessions/validation.py",
         "if claims.jkt and claims.jkt != session.binding_key:",
         "if False:",
         DPOP_TESTS,
@@ -1916,7 +1916,7 @@ MUTANTS = [
     ),
     Mutant(
         "asking the managers of the user model",
-        "devices/core/liveness/validation.py",
+        "devices/core/sessions/validation.py",
         "return [each for each in managers if type(each).get_queryset is not plain]",
         "return []",
         HOSTS,
@@ -1951,7 +1951,7 @@ MUTANTS = [
         "devices/core/statements.py",
         'self._name = f"devices_{model._meta.model_name}_{number}"',
         'self._name = f"devices_{number}"',
-        "tests/devices/core/liveness/test_session_query.py",
+        "tests/devices/core/sessions/test_validation.py",
         "planned_once",
     ),
     Mutant(
@@ -2948,7 +2948,7 @@ MUTANTS = [
     ),
     Mutant(
         "the refusal of an access token ahead of its row",
-        LIVENESS,
+        VALIDATION,
         "if claims.generation > session.generation and not may_be_ahead:",
         "if False:",
         REFRESH_ROTATION,
@@ -2989,7 +2989,7 @@ MUTANTS = [
     # Limits in time, and what a refresh or a row may hold.
     Mutant(
         "the idle limit, to the second",
-        LIVENESS,
+        VALIDATION,
         "session.expires_at <= now",
         "session.expires_at < now",
         REFRESH_ROTATION,
@@ -3030,7 +3030,7 @@ MUTANTS = [
     # Revocation.
     Mutant(
         "the look at revoked_at",
-        LIVENESS,
+        VALIDATION,
         "if session.revoked_at is not None:",
         "if False:",
         RACES,
@@ -3054,7 +3054,7 @@ MUTANTS = [
     ),
     Mutant(
         "the look at the account",
-        LIVENESS,
+        VALIDATION,
         "if not session.user.is_active or session.password_stamp == DEACTIVATED:",
         "if False:",
         RACES,
@@ -3102,7 +3102,7 @@ MUTANTS = [
     ),
     Mutant(
         "the place in the key of what is cached",
-        "devices/core/liveness/validation.py",
+        "devices/core/sessions/validation.py",
         "    return *tokens.trusts(), *database.place(), token",
         "    return token",
         LIVENESS_TESTS,
@@ -3110,7 +3110,7 @@ MUTANTS = [
     ),
     Mutant(
         "the look whether the end would be heard",
-        "devices/core/liveness/validation.py",
+        "devices/core/sessions/validation.py",
         "    if not invalidation.hears(session._state.db):",
         "    if False:",
         LIVENESS_TESTS,

@@ -55,7 +55,7 @@ def test_a_new_release_does_not_read_by_the_statement_of_the_old_one(make_pooled
     project = make_pooled("transaction", pool=2)
     project.configure('DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = False')
     project.play("""
-    from devices.core.liveness.validation import Lookup
+    from devices.core.sessions.validation import Lookup
     from devices.models import DeviceSession
     User.objects.create_user("alice", password=PASSWORD)
     session = DeviceSession.objects.get(pk=sign_in()["session_id"])

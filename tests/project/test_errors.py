@@ -5,7 +5,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.backends.utils import CursorWrapper
 from django.test import Client
 
-from devices.core.liveness import validation
+from devices.core.sessions import validation
 from devices.models import DeviceSession
 from tests.client import PASSWORD, refusal
 from tests.contract import PROTECTED

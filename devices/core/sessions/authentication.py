@@ -13,7 +13,7 @@ from devices.conf import conf
 from devices.core import database, tokens
 from devices.core.binding import dpop
 from devices.core.clients.client import Client
-from devices.core.liveness import invalidation, validation
+from devices.core.liveness import invalidation
 from devices.core.log import activity, security_log
 from devices.core.log.security_log import Event
 from devices.core.risk import assessment
@@ -29,6 +29,7 @@ from devices.exceptions import (
 )
 from devices.models import Binding, DeviceSession, RevokeReason, RiskLevel
 
+from . import validation
 from .binding import refuse_copy, refuse_proof
 from .policy import idle_limit
 from .revocation import after_revoke, assign, revocation_values, revoke, unrevoked

@@ -11,11 +11,11 @@ from devices.core.binding import dbsc
 from devices.core.binding.keys import Key
 from devices.core.binding.proofs import InvalidProof
 from devices.core.clients.client import Client
-from devices.core.liveness import validation
 from devices.core.tokens import Claims
 from devices.exceptions import BindingRequired, TokenNotValid
 from devices.models import Binding, DeviceSession
 
+from . import validation
 from .authentication import find_valid_session
 from .binding import bind
 from .revocation import assign, unrevoked

@@ -8,13 +8,13 @@ from devices.conf import conf
 from devices.core import database
 from devices.core.clients import geolocation
 from devices.core.clients.client import Client, describe_device
-from devices.core.liveness import validation
 from devices.core.log import activity
 from devices.core.log.activity import Entry
 from devices.core.log.security_log import Event, log_on_commit
 from devices.exceptions import AccountNotActive, Impersonated, SessionError
 from devices.models import DeviceSession, RevokeReason
 
+from . import validation
 from .login import new_session
 from .revocation import lock, revoke
 

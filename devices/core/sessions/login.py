@@ -35,7 +35,6 @@ from devices.core.clients import geolocation
 from devices.core.clients.client import Client, Label, describe_device
 from devices.core.clients.device_key import fingerprint, proven_key
 from devices.core.clients.operators import asn_of
-from devices.core.liveness import validation
 from devices.core.log import activity
 from devices.core.log.activity import Entry
 from devices.core.log.security_log import Event, log_on_commit
@@ -59,6 +58,7 @@ from devices.models import (
     password_stamp,
 )
 
+from . import validation
 from .policy import SessionPolicy, policy_of, shorten
 from .revocation import after_revoke, assign, is_same, revocation_values
 

@@ -12,13 +12,15 @@ from django.utils import timezone
 from devices import signals
 from devices.conf import conf
 from devices.core import citus, database, ended, trusted_devices
-from devices.core.liveness import invalidation, validation
+from devices.core.liveness import invalidation
 from devices.core.log import activity
 from devices.core.log.activity import Entry
 from devices.core.log.security_log import Event, log_on_commit
 from devices.core.tokens import Claims
 from devices.exceptions import SessionError
 from devices.models import DeviceSession, DeviceSessionQuerySet, RevokeReason
+
+from . import validation
 
 
 def lock(user: AbstractBaseUser) -> AbstractBaseUser | None:

@@ -22,7 +22,7 @@ from django.db import connections
 from django.utils import timezone
 
 from devices.core import database
-from devices.core.liveness import invalidation, validation
+from devices.core.liveness import invalidation
 from devices.exceptions import (
     AccountNotActive,
     SessionError,
@@ -31,6 +31,7 @@ from devices.exceptions import (
 )
 from devices.models import DeviceSession, DeviceSessionQuerySet
 
+from . import validation
 from .authentication import end_if_outlived
 
 logger = logging.getLogger("devices")

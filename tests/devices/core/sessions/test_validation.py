@@ -11,9 +11,9 @@ from django.core.exceptions import ValidationError
 from django.db import connection, models
 
 from accounts.models import User
-from devices.core.liveness import validation
 from devices.core.liveness.cache import MAX_AGE, ReadMark, SessionCache, Template
-from devices.core.liveness.validation import Lookup
+from devices.core.sessions import validation
+from devices.core.sessions.validation import Lookup
 from devices.models import DeviceSession
 
 

@@ -16,8 +16,9 @@ from django.db import connection, transaction
 from accounts.models import User
 from devices.core import database, sessions
 from devices.core.liveness import cache as room
-from devices.core.liveness import invalidation, validation
+from devices.core.liveness import invalidation
 from devices.core.liveness.cache import session_cache
+from devices.core.sessions import validation
 from devices.models import DeviceSession, RevokeReason
 from tests.bus import Proxy, redis_server, wait_for
 from tests.client import PASSWORD

@@ -15,13 +15,12 @@ from rest_framework_simplejwt.authentication import default_user_authentication_
 
 from devices.conf import conf
 from devices.core import database, tokens
+from devices.core.liveness import invalidation
+from devices.core.liveness.cache import ReadMark, Template, session_cache
 from devices.core.statements import Parameter, Select
 from devices.core.tokens import Claims
 from devices.exceptions import SessionError, SessionExpired, SessionRevoked, TokenNotValid
 from devices.models import DEACTIVATED, DeviceSession, RevokeReason, password_stamp
-
-from . import invalidation
-from .cache import ReadMark, Template, session_cache
 
 # Columns that requests do not need. Reading one costs a query.
 SELDOM = (
