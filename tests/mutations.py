@@ -4666,9 +4666,9 @@ MUTANTS = [
 ON_CITUS = [
     Mutant(
         "one login of a person at a time, on Citus",
-        CITUS,
-        "    if conf.CITUS:\n        with database.connection()",
-        "    if False:\n        with database.connection()",
+        LOGIN,
+        "    if conf.CITUS:\n        citus.serialize_logins",
+        "    if False:\n        citus.serialize_logins",
         CITUS_TESTS,
         "login_waits",
     ),

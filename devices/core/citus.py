@@ -89,9 +89,8 @@ def serialize_logins(user_id: Any) -> None:
 
     A lock on the row of a user would be one on all users: Citus has a copy of them on each node.
     """
-    if conf.CITUS:
-        with database.connection().cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOGINS, str(user_id)])
+    with database.connection().cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOGINS, str(user_id)])
 
 
 def write_in_turn() -> None:

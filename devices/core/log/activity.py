@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_ipv46_address
 from django.utils import timezone
 
+from devices.conf import conf
 from devices.core import database
 from devices.core.clients.operators import asn_of
 from devices.core.statements import Insert
@@ -79,7 +80,7 @@ def record_all(entries: Iterable[Entry]) -> None:
             kind=kind,
             at=now,
             ip_address=ip_address,
-            asn=asn_of(ip_address),
+            asn=asn_of(ip_address) if conf.ASN_DATABASE else None,
             data=data,
             actor_id=by if by != session.user_id else None,
             is_precise=ip_address is not None or redacted(kind, data) != data,

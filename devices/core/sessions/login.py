@@ -310,7 +310,7 @@ def new_session(
         latitude=place.latitude,
         longitude=place.longitude,
         is_place_uncertain=place.is_uncertain,
-        asn=asn_of(client.ip_address),
+        asn=asn_of(client.ip_address) if conf.ASN_DATABASE else None,
         created_at=now,
         last_active=now,
         expires_at=min(now + conf.IDLE_LIMIT, absolute),
@@ -325,7 +325,8 @@ def new_session(
 def _lock_with_history(user: AbstractBaseUser) -> AbstractBaseUser | None:
     """As `lock`, and in the same SELECT what a login is judged by."""
     model = get_user_model()
-    citus.serialize_logins(user.pk)
+    if conf.CITUS:
+        citus.serialize_logins(user.pk)
     throttled = throttling.account_key(logins.username_of(user))
     if validation.rules(model):
         # What a manager hides may differ from one moment to the next.

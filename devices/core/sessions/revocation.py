@@ -30,7 +30,8 @@ def lock(user: AbstractBaseUser) -> AbstractBaseUser | None:
     """
     rows = get_user_model()._base_manager.select_for_update(no_key=True)
     account = rows.filter(pk=user.pk).first()
-    citus.serialize_logins(user.pk)
+    if conf.CITUS:
+        citus.serialize_logins(user.pk)
     return account
 
 
