@@ -97,6 +97,7 @@ def start(
     thumbprint = dpop.begin(client.presentation, user, client)
     device = describe_device(client, conf.LABEL_RULES)
     place = geolocation.locate(client.ip_address)
+    proven = proven_key(user.pk, client, thumbprint)
     with database.atomic():
         account = _lock_with_history(user)
         if not is_same(account, user):
@@ -104,7 +105,6 @@ def start(
         # Checked under the lock: it may have been enrolled since the password was checked.
         owes_factor = not mfa and second_factor.required_of(account)
         now = timezone.now()
-        proven = proven_key(account.pk, client, thumbprint)
         if login_history.is_another_kind(account, proven, device):
             # An ID that comes from another type of device does not identify it.
             proven = ""
@@ -209,23 +209,21 @@ def _begin(
         raise OtpRequired
     if proved_at is not None:
         judged = Assessment()
+    is_doubted = judged.is_at_least(RiskLevel.HIGH)
     session.risk_score, session.risk_level = judged.score, judged.level
     policy = policy_of(account, session)
     shorten(session, policy, now)
-    if judged.is_at_least(RiskLevel.HIGH):
+    if is_doubted:
         session.reauth_required_since = now
     ended: list[Entry] = []
     revocation: dict[str, Any] = {}
-    is_doubted = session.reauth_required_since is not None
     if judged.level == RiskLevel.CRITICAL or (
         is_doubted and not _has_free_slot(account, now, policy)
     ):
         revocation = revocation_values(RevokeReason.RISK, None)
         assign([session], revocation)
     else:
-        ended, session.name = _revoke_superseded_and_excess(
-            account, proven, now, policy, session.device_type, is_doubted=is_doubted
-        )
+        ended, session.name = _revoke_superseded_and_excess(session, proven, now, policy)
     _insert(session)
     started = Entry(session, "session.started", {"method": method}, client.ip_address)
     database.announce(signals.session_started, session=session)
@@ -264,12 +262,12 @@ def is_trusted(user: AbstractBaseUser, client: Client) -> bool:
         return False
     device = describe_device(client, conf.LABEL_RULES)
     place = geolocation.locate(client.ip_address)
+    proven = proven_key(user.pk, client)
     now = timezone.now()
     with database.atomic():
         account = _lock_with_history(user)
         if account is None:
             return False
-        proven = proven_key(account.pk, client)
         if login_history.is_another_kind(account, proven, device):
             return False
         if not _is_trusted(account, client, proven):
@@ -366,21 +364,16 @@ def _has_free_slot(account: AbstractBaseUser, now: datetime, policy: SessionPoli
 
 
 def _revoke_superseded_and_excess(
-    account: AbstractBaseUser,
-    proven: str,
-    now: datetime,
-    policy: SessionPolicy,
-    device_type: str,
-    *,
-    is_doubted: bool,
+    begun: DeviceSession, proven: str, now: datetime, policy: SessionPolicy
 ) -> tuple[list[Entry], str]:
-    """End what a login finds in its way; what to write into the logs, and the name the device has.
+    """End what a session that begins finds in its way; the lines for the logs, and the device's name.
 
     That are sessions under an older password, those of the same proven device, and those beyond the limit.
     Raises TooManySessions if the policy ends none for another.
     """
     # Nothing is locked but what ends: a login need not wait for what the person's other devices do just now.
     revocation = revocation_values(RevokeReason.LIMIT, None)
+    is_doubted = begun.reauth_required_since is not None
     statement = _ending(
         database.alias(), policy.max_sessions, policy.at_limit, bool(proven), is_doubted
     )
@@ -388,15 +381,15 @@ def _revoke_superseded_and_excess(
         {
             "now": now,
             "revoked_at": revocation["revoked_at"],
-            "user_id": account.pk,
-            "password_stamp": password_stamp(account.password),
+            "user_id": begun.user_id,
+            "password_stamp": begun.password_stamp,
             "device_key": proven,
-            "device_type": device_type,
+            "device_type": begun.device_type,
         }
     )
     if policy.at_limit == "refuse" and policy.max_sessions is not None:
         left = DeviceSession.objects.filter(
-            user_id=account.pk, impersonator_session_id__isnull=True
+            user_id=begun.user_id, impersonator_session_id__isnull=True
         )
         if left.active(now).count() >= policy.max_sessions:
             raise TooManySessions
