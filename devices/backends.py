@@ -45,20 +45,25 @@ class LimitedModelBackend(ModelBackend):
             # Nobody's, and nothing that could be hashed.
             return None
         client = get_login_client(request) if request is not None else Client()
+        # Another backend may have compared some, by `devices.passwords`, which counted them.
+        guessed = wrong_guesses()
         user = self._find(username)
         # A manager may find somebody by many spellings, which share the attempts.
         login = str(username) if user is None else logins.username_of(user)
         guess = (login.casefold(), password)
         try:
-            # Another backend may have compared it, by `devices.passwords`, which counted it.
-            attempt = None if guess in wrong_guesses() else throttling.begin(login, client)
+            attempt = None if guess in guessed else throttling.begin(login, client)
         except TooManyAttempts:
             security_log.log(Event.LOGIN_BLOCKED, user_id=user and user.pk, client=client)
             raise
         if user is None:
             # As dear as checking, so that time does not tell whether there is such a user.
             hashing.spend_time(password)
-        elif self._is_right(user, password) and self.user_can_authenticate(user):
+            is_right = False
+        else:
+            with throttling.counted():
+                is_right = hashing.is_right(user.check_password, password)
+        if is_right and self.user_can_authenticate(user):
             if attempt is not None:
                 attempt.succeeded()
             if request is not None:
@@ -68,18 +73,13 @@ class LimitedModelBackend(ModelBackend):
             return user
         if attempt is not None:
             attempt.failed(is_unknown=user is None)
-            wrong_guesses().add(guess)
+            guessed.add(guess)
         security_log.log(Event.LOGIN_FAILED, user_id=user and user.pk, client=client)
         return None
 
     async def aauthenticate(self, *args: Any, **kwargs: Any) -> Any:
         """As `authenticate`: ModelBackend has an asynchronous one of its own, which counts nothing."""
         return await sync_to_async(self.authenticate)(*args, **kwargs)
-
-    @staticmethod
-    def _is_right(user: Any, password: str) -> bool:
-        with throttling.counted():
-            return hashing.is_right(user.check_password, password)
 
     def _find(self, username: str) -> Any:
         try:

@@ -2246,7 +2246,7 @@ MUTANTS = [
     Mutant(
         "counting a wrong password once for all backends, ours last",
         "devices/backends.py",
-        "None if guess in wrong_guesses() else throttling.begin(login, client)",
+        "None if guess in guessed else throttling.begin(login, client)",
         "throttling.begin(login, client)",
         HOSTS,
         "readme",
