@@ -217,7 +217,8 @@ def refresh_session(caller: Caller, refresh: str) -> Tokens:
         RefreshReused: the token was used before; the session is revoked (RFC 9700, section 4.14.2).
         KeyNotProved, InvalidDPoPProof, DPoPNonceRequired: the session is bound to a key that was not shown.
     """
-    return issue_tokens(sessions.rotate(tokens.read_refresh(refresh), _client(caller)))
+    client = _client(caller)
+    return issue_tokens(sessions.rotate(tokens.read_refresh(refresh), client))
 
 
 # Who is asking

@@ -130,7 +130,7 @@ def _refresh_token(session: DeviceSession) -> RefreshToken:
     refresh[api_settings.USER_ID_CLAIM] = str(session.user_id)
     refresh["session_id"] = str(session.pk)
     refresh["generation"] = session.generation
-    if session.is_impersonated:
+    if session.impersonator_session_id is not None:
         # RFC 8693 §4.1: who acts on the user's behalf.
         refresh["act"] = {
             "sub": str(session.impersonator_id),

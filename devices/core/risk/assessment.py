@@ -68,10 +68,10 @@ def judge_use(session: DeviceSession, client: Client, *, is_noted: bool = False)
     Countries and kinds of device are found once each, and not again at each use. What was only noted
     (`is_noted`: written into the security log, told to nobody) can still be found later.
     """
+    if client.user_agent == session.user_agent and client.ip_address == session.last_ip:
+        return None
     if session.is_impersonated:
         # The owner who gets the e-mail is not the one in this session.
-        return None
-    if client.user_agent == session.user_agent and client.ip_address == session.last_ip:
         return None
     began, now = _began(session), _bearer(session, client)
     judged = assess_refresh(began, now)

@@ -66,7 +66,7 @@ def origin(session: DeviceSession) -> DeviceSession:
 
 def has_lost_origin(session: DeviceSession, now: datetime) -> bool:
     """Whether this is an impersonation whose staff member is no longer signed in."""
-    if not session.is_impersonated:
+    if session.impersonator_session_id is None:
         return False
     try:
         by = origin(session)
