@@ -3,11 +3,12 @@
 Text is what was sent as text, and times are in UTC whatever the host's time zone.
 """
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -23,7 +24,7 @@ from devices.core import second_factor, sessions, step_up, tokens, trusted_devic
 from devices.core.binding import dpop
 from devices.core.clients.client import Client
 from devices.core.log import activity
-from devices.core.log.export import HISTORY_FIELDS, SESSION_FIELDS, as_json
+from devices.core.log.export import HISTORY_FIELDS, SESSION_FIELDS
 from devices.core.log.sanitize import has_controls
 from devices.core.notifications import outbox
 from devices.exceptions import SessionError, TokenNotValid, TooManyAttempts
@@ -78,6 +79,14 @@ class TimeField(serializers.DateTimeField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(format=ISO_8601, default_timezone=UTC, **kwargs)
 
+    def to_representation(self, value: datetime | str) -> str:
+        """As Django REST framework's own, which looks for the zone and the format each time."""
+        if isinstance(value, str):
+            return value
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+_iso: Final = TimeField().to_representation
 
 TIMES_IN_UTC = {
     **serializers.ModelSerializer.serializer_field_mapping,
@@ -252,7 +261,19 @@ class SessionSerializer(serializers.ModelSerializer):
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         """What the fields say, which Django REST framework would build anew for each answer."""
-        return as_json(instance, get_session(self.context["request"]), self.Meta.fields)
+        current = get_session(self.context["request"])
+        shown: dict[str, Any] = {}
+        for name in self.Meta.fields:
+            if name == "is_current":
+                shown[name] = current is not None and instance.pk == current.pk
+                continue
+            value = getattr(instance, name)
+            if isinstance(value, datetime):
+                value = _iso(value)
+            elif isinstance(value, uuid.UUID):
+                value = str(value)
+            shown[name] = value
+        return shown
 
     def update(self, session: DeviceSession, validated_data: dict[str, Any]) -> DeviceSession:
         try:

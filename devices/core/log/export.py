@@ -1,9 +1,8 @@
-"""A person's sessions as JSON, and as CSV (RFC 4180), which a spreadsheet shows and does not obey."""
+"""Sessions, and the revocations of an incident, as CSV (RFC 4180): no cell of it is a formula."""
 
 import csv
 import io
 import re
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -47,35 +46,23 @@ HISTORY_FIELDS: Final = (*SESSION_FIELDS, "status", "ended_at", "revoke_reason")
 _FORMULA: Final = re.compile(r"(^|[,;|\t\r\n])(\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n])")
 
 
-def as_json(
-    session: DeviceSession, current: DeviceSession | None, names: Iterable[str]
-) -> dict[str, Any]:
-    """These fields of a session as JSON has them; `current` is the session of who reads it."""
-    shown: dict[str, Any] = {}
-    for name in names:
-        if name == "is_current":
-            shown[name] = current is not None and session.pk == current.pk
-            continue
-        value = getattr(session, name)
-        match value:
-            case datetime():
-                value = iso(value)
-            case uuid.UUID():
-                value = str(value)
-        shown[name] = value
-    return shown
-
-
 def iso(time: datetime) -> str:
     """A time in UTC, as ISO 8601."""
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def as_csv(user: AbstractBaseUser, current: DeviceSession | None = None) -> Iterator[str]:
-    """All sessions of a user that are still kept, newest first, some lines at a time."""
+    """All sessions of a user that are still kept, newest first, some lines at a time.
+
+    `current` is the session of who reads it.
+    """
+    here = None if current is None else current.pk
     mine = DeviceSession.objects.filter(user_id=user.pk).order_by("-created_at", "-id")
     kept = mine.iterator(chunk_size=STRETCH)
-    rows = (as_json(session, current, HISTORY_FIELDS).values() for session in kept)
+    rows = (
+        [row.pk == here if name == "is_current" else getattr(row, name) for name in HISTORY_FIELDS]
+        for row in kept
+    )
     return _file(HISTORY_FIELDS, rows)
 
 
