@@ -33,7 +33,7 @@ FRESH: Final = timedelta(hours=1)
 def login_of(session: DeviceSession, failures: int = 0) -> Login:
     """The login that a session began with, as the rules see it."""
     label = Label(session.device, session.device_type, session.browser, session.os)
-    like = fingerprint(session.user_id, label)
+    kind, like = _kind(label), fingerprint(session.user_id, label)
     place = Location(
         session.country,
         session.city,
@@ -50,7 +50,7 @@ def login_of(session: DeviceSession, failures: int = 0) -> Login:
         place=place,
         network=_network(session.user_id, session.ip_address),
         failures=failures,
-        kind=_kind(label),
+        kind=kind,
     )
 
 
