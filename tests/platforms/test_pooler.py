@@ -60,7 +60,7 @@ def test_a_new_release_does_not_read_by_the_statement_of_the_old_one(make_pooled
     User.objects.create_user("alice", password=PASSWORD)
     session = DeviceSession.objects.get(pk=sign_in()["session_id"])
     # As if the release before had read other columns.
-    Lookup(DeviceSession, "default", ["city"]).find(session.pk, session.user_id)
+    Lookup(DeviceSession, ["city"]).find(session.pk, session.user_id)
     """)
     project.play("""
     import psycopg

@@ -5,7 +5,7 @@ The SELECT that brings a session with its user is compiled once, and planned onc
 
 from collections.abc import Collection, Hashable, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -136,27 +136,29 @@ def put_cached(key: Hashable, claims: Claims, session: DeviceSession, ticket: Re
 
 
 class Lookup:
-    """The statement for a model of sessions, on one database; without the columns that are seldom asked."""
+    """The SELECT for a model of sessions, without the columns that are seldom asked."""
 
-    def __init__(self, model: type[models.Model], using: str, seldom: Sequence[str] = ()) -> None:
+    def __init__(self, model: type[models.Model], seldom: Sequence[str] = ()) -> None:
         fields: Any = model._meta
         self._user = fields.get_field("user")
         rows = model._base_manager.select_related("user").defer(*seldom).order_by()
         found = rows.filter(pk=Parameter("pk", fields.pk), user=Parameter("user_id", self._user))
-        self._select = Select(found, using)
+        # Compiled once for each database.
+        self._select = cache(partial(Select, found))
 
     def find(self, session_id: Any, user_id: Any) -> Any:
-        """The session with its user, or None. One query.
+        """The session with its user, or None. One query, on the database that is written to.
 
-        Raises ValidationError, ValueError or OverflowError for what cannot be an id.
+        A replica may not know of an end yet. Raises ValidationError, ValueError or OverflowError for what
+        cannot be an id.
         """
         given = {"pk": session_id, "user_id": self._user.to_python(user_id)}
-        return next(iter(self._select.run(given)), None)
+        return next(iter(self._select(database.alias()).run(given)), None)
 
 
 @cache
-def _lookup(using: str) -> Lookup:
-    return Lookup(DeviceSession, using, SELDOM)
+def _lookup() -> Lookup:
+    return Lookup(DeviceSession, SELDOM)
 
 
 @cache
@@ -175,16 +177,15 @@ def hidden_users(user_ids: Collection[Any]) -> set[Any]:
 
 
 def find(session_id: Any, user_id: Any) -> DeviceSession | None:
-    """As Lookup.find, on the database that is written to: a replica may not know of an end yet.
+    """As Lookup.find.
 
     None, too, for a user whom a manager of the user model hides. To ask such a manager is another query.
     """
-    using = database.alias()
-    found: DeviceSession | None = _lookup(using).find(session_id, user_id)
+    found: DeviceSession | None = _lookup().find(session_id, user_id)
     if found is None:
         return None
     for manager in rules(get_user_model()):
-        user = manager.db_manager(using).filter(pk=found.user_id).first()
+        user = manager.db_manager(database.alias()).filter(pk=found.user_id).first()
         if user is None:
             return None
         found._state.fields_cache["user"] = user

@@ -112,7 +112,7 @@ def test_any_user_model_is_found_as_the_orm_finds_it(
     user = model.objects.create(**values)
     session = MODELS[model].objects.create(user=user, label="phone")
     other = model.objects.create(**values | ({"id": "bob"} if model is ByName else {}))
-    statement = Lookup(MODELS[model], "default")
+    statement = Lookup(MODELS[model])
     statement.find(session.pk, str(user.pk))  # PostgreSQL plans it
     with django_assert_num_queries(1):
         found = statement.find(session.pk, str(user.pk))
@@ -233,8 +233,8 @@ class TestPrepared:
 
     def test_another_release_on_the_same_backend_has_a_name_of_its_own(self, session, seen):
         # A pooler hands out the backend on which the release before prepared its own.
-        Lookup(DeviceSession, "default", ["city"]).find(session.pk, session.user_id)
-        found = Lookup(DeviceSession, "default").find(session.pk, session.user_id)
+        Lookup(DeviceSession, ["city"]).find(session.pk, session.user_id)
+        found = Lookup(DeviceSession).find(session.pk, session.user_id)
         assert [each.split()[0] for each in seen] == ["PREPARE", "EXECUTE"] * 2
         assert found == session
 
@@ -253,7 +253,7 @@ class TestPrepared:
     ):
         if is_watched:
             request.getfixturevalue("seen")
-        statement = Lookup(DeviceSession, "default")
+        statement = Lookup(DeviceSession)
         with connection.cursor() as cursor:
             cursor.execute("DEALLOCATE ALL")
         assert statement.find(session.pk, session.user_id) == session
