@@ -10,14 +10,6 @@ from django.db.models.sql.compiler import SQLCompiler
 # Bits of an address that are kept when it has aged: the networks that customers are given begin about there.
 IPV4_KEPT = 24
 IPV6_KEPT = 48
-# Of an IPv6 address, what one customer has at least.
-IPV6_CUSTOMER = 64
-
-
-def customer_block(address: str) -> str:
-    """What counts as one address: an IPv6 customer has a whole /64 to choose from."""
-    ip = ip_address(address)
-    return str(ip if ip.version == 4 else ip_network((ip, IPV6_CUSTOMER), strict=False))
 
 
 class Within(Lookup):

@@ -14,10 +14,10 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from devices.core.clients.ip_address import IPV6_CUSTOMER
 from devices.core.log.counters import QUARTER
 from devices.core.notifications.reasons import country as country_name
 from devices.core.staff.filters import UNKNOWN, IPNetwork, network_of
-from devices.lookups import IPV6_CUSTOMER
 from devices.models import FailedLogin, FailureKind
 
 from .columns import NOTHING, breakable, grouped

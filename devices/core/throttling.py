@@ -39,9 +39,9 @@ from devices.conf import conf
 from devices.core import database, logins
 from devices.core.clients.client import Client
 from devices.core.clients.device_key import proven_keys
+from devices.core.clients.ip_address import customer_block
 from devices.core.statements import Parameter, Update
 from devices.exceptions import TooManyAttempts
-from devices.lookups import customer_block
 from devices.models import DeviceSession, LoginThrottle, RevokeReason
 
 WINDOW = timedelta(minutes=1)

@@ -13,6 +13,9 @@ from typing import Final
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+# Bits of an IPv6 address that one customer has at least, as a network.
+IPV6_CUSTOMER: Final = 64
+
 # What nginx writes of a proxy that called it through a Unix socket.
 _UNIX_SOCKET: Final = "unix:"
 _REACH: Final = 4096  # characters, counted from the right; no chain of proxies is longer
@@ -44,6 +47,12 @@ def resolve(
             break
         client, is_proxy = address, _is_trusted(address, trusted)
     return None if client is None else str(client)
+
+
+def customer_block(address: str) -> str:
+    """What counts as one address: an IPv6 customer has a whole /64 to choose from."""
+    ip = ipaddress.ip_address(address)
+    return str(ip if ip.version == 4 else ipaddress.ip_network((ip, IPV6_CUSTOMER), strict=False))
 
 
 def _is_trusted(address: Address | None, trusted: Sequence[Network]) -> bool:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from devices.conf import conf
 from devices.core import database
 from devices.core.clients.geolocation import locate
-from devices.lookups import customer_block
+from devices.core.clients.ip_address import customer_block
 from devices.models import FailedLogin
 
 from . import counters

@@ -15,10 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from devices import signals
 from devices.core import erasure, sessions, throttling
 from devices.core.clients.client import Client
+from devices.core.clients.ip_address import customer_block
 from devices.core.liveness import invalidation
 from devices.core.log import activity
 from devices.core.staff import statistics
-from devices.lookups import customer_block
 from devices.models import (
     Activity,
     DeviceSession,
