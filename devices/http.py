@@ -91,6 +91,7 @@ def get_client(request: HttpRequest | Request) -> Client:
     if _CLIENT not in meta:
         header = conf.TRUSTED_PROXY_HEADER
         meta[_CLIENT] = Client(
+            presentation=presentation_of(request),
             ip_address=ip_address.resolve(
                 meta.get("REMOTE_ADDR"),
                 meta.get(_meta_key(header), ""),
@@ -99,7 +100,6 @@ def get_client(request: HttpRequest | Request) -> Client:
             ),
             user_agent=clean_user_agent(meta.get("HTTP_USER_AGENT", "")),
             hints={name: meta[key] for name, key in _HINT_KEYS if key in meta},
-            presentation=presentation_of(request),
         )
     client: Client = meta[_CLIENT]
     return client
