@@ -56,6 +56,6 @@ _polls: defaultdict[tuple[str, str], Polls] = defaultdict(Polls)
 def has_ended(session_id: uuid.UUID) -> bool:
     """Whether a session has ended, for a page that asks every few seconds: see `Polls.has_ended`.
 
-    What only an account ends, without a row that says so, the next request finds (`validation`).
+    What only an account ends, without a row that says so, the next request finds (`sessions.validation`).
     """
     return _polls[database.place()].has_ended(session_id)
