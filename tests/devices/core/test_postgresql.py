@@ -18,8 +18,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from devices.core import database, postgresql
-from devices.core.sessions import validation
 from devices.core.postgresql import Direct
+from devices.core.sessions import validation
 from devices.core.statements import Insert, Parameter, Select, Update
 from devices.models import Activity, DeviceSession, LoginThrottle
 from tests.client import Device
