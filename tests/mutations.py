@@ -1983,9 +1983,9 @@ MUTANTS = [
             ),
             (
                 "health checks",
-                "if connection.health_check_enabled and not connection.health_check_done:",
+                "if is_check and not (self._is_read and given.autocommit):",
                 "if False:",
-                "health",
+                "first_select",
             ),
             ("the event loop", "connection.ensure_connection()", "pass", "event_loop"),
             ("the thread", "connection.validate_thread_sharing()", "pass", "one_thread"),
@@ -2002,6 +2002,22 @@ MUTANTS = [
                 "isolation",
             ),
         )
+    ),
+    Mutant(
+        "another connection for a SELECT that finds its own lost",
+        "devices/core/postgresql.py",
+        "if is_check and given.closed:",
+        "if False:",
+        "tests/devices/core/test_postgresql.py",
+        "health",
+    ),
+    Mutant(
+        "errors of a SELECT that checks its connection",
+        "devices/core/postgresql.py",
+        "if is_check and given.closed:",
+        "if is_check:",
+        "tests/devices/core/test_postgresql.py",
+        "not_hidden",
     ),
     Mutant(
         "the BEGIN of a transaction",

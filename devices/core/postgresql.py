@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.db.backends.utils import CursorWrapper
 
 try:
@@ -79,8 +79,8 @@ class Direct:
     # type: from then on this process prepares nothing.
     may_prepare: ClassVar = True
 
-    def __init__(self, name: str, sql: str) -> None:
-        self._name, self._sql = name, sql
+    def __init__(self, name: str, sql: str, *, is_read: bool) -> None:
+        self._name, self._sql, self._is_read = name, sql, is_read
 
     def execute(self, connection: Any, values: Sequence[Any]) -> Answer | None:
         """Run it with these values.
@@ -91,7 +91,9 @@ class Direct:
         given = connection.connection
         if type(given) is not Connection or _is_watched(connection):
             return None
-        if connection.health_check_enabled and not connection.health_check_done:
+        # A SELECT finds out by itself whether the connection is alive, and may be repeated on another.
+        is_check = connection.health_check_enabled and not connection.health_check_done
+        if is_check and not (self._is_read and given.autocommit):
             return None
         begins = not given.autocommit and (
             given.pgconn.transaction_status == TransactionStatus.IDLE
@@ -104,6 +106,18 @@ class Direct:
         connection.ensure_connection()
         connection.validate_thread_sharing()
         connection.validate_no_broken_transaction()
+        try:
+            answer = self._send(connection, given, values, begins=begins)
+        except (OperationalError, InterfaceError):
+            if is_check and given.closed:
+                return None
+            raise
+        connection.health_check_done = True
+        return answer
+
+    def _send(
+        self, connection: Any, given: "Connection[Any]", values: Sequence[Any], *, begins: bool
+    ) -> Answer:
         with connection.wrap_database_errors, given.lock:
             link = _links.get(given)
             if link is None:

@@ -64,8 +64,9 @@ class Statement(Generic[_Result]):
         number = hashlib.sha256(sql.encode()).hexdigest()[:16]
         self._name = f"devices_{model._meta.model_name}_{number}"
         self._numbered = sql % tuple(f"${place}" for place, _ in enumerate(self._parameters, 1))
-        is_postgresql = connections[using].vendor == "postgresql"
-        self._direct = Direct(self._name, self._numbered) if is_postgresql else None
+        self._direct = None
+        if connections[using].vendor == "postgresql":
+            self._direct = Direct(self._name, self._numbered, is_read=isinstance(self, Reading))
 
     def run(self, given: Mapping[str, Any]) -> _Result:
         """Run it with a value for the name of each Parameter."""

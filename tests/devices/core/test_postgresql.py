@@ -213,12 +213,50 @@ def test_a_lost_connection_is_an_outage(session):
     assert validation.find(session.pk, session.user_id) == session
 
 
-def test_with_health_checks_a_lost_connection_is_replaced(session, monkeypatch):
-    validation.find(session.pk, session.user_id)
-    monkeypatch.setattr(connection._connections["default"], "health_check_enabled", True)
+@pytest.fixture
+def checked(monkeypatch):
+    """A connection whose health is to be checked, as where a request begins; how often Django does."""
+    here, checks = connection._connections["default"], []
+    is_usable = here.is_usable
+    monkeypatch.setattr(here, "health_check_enabled", True)
+    monkeypatch.setattr(here, "is_usable", lambda: (checks.append(1), is_usable())[1])
+    here.health_check_done = False
+    return checks
+
+
+@pytest.mark.parametrize("within", [nullcontext, transaction.atomic])
+def test_with_health_checks_a_lost_connection_is_replaced(session, add, checked, within):
+    terminate()
+    with within():
+        assert validation.find(session.pk, session.user_id) == session
     connection.health_check_done = False
     terminate()
+    with within():
+        assert add.run({"key": "a", "limit": 9, "more": 1}) == 1
+
+
+def test_the_first_select_of_a_request_is_its_health_check(session, add, checked):
     assert validation.find(session.pk, session.user_id) == session
+    assert add.run({"key": "a", "limit": 9, "more": 1}) == 1
+    assert checked == []
+    connection.health_check_done = False
+    assert add.run({"key": "a", "limit": 9, "more": 1}) == 1
+    assert checked == [1]
+    assert LoginThrottle.objects.get(key="a").failures == 2
+
+
+def test_an_error_of_the_first_select_is_not_hidden(session, checked, through_cursors):
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 50")
+    connection.health_check_done = False
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("LOCK devices_devicesession")
+        with pytest.raises(OperationalError):
+            validation.find(session.pk, session.user_id)
+    other.close()
+    assert through_cursors == ["SET", "BEGIN", "LOCK"]
 
 
 def test_what_takes_too_long_is_an_outage(add):
