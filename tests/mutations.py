@@ -1982,6 +1982,18 @@ MUTANTS = [
                 "ByPatch",
             ),
             (
+                "an engine with cursors of its own",
+                "or _has_own_cursors(connection.__class__)",
+                "",
+                "ByEngine",
+            ),
+            (
+                "a factory of cursors",
+                "or given.cursor_factory not in (Cursor, ServerBindingCursor)",
+                "",
+                "ByFactory",
+            ),
+            (
                 "health checks",
                 "if is_check and not (self._is_read and given.autocommit):",
                 "if False:",

@@ -6,6 +6,7 @@ what PostgreSQL does most is planning.
 
 import logging
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, ClassVar, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -13,6 +14,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.backends.utils import CursorWrapper
 
 try:
+    from django.db.backends.postgresql.base import Cursor, DatabaseWrapper, ServerBindingCursor
     from psycopg import Connection, adapters, errors, generators
     from psycopg.adapt import AdaptersMap, PyFormat, Transformer
     from psycopg.pq import ExecStatus, Format, PipelineStatus, TransactionStatus
@@ -89,7 +91,7 @@ class Direct:
         the cursors. Raises what Django's cursor does.
         """
         given = connection.connection
-        if type(given) is not Connection or _is_watched(connection):
+        if type(given) is not Connection or _is_watched(connection, given):
             return None
         # A SELECT finds out by itself whether the connection is alive, and may be repeated on another.
         is_check = connection.health_check_enabled and not connection.health_check_done
@@ -164,14 +166,23 @@ class Direct:
             return None
 
 
-def _is_watched(connection: Any) -> bool:
-    # By Django's log of queries or its execute_wrappers, or by a package that has replaced the cursor.
+def _is_watched(connection: Any, given: Any) -> bool:
+    # By Django's log of queries or its execute_wrappers, or by a package that has replaced the cursor. An
+    # engine may do more than watch: django-tenants sets the schema where a cursor is made.
     return bool(
         connection.execute_wrappers
         or connection.queries_logged
         or "cursor" in vars(connection)
         or hasattr(CursorWrapper.execute, "__wrapped__")
+        or given.cursor_factory not in (Cursor, ServerBindingCursor)
+        or _has_own_cursors(connection.__class__)
     )
+
+
+@cache
+def _has_own_cursors(engine: Any) -> bool:
+    names = ("cursor", "_cursor", "create_cursor", "_prepare_cursor", "make_cursor")
+    return any(getattr(engine, name) is not getattr(DatabaseWrapper, name) for name in names)
 
 
 def _can_prepare(connection: Any, link: _Link) -> bool:

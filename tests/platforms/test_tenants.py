@@ -146,3 +146,34 @@ os._exit(0)
 """,
         python=PYTHON,
     )
+
+
+def test_statements_that_are_prepared_ask_the_tenant_of_the_request(project):
+    """On a connection that is kept, as in production."""
+    project.configure(
+        """
+        DEBUG, ALLOWED_HOSTS = False, ["*"]
+        DATABASES["default"]["CONN_MAX_AGE"] = None
+        DEVICES = {"NOTICE_QUEUE": "worker"}
+        """
+    )
+    project.play(
+        SCENE
+        + """
+for _ in range(5):
+    red, blue = sign_in(**RED), sign_in(**BLUE)
+    for _ in range(3):
+        for here, there in ((RED, BLUE), (BLUE, RED)):
+            mine, theirs = (red, blue) if here is RED else (blue, red)
+            listed = ask("GET", "/api/sessions", mine["access"], **here)
+            assert listed.status_code == 200, listed.content
+            shown = {each["id"] for each in listed.json()}
+            assert mine["session_id"] in shown and theirs["session_id"] not in shown
+            assert status(theirs["access"], here) == 401
+    answer = ask("POST", "/api/token/refresh", data={"refresh": red["refresh"]}, **RED)
+    assert answer.status_code == 200
+    answer = ask("POST", "/api/token/refresh", data={"refresh": blue["refresh"]}, **RED)
+    assert answer.status_code == 401
+""",
+        python=PYTHON,
+    )

@@ -358,7 +358,49 @@ class ByCursor:
         del connection.cursor
 
 
-@pytest.mark.parametrize("watch", [by_wrapper, ByPatch, ByCursor])
+class ByEngine:
+    """As django-tenants does, which sets the schema of the tenant there."""
+
+    def __init__(self, seen):
+        here = connection._connections["default"]
+        self.here, self.kind = here, type(here)
+
+        class Engine(self.kind):
+            def _cursor(self, name=None):
+                seen.append("UPDATE")
+                return super()._cursor(name)
+
+        self.own = Engine
+
+    def __enter__(self):
+        self.here.__class__ = self.own
+
+    def __exit__(self, *_):
+        self.here.__class__ = self.kind
+
+
+class ByFactory:
+    """As django-prometheus does."""
+
+    def __init__(self, seen):
+        self.given = connection.connection
+        self.kind = self.given.cursor_factory
+
+        class Counted(self.kind):
+            def execute(self, query, *args, **kwargs):
+                seen.append(query)
+                return super().execute(query, *args, **kwargs)
+
+        self.own = Counted
+
+    def __enter__(self):
+        self.given.cursor_factory = self.own
+
+    def __exit__(self, *_):
+        self.given.cursor_factory = self.kind
+
+
+@pytest.mark.parametrize("watch", [by_wrapper, ByPatch, ByCursor, ByEngine, ByFactory])
 def test_who_watches_the_cursors_sees_each_statement(add, watch):
     add.run({"key": "a", "limit": 9, "more": 1})
     seen = []
