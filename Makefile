@@ -48,7 +48,7 @@ kill-setup: .venv/dev  ## kill the first `make run` of a clean clone at ten mome
 	$(BIN)/python -m tests.setup_kills
 
 failover: export DJANGO_SETTINGS_MODULE = tests.settings
-failover: .venv/dev  ## kill the leader of PostgreSQL 40 times while people sign out; needs the server's programs, and half an hour
+failover: .venv/dev  ## kill the leader of PostgreSQL 40 times while people sign out; needs the server's programs, and ten minutes
 	$(BIN)/python -W ignore -m tests.platforms.failover --write docs/recipes/failover.md
 
 sentinel: export DJANGO_SETTINGS_MODULE = tests.settings

@@ -8,6 +8,7 @@ from copy import deepcopy
 from functools import cached_property
 from unittest.mock import patch
 
+import django
 from django.conf import LazySettings, global_settings, settings
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
@@ -323,7 +324,13 @@ TEMPLATES[0]["OPTIONS"]["context_processors"].remove(
     "a site without a host": ("E035", 'DEVICES = {"SITE_URL": "https://"}'),
     "claims that want to know the user": ("E106", 'DEVICES = {"CLAIMS": "stories.checks.policy"}'),
     "a rule without a past": ("E106", 'DEVICES = {"RISK_RULES": ["stories.checks.claims"]}'),
-    "a mail server that is not there": ("W107", 'EMAIL_BACKEND = "stranger.mail.Backend"'),
+    "a mail server that is not there": (
+        "W107",
+        # Since Django 6.1 the old setting is deprecated.
+        'EMAIL_BACKEND = "stranger.mail.Backend"'
+        if django.VERSION < (6, 1)
+        else 'MAILERS = {"default": {"BACKEND": "stranger.mail.Backend"}}',
+    ),
     "half a session": ("E013", 'DEVICES = {"MAX_SESSIONS": 2.5}'),
     "a policy that is not there": ("E040", 'DEVICES = {"SESSION_POLICY": "stranger.policy"}'),
     "claims that are not there": ("E040", 'DEVICES = {"CLAIMS": "stranger.claims.of"}'),
