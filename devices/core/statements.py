@@ -112,11 +112,14 @@ class Reading(Statement[_Result]):
         name = f"{self._name}_cursor"
         self._prepare = f"PREPARE {name} AS {self._numbered}"
         self._execute = f"EXECUTE {name} ({', '.join(['%s'] * len(self._parameters))})"
+        # Connections. What one of them runs once only is not worth preparing.
+        self._has_run: WeakSet[Any] = WeakSet()
         self._prepared: WeakSet[Any] = WeakSet()
         self._may_prepare = True
 
     def _run(self, connection: BaseDatabaseWrapper, values: Sequence[Any]) -> _Result:
-        if self._may_prepare and _can_prepare(connection):
+        has_run = connection.connection in self._has_run
+        if has_run and self._may_prepare and _can_prepare(connection):
             try:
                 return self._run_prepared(connection, values)
             except DataError:
@@ -130,7 +133,10 @@ class Reading(Statement[_Result]):
                 logger.warning(
                     "The prepared statement %s does not exist any more: %s", self._name, error
                 )
-        return super()._run(connection, values)
+        result = super()._run(connection, values)
+        if connection.vendor == "postgresql":
+            self._has_run.add(connection.connection)
+        return result
 
     def _run_prepared(self, connection: BaseDatabaseWrapper, values: Sequence[Any]) -> _Result:
         with connection.cursor() as cursor:
@@ -151,7 +157,7 @@ def _can_prepare(connection: BaseDatabaseWrapper) -> bool:
     given = connection.settings_dict
     if given.get("DISABLE_SERVER_SIDE_CURSORS") or given["OPTIONS"].get("server_side_binding"):
         return False
-    return connection.connection is None or connection.get_autocommit()
+    return connection.get_autocommit()
 
 
 class Update:

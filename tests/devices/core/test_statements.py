@@ -161,6 +161,7 @@ def test_what_changes_rows_says_so_to_who_reads_its_sql(add):
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(note):
-        add.run({"key": "a", "many": 1})
-        add.run_returning({"key": "a", "many": 1})
-    assert verbs == ["UPDATE", "UPDATE"]
+        for _ in range(3):
+            add.run({"key": "a", "many": 9})
+            add.run_returning({"key": "b", "many": 9})
+    assert verbs == ["UPDATE"] * 6
