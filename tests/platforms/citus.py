@@ -294,6 +294,9 @@ def withdraw(worker: str) -> None:
         cursor.execute("SELECT 1 FROM pg_dist_node WHERE nodename = %s AND nodeport = %s", node)
         if cursor.fetchone():
             cursor.execute("SELECT citus_drain_node(%s, %s)", node)
+            # What the last shard has left there. It cannot be deleted any more once the worker is gone, and
+            # then the shard cannot move to it again.
+            cursor.execute("CALL citus_cleanup_orphaned_resources()")
             cursor.execute("SELECT citus_remove_node(%s, %s)", node)
 
 

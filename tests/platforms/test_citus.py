@@ -188,6 +188,10 @@ def test_what_is_revoked_while_shards_move_stays_revoked(tmp_path):
     withdraw(worker)
     log, _ = drill(tmp_path, lambda: rebalance(worker), pause=0.2)
     assert is_good(log), (log.counts, log.alive)
+    withdraw(worker)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT object_name FROM pg_dist_cleanup")
+        assert cursor.fetchall() == [], "These shards cannot move to the worker again."
 
 
 @pytest.mark.django_db(transaction=True)
