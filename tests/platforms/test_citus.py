@@ -2,7 +2,8 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from devices.conf import Conf
 from devices.core import citus, sessions
 from devices.core.clients.client import Client
 from devices.core.liveness import db_triggers
+from devices.core.postgresql import Direct
 from devices.core.retention import anonymization, cleanup
 from devices.core.sessions.revocation import lock
 from devices.models import Activity, DeviceSession, RevokeReason
@@ -72,6 +74,61 @@ def test_each_statement_of_a_request_runs_on_one_shard():
 def people(make_user) -> list[User]:
     """More of them than there are shards on a worker."""
     return [make_user(f"user{n}@example.org") for n in range(40)]
+
+
+@pytest.fixture
+def tasks(monkeypatch) -> Iterator[dict[str, list[int]]]:
+    """In how many parts Citus ran each statement about sessions that goes without a cursor, by its name.
+
+    Where somebody watches cursors, as `statements` does, all goes through them.
+    """
+    run = Direct.execute
+    sent: list[str] = []
+    found: defaultdict[str, list[int]] = defaultdict(list)
+
+    def note(self: Direct, given: Any, values: Sequence[Any]) -> Any:
+        sent.clear()
+        answer = run(self, given, values)
+        if SPREAD.search(self._sql):
+            found[self._name].append(len(sent))
+        return answer
+
+    def hear(notice: Any) -> None:
+        if SPREAD.search(notice.message_primary):
+            sent.append(notice.message_primary)
+
+    monkeypatch.setattr(Direct, "execute", note)
+    monkeypatch.setattr(Direct, "may_prepare", True)
+    connection.close()
+    with connection.cursor() as cursor:
+        cursor.execute("SET citus.log_remote_commands TO on")
+    connection.connection.add_notice_handler(hear)
+    yield found
+    connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_prepared_runs_on_one_shard_whoever_asks(people, tasks):
+    """After five plans for the values that are given, PostgreSQL makes one for all."""
+    kept = connection.connection
+    for _ in range(2):
+        for user in people[:8]:
+            device, other = Device(CHROME).sign_in(user.email), Device(IPHONE).sign_in(user.email)
+            assert device.is_in()
+            assert device.rotate().is_in()
+            mine = {each["id"] for each in device.get("/api/sessions").json()}
+            assert mine == {device.session_id, other.session_id}
+            assert device.delete(f"/api/sessions/{other.session_id}").status_code == 204
+            assert not other.is_in()
+            assert device.post("/api/logout").status_code == 204
+            assert not device.is_in()
+    assert connection.connection is kept
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, generic_plans FROM pg_prepared_statements")
+        plans = dict(cursor.fetchall())
+    assert tasks.keys() <= plans.keys()
+    assert any(plans[name] for name in tasks)
+    assert {each for parts in tasks.values() for each in parts} == {1}, tasks
 
 
 def start(user: User) -> DeviceSession:
