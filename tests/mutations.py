@@ -2048,6 +2048,14 @@ MUTANTS = [
         "larger_than",
     ),
     Mutant(
+        "a number beyond all columns that is no parameter of their type",
+        "devices/core/postgresql.py",
+        "and int not in map(type, values) ",
+        "",
+        "tests/devices/core/test_postgresql.py",
+        "beyond_all",
+    ),
+    Mutant(
         "the types that a host has registered on its connections",
         "devices/core/postgresql.py",
         "self.adapters = AdaptersMap(given.adapters)",

@@ -7,7 +7,7 @@ what PostgreSQL does most is planning.
 import logging
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
 from django.db import InterfaceError, OperationalError
@@ -29,8 +29,6 @@ logger = logging.getLogger("devices")
 UNKNOWN, TAKEN = "26000", "42P05"
 # A column has another type now.
 STALE = "0A000"
-# A value that no column of the type can hold, with which it can still be compared.
-DATA: Final = "22"
 
 
 class Answer(NamedTuple):
@@ -128,12 +126,14 @@ class Direct:
                 given.pgconn.send_query(b"BEGIN")
                 _answer(given, None)
             converter = Transformer(link.adapters)
-            dumped = converter.dump_sequence(
-                [_widened(value) for value in values], [PyFormat.TEXT] * len(values)
-            )
+            values = [_widened(value) for value in values]
+            dumped = converter.dump_sequence(values, [PyFormat.TEXT] * len(values))
             if self._name not in link.has_run:
                 link.has_run.add(self._name)
-            elif self.may_prepare and _can_prepare(connection, link):
+            # A number beyond all columns can still be compared with one, but not as a parameter of its type.
+            elif (
+                self.may_prepare and int not in map(type, values) and _can_prepare(connection, link)
+            ):
                 answer = self._execute_prepared(given, link, converter, dumped)
                 if answer is not None:
                     return answer
@@ -153,10 +153,7 @@ class Direct:
             given.pgconn.send_query_prepared(self._name.encode(), dumped)
             return _answer(given, converter)
         except errors.Error as error:
-            state = error.sqlstate or ""
-            if state not in (UNKNOWN, TAKEN, STALE):
-                if given.autocommit and state.startswith(DATA):
-                    return None
+            if error.sqlstate not in (UNKNOWN, TAKEN, STALE):
                 raise
             Direct.may_prepare = False
             logger.warning("Statements are not prepared any more in this process: %s", error)

@@ -5,6 +5,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.backends.utils import CursorWrapper
 from django.test import Client
 
+from devices.core.postgresql import Direct
 from devices.core.sessions import validation
 from devices.models import DeviceSession
 from tests.client import PASSWORD, refusal
@@ -60,6 +61,7 @@ def test_R03_without_a_database_nobody_gets_in(alice, sign_in, monkeypatch, erro
     entrances = [path for path in BODIES if path.startswith(("/api/token", "/api/login"))]
     with monkeypatch.context() as patch:
         patch.setattr(CursorWrapper, "execute", execute)
+        patch.setattr(Direct, "execute", execute)
         answers = [getattr(phone, method)(path, body) for method, path, body in PROTECTED]
         for path in entrances:
             answers.append(phone.post(path, {**BODIES[path], **tokens, "password": PASSWORD}))

@@ -179,9 +179,11 @@ def test_a_number_may_be_larger_than_the_column_it_is_compared_with(add, within,
             assert add.run({"key": "a", "limit": limit, "more": 1}) == 1
 
 
-def test_a_number_beyond_all_columns_is_compared_as_by_a_cursor(add, through_cursors):
-    for _ in range(3):
-        assert add.run({"key": "a", "limit": 2**70, "more": 1}) == 1
+@pytest.mark.parametrize("within", [nullcontext, transaction.atomic])
+def test_a_number_beyond_all_columns_is_compared_as_by_a_cursor(add, through_cursors, within):
+    with within():
+        for limit in (2**70, 9, 9, 2**70, 2**70):
+            assert add.run({"key": "a", "limit": limit, "more": 1}) == 1
     assert through_cursors == []
 
 
