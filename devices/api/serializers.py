@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -24,7 +24,7 @@ from devices.core import second_factor, sessions, step_up, tokens, trusted_devic
 from devices.core.binding import dpop
 from devices.core.clients.client import Client
 from devices.core.log import activity
-from devices.core.log.export import HISTORY_FIELDS, SESSION_FIELDS
+from devices.core.log.export import HISTORY_FIELDS, SESSION_FIELDS, iso
 from devices.core.log.sanitize import has_controls
 from devices.core.notifications import outbox
 from devices.exceptions import SessionError, TokenNotValid, TooManyAttempts
@@ -79,14 +79,6 @@ class TimeField(serializers.DateTimeField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(format=ISO_8601, default_timezone=UTC, **kwargs)
 
-    def to_representation(self, value: datetime | str) -> str:
-        """As Django REST framework's own, which looks for the zone and the format each time."""
-        if isinstance(value, str):
-            return value
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-_iso: Final = TimeField().to_representation
 
 TIMES_IN_UTC = {
     **serializers.ModelSerializer.serializer_field_mapping,
@@ -269,7 +261,7 @@ class SessionSerializer(serializers.ModelSerializer):
                 continue
             value = getattr(instance, name)
             if isinstance(value, datetime):
-                value = _iso(value)
+                value = iso(value)
             elif isinstance(value, uuid.UUID):
                 value = str(value)
             shown[name] = value
