@@ -2066,10 +2066,18 @@ MUTANTS = [
     Mutant(
         "nothing that is prepared in a transaction behind a pooler",
         "devices/core/postgresql.py",
-        "return not connection.in_atomic_block or link.is_exclusive(connection.connection)",
+        "return given.autocommit or link.is_exclusive(given)",
         "return True",
         "tests/devices/core/test_postgresql.py",
         "behind_a_pooler",
+    ),
+    Mutant(
+        "nothing that is prepared behind a pooler where a host commits by itself",
+        "devices/core/postgresql.py",
+        "return given.autocommit or",
+        "return not connection.in_atomic_block or",
+        "tests/devices/core/test_postgresql.py",
+        "commits_by_itself",
     ),
     Mutant(
         "the number by which a pooler is known",

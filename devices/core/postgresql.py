@@ -183,11 +183,12 @@ def _has_own_cursors(engine: Any) -> bool:
 
 
 def _can_prepare(connection: Any, link: _Link) -> bool:
-    # Django's own switch for a pooler is DISABLE_SERVER_SIDE_CURSORS. Where a transaction is open, a failure
-    # would be its end.
+    # Django's own switch for a pooler is DISABLE_SERVER_SIDE_CURSORS. Where a transaction is open, by
+    # atomic() or since the host commits by itself, a failure would be its end.
     if connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
         return False
-    return not connection.in_atomic_block or link.is_exclusive(connection.connection)
+    given = connection.connection
+    return given.autocommit or link.is_exclusive(given)
 
 
 def _answer(given: "Connection[Any]", converter: Any) -> Answer:

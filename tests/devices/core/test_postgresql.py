@@ -164,6 +164,18 @@ def test_behind_a_pooler_nothing_is_prepared_in_a_transaction(add, monkeypatch):
     assert LoginThrottle.objects.get().failures == 3
 
 
+def test_behind_a_pooler_nor_where_a_host_commits_by_itself(add, monkeypatch):
+    """With AUTOCOMMIT off a transaction is open without Django's atomic()."""
+    monkeypatch.setattr(postgresql._Link, "is_exclusive", lambda self, given: False)
+    connection.set_autocommit(False)
+    for _ in range(2):
+        assert add.run({"key": "a", "limit": 9, "more": 1}) == 1
+    connection.commit()
+    connection.set_autocommit(True)
+    assert prepared() == set()
+    assert LoginThrottle.objects.get().failures == 2
+
+
 def test_the_switch_for_a_pooler_is_obeyed(add, monkeypatch):
     monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
     for _ in range(2):
