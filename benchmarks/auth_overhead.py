@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ PLAIN = "SimpleJWT `JWTAuthentication`"
 STATELESS = "SimpleJWT `JWTStatelessUserAuthentication`"
 DATABASE = "**devices**, mode `database`"
 ONCE = "**devices**, mode `database`, each token seen once"
+NOTED = "**devices**, mode `database`, each request noted"
 CACHED = "**devices**, mode `cached`"
 SAME = {"HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"}
 
@@ -102,6 +104,7 @@ def contestants(user: Any) -> Iterator[Contestant]:
     from trusted_devices.models import TrustedDevice
 
     from devices.api.authentication import DeviceSessionAuthentication
+    from devices.conf import conf
     from devices.core import sessions, tokens
     from devices.core.clients.client import Client
     from devices.core.liveness import invalidation
@@ -168,11 +171,14 @@ def contestants(user: Any) -> Iterator[Contestant]:
     once = contestant(ONCE, authentication, access, revokes=True)
     once.forget = tokens._checked._claims.clear
     yield once
+    usual = settings.DEVICES
+    settings.DEVICES = usual | {"TOUCH_INTERVAL": timedelta(0)}
+    conf.reload()
+    yield contestant(NOTED, authentication, access, revokes=True)
+    settings.DEVICES = usual
     bus_url = "postgres" if connection.vendor == "postgresql" else os.environ.get("REDIS_URL")
     if bus_url:
         settings.DEVICES = settings.DEVICES | {"LIVENESS": "cached", "BUS": bus_url}
-        from devices.conf import conf
-
         conf.reload()
         invalidation.listen()
         while not session_cache.is_trusted:

@@ -32,6 +32,9 @@ SQLITE_AWAY = {5, 6, 7, 8, 9, 10, 13, 14, 15}
 
 # What PostgreSQL's `synchronous_commit` may be, the weakest first.
 COMMITS: Final = ("off", "local", "remote_write", "on", "remote_apply")
+# Within a statement that is a transaction by itself: its commit waits for no disk and no standby. Others see
+# it at once all the same; a crash of the server may lose the last half second.
+COMMIT_ASYNCHRONOUSLY: Final = "set_config('synchronous_commit', 'off', true)"
 
 
 def alias() -> str:
@@ -143,6 +146,11 @@ def commit_durably() -> None:
     if sql := durable_commit():
         with connection().cursor() as cursor:
             cursor.execute(f"SELECT {sql}")
+
+
+def commits_alone(here: BaseDatabaseWrapper) -> bool:
+    """Whether its next statement is a transaction of PostgreSQL by itself, as COMMIT_ASYNCHRONOUSLY needs."""
+    return here.vendor == "postgresql" and here.get_autocommit()
 
 
 def durable_commit() -> str:

@@ -1,7 +1,7 @@
 """Login throttling: how often a password or a code may be tried, for one account and from one address.
 
 Every attempt is counted before its password is hashed, by one conditional UPDATE: parallel attempts in any
-number of workers get no more than the limit between them.
+number of workers get no more than the limit between them. Counting does not wait for PostgreSQL's disk.
 
 Locks: the row of an address before that of an account, and that before the one of what the account knows.
 """
@@ -40,7 +40,7 @@ from devices.core import database, logins
 from devices.core.clients.client import Client
 from devices.core.clients.device_key import proven_keys
 from devices.core.clients.ip_address import customer_block
-from devices.core.statements import Parameter, Update
+from devices.core.statements import AsynchronousUpdate, Parameter
 from devices.exceptions import TooManyAttempts
 from devices.models import DeviceSession, LoginThrottle, RevokeReason
 
@@ -245,7 +245,7 @@ def _reserve(limits: dict[str, int]) -> bool:
 
 
 @cache
-def _reservation(using: str, count: int) -> Update:
+def _reservation(using: str, count: int) -> AsynchronousUpdate:
     """The statement of `_reserve`, for so many keys."""
     now, longest = (Parameter(name, DateTimeField()) for name in ("now", "longest"))
     keys = [Parameter(f"key{place}", CharField()) for place in range(count)]
@@ -266,7 +266,7 @@ def _reservation(using: str, count: int) -> Update:
         ),
         default=longest,
     )
-    return Update(
+    return AsynchronousUpdate(
         LoginThrottle.objects.filter(Exact(Held(with_room.values("key")), count), key__in=keys),
         using,
         failures=Case(When(over, then=_count(0)), default=F("failures")),
@@ -276,13 +276,13 @@ def _reservation(using: str, count: int) -> Update:
 
 
 @cache
-def _success(using: str) -> Update:
+def _success(using: str) -> AsynchronousUpdate:
     """The statement of `Attempt.succeeded`."""
     return _settled(using, failures=_count(0), **AFTER_SUCCESS)
 
 
 @cache
-def _failure(using: str) -> Update:
+def _failure(using: str) -> AsynchronousUpdate:
     """The statement of `Attempt.failed`."""
     return _settled(
         using,
@@ -292,10 +292,10 @@ def _failure(using: str) -> Update:
     )
 
 
-def _settled(using: str, **values: Combinable) -> Update:
+def _settled(using: str, **values: Combinable) -> AsynchronousUpdate:
     rows = LoginThrottle.objects.filter(key=Parameter("key", CharField()))
     pending = Greatest(F("pending") - _count(1), _count(0))
-    return Update(rows, using, pending=pending, **values)
+    return AsynchronousUpdate(rows, using, pending=pending, **values)
 
 
 def _known_device(username: str, client: Client) -> str:

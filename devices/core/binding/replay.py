@@ -59,11 +59,10 @@ def _insert(connection: BaseDatabaseWrapper, name: str, until: datetime) -> bool
         connection.ops.quote_name, (UsedProof._meta.db_table, "key", "expires_at")
     )
     source = "VALUES (%s, %s)"
-    if connection.vendor == "postgresql" and not connection.in_atomic_block:
-        # Its commit waits for no disk, which would be most of the request. Others see it at once all the
-        # same; a crash of the server may lose the last half second. Never a commit that is not ours alone.
-        hurry = "set_config('synchronous_commit', 'off', true)"
-        source = f"SELECT %s, %s::timestamptz FROM (SELECT {hurry}) AS hurry"
+    if database.commits_alone(connection):
+        # Waiting for the disk would be most of the request.
+        setting = f"(SELECT {database.COMMIT_ASYNCHRONOUSLY}) AS setting"
+        source = f"SELECT %s, %s::timestamptz FROM {setting}"
     moment = connection.ops.adapt_datetimefield_value(until)
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,8 +1,9 @@
 """How a request is matched with its session: by an access token, or by a cookie; and what is noted of it."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db.models import Q
@@ -18,6 +19,7 @@ from devices.core.log import activity, security_log
 from devices.core.log.security_log import Event
 from devices.core.risk import assessment
 from devices.core.risk.assessment import Use
+from devices.core.statements import AsynchronousUpdate, Parameter, Update
 from devices.core.tokens import Claims
 from devices.exceptions import (
     AccountNotActive,
@@ -191,7 +193,6 @@ def _touch(
 
     `until` is the new idle limit, if it moves.
     """
-    due = Q(last_active__lte=now - conf.TOUCH_INTERVAL)
     touched: dict[str, Any] = {"last_active": now}
     if client.ip_address is not None:
         touched["last_ip"] = client.ip_address
@@ -200,14 +201,33 @@ def _touch(
     use = assessment.judge_use(session, client, is_noted=True)
     if use is not None:
         touched["unusual_uses"] = use.found
-    is_first = (
-        unrevoked(session)
-        .filter(due | Q(generation_used__lt=generation))
-        .update(**touched, generation_used=Greatest("generation_used", generation))
+    # How replayed tokens are told must not be lost. Who was active when may be, for half a second.
+    is_lasting = use is not None or generation > session.generation_used
+    is_first = _touching(database.alias(), tuple(touched), is_lasting).run(
+        touched
+        | {"pk": session.pk, "user_id": session.user_id, "generation": generation}
+        | {"due": now - conf.TOUCH_INTERVAL}
     )
     assign([session], touched | {"generation_used": max(session.generation_used, generation)})
     if use is not None and is_first:
         assessment.note_use(session, use, client)
+
+
+@cache
+def _touching(using: str, names: Sequence[str], is_lasting: bool) -> Update:
+    """The statement of `_touch` that writes these fields."""
+    fields: Any = DeviceSession._meta
+    values = {name: Parameter(name, fields.get_field(name)) for name in names}
+    generation = Parameter("generation", fields.get_field("generation_used"))
+    due = Q(last_active__lte=Parameter("due", fields.get_field("last_active")))
+    rows = DeviceSession.objects.filter(
+        due | Q(generation_used__lt=generation),
+        pk=Parameter("pk", fields.pk),
+        user_id=Parameter("user_id", fields.get_field("user_id")),
+        revoked_at__isnull=True,
+    )
+    kind = Update if is_lasting else AsynchronousUpdate
+    return kind(rows, using, **values, generation_used=Greatest("generation_used", generation))
 
 
 def _doubt(session: DeviceSession, use: Use, client: Client, now: datetime) -> None:

@@ -1,16 +1,21 @@
 """What ends sessions waits until it cannot be lost, as REVOCATION_COMMIT says, and nothing else does."""
 
+from contextlib import nullcontext
+from datetime import timedelta
+from functools import partial
 from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.db import connection, transaction
 
 from devices.checks import check_databases
 from devices.checks.database import check_durability
-from devices.core import database, sessions
+from devices.core import database, sessions, throttling
+from devices.core.binding import replay
+from devices.core.clients.client import Client
 from devices.core.liveness import db_triggers
-from devices.models import DeviceSession, RevokeReason
+from devices.models import DeviceSession, LoginThrottle, RevokeReason, UsedProof
 from tests.client import FIREFOX
 
 postgresql = pytest.mark.skipif(
@@ -126,6 +131,75 @@ def test_a_migrate_takes_it_back_when_the_setting_goes(settings, alice, sign_in,
     db_triggers.install("default")
     get_user_model().objects.update(is_active=False)
     assert level() == "off"
+
+
+@pytest.fixture
+def levels(transactional_db):
+    """How the transactions commit that change rows of these tables."""
+    execute("CREATE TABLE levels (level text)")
+    execute(
+        "CREATE FUNCTION note_level() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " INSERT INTO levels VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$"
+    )
+    for model in (DeviceSession, LoginThrottle, UsedProof):
+        execute(
+            f"CREATE TRIGGER note AFTER INSERT OR UPDATE ON {model._meta.db_table}"
+            " FOR EACH ROW EXECUTE FUNCTION note_level()"
+        )
+    yield lambda: [level for [level] in execute("DELETE FROM levels RETURNING level")]
+    execute("DROP FUNCTION note_level CASCADE")
+    execute("DROP TABLE levels")
+
+
+@postgresql
+def test_counting_an_attempt_waits_for_no_disk(levels, alice):
+    begin = partial(throttling.begin, alice.email, Client("203.0.113.7"))
+    begin().failed()  # The first time makes the rows.
+    levels()
+    begin().failed()
+    begin().succeeded()
+    assert levels() == ["off"] * 6
+    assert level() == "on"
+
+
+@postgresql
+def test_remembering_a_proof_waits_for_no_disk(levels):
+    assert replay.use("a key", "a proof", timedelta(minutes=1))
+    assert levels() == ["off"]
+    assert level() == "on"
+
+
+@postgresql
+def test_noting_activity_waits_for_no_disk_but_for_what_tells_of_replays(
+    levels, alice, sign_in, clock
+):
+    device = sign_in(alice)
+    assert device.is_in()
+    clock.shift(61)
+    levels()
+    assert device.is_in()
+    assert levels() == ["off"]
+    device.rotate()
+    levels()
+    assert device.is_in()
+    assert levels() == ["on"]
+
+
+@postgresql
+@pytest.mark.parametrize("is_atomic", [True, False], ids=["atomic", "committing by itself"])
+def test_what_the_host_commits_waits_as_the_host_says(levels, alice, is_atomic):
+    transaction.set_autocommit(False)
+    try:
+        with transaction.atomic() if is_atomic else nullcontext():
+            attempt = throttling.begin(alice.email, Client("203.0.113.7"))
+            attempt.succeeded()
+            throttling.begin(alice.email, Client("203.0.113.7")).failed()
+            if not is_atomic:
+                assert replay.use("a key", "a proof", timedelta(minutes=1))
+            assert set(levels()) == {"on"}
+    finally:
+        transaction.rollback()
+        transaction.set_autocommit(True)
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="is about SQLite")
