@@ -2040,6 +2040,22 @@ MUTANTS = [
         "begins",
     ),
     Mutant(
+        "the end of a connection whose answers are not all read",
+        "devices/core/postgresql.py",
+        "        given.close()  # The rest",
+        "        pass  # The rest",
+        "tests/devices/core/test_postgresql.py",
+        "cut_short",
+    ),
+    Mutant(
+        "knowing what was prepared for a run that fails",
+        "devices/core/postgresql.py",
+        "if is_new and results[-2].status == ExecStatus.COMMAND_OK:",
+        "if is_new and results[-1].status in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):",
+        "tests/devices/core/test_postgresql.py",
+        "fails_as",
+    ),
+    Mutant(
         "the types of numbers by what they are",
         "devices/core/postgresql.py",
         "[_widened(value) for value in values]",

@@ -5,8 +5,8 @@ what PostgreSQL does most is planning.
 """
 
 import logging
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Generator, Sequence
+from functools import cache, partial
 from typing import Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -15,10 +15,13 @@ from django.db.backends.utils import CursorWrapper
 
 try:
     from django.db.backends.postgresql.base import Cursor, DatabaseWrapper, ServerBindingCursor
-    from psycopg import Connection, adapters, errors, generators
+    from psycopg import Connection, adapters, capabilities, errors, generators
     from psycopg.adapt import AdaptersMap, PyFormat, Transformer
     from psycopg.pq import ExecStatus, Format, PipelineStatus, TransactionStatus
     from psycopg.types.numeric import Int8
+
+    if not capabilities.has_pipeline():
+        raise ImportError("What belongs together is sent together, which takes libpq 14.")
 except ImportError:
     Connection: Any = None  # type: ignore[no-redef]
 
@@ -29,6 +32,9 @@ logger = logging.getLogger("devices")
 UNKNOWN, TAKEN = "26000", "42P05"
 # A column has another type now.
 STALE = "0A000"
+
+# Sends one command, without waiting for its answer.
+Command = Callable[[], None]
 
 
 class Answer(NamedTuple):
@@ -63,8 +69,8 @@ class _Link:
         PgBouncer and the like give their clients a number of their own for the backend.
         """
         if self._is_exclusive is None:
-            given.pgconn.send_query_params(b"SELECT pg_backend_pid()", None)
-            [[pid]] = _answer(given, Transformer(self.adapters)).rows
+            ask = partial(given.pgconn.send_query_params, b"SELECT pg_backend_pid()", None)
+            [[pid]] = _read(_results(given, [ask]), Transformer(self.adapters)).rows
             self._is_exclusive = pid == given.info.backend_pid
         return self._is_exclusive
 
@@ -122,36 +128,46 @@ class Direct:
             link = _links.get(given)
             if link is None:
                 link = _links[given] = _Link(given)
-            if begins:
-                given.pgconn.send_query(b"BEGIN")
-                _answer(given, None)
             converter = Transformer(link.adapters)
             values = [_widened(value) for value in values]
             dumped = converter.dump_sequence(values, [PyFormat.TEXT] * len(values))
+            before: list[Command] = []
+            if begins:
+                before.append(partial(given.pgconn.send_query_params, b"BEGIN", None))
             if self._name not in link.has_run:
                 link.has_run.add(self._name)
             # A number beyond all columns can still be compared with one, but not as a parameter of its type.
             elif (
                 self.may_prepare and int not in map(type, values) and _can_prepare(connection, link)
             ):
-                answer = self._execute_prepared(given, link, converter, dumped)
+                answer = self._execute_prepared(given, link, converter, dumped, before)
                 if answer is not None:
                     return answer
-            given.pgconn.send_query_params(self._sql.encode(), dumped, converter.types)
-            return _answer(given, converter)
+            sql = self._sql.encode()
+            run = partial(given.pgconn.send_query_params, sql, dumped, converter.types)
+            return _read(_results(given, [*before, run]), converter)
 
     def _execute_prepared(
-        self, given: "Connection[Any]", link: _Link, converter: Any, dumped: Sequence[Any]
+        self,
+        given: "Connection[Any]",
+        link: _Link,
+        converter: Any,
+        dumped: Sequence[Any],
+        before: Sequence[Command],
     ) -> Answer | None:
         """None where it has to run unprepared."""
+        commands, name = [*before], self._name.encode()
+        is_new = self._name not in link.prepared
+        if is_new:
+            sql = self._sql.encode()
+            commands.append(partial(given.pgconn.send_prepare, name, sql, converter.types))
+        commands.append(partial(given.pgconn.send_query_prepared, name, dumped))
+        results = _results(given, commands)
+        # It stays prepared also where it fails then, or what it is in.
+        if is_new and results[-2].status == ExecStatus.COMMAND_OK:
+            link.prepared.add(self._name)
         try:
-            if self._name not in link.prepared:
-                name, sql = self._name.encode(), self._sql.encode()
-                given.pgconn.send_prepare(name, sql, converter.types)
-                _answer(given, converter)
-                link.prepared.add(self._name)
-            given.pgconn.send_query_prepared(self._name.encode(), dumped)
-            return _answer(given, converter)
+            return _read(results, converter)
         except errors.Error as error:
             if error.sqlstate not in (UNKNOWN, TAKEN, STALE):
                 raise
@@ -191,14 +207,43 @@ def _can_prepare(connection: Any, link: _Link) -> bool:
     return given.autocommit or link.is_exclusive(given)
 
 
-def _answer(given: "Connection[Any]", converter: Any) -> Answer:
-    [result] = given.wait(generators.execute(given.pgconn))
+def _results(given: "Connection[Any]", commands: Sequence[Command]) -> list[Any]:
+    """Send these commands at once, and return what came of each. None is run after one that has failed."""
+    pgconn = given.pgconn
+    if len(commands) == 1:
+        commands[0]()
+        return given.wait(generators.execute(pgconn))
+    pgconn.enter_pipeline_mode()
+    try:
+        for send in commands:
+            send()
+        pgconn.pipeline_sync()
+        results = given.wait(_fetch(pgconn, len(commands)))
+    except BaseException:
+        given.close()  # The rest of the answers would be taken for those to the next commands.
+        raise
+    pgconn.exit_pipeline_mode()
+    return results
+
+
+def _fetch(pgconn: Any, count: int) -> Generator[Any, Any, list[Any]]:
+    yield from generators.send(pgconn)
+    results: list[Any] = []
+    for _ in range(count):
+        results += yield from generators.fetch_many(pgconn)
+    yield from generators.fetch_many(pgconn)  # They are all.
+    return results
+
+
+def _read(results: Sequence[Any], converter: Any) -> Answer:
+    """The answer to the last command. Raises the error of the first that failed."""
+    for result in results:
+        if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+            raise errors.error_from_result(result)
     rows: list[Any] = []
     if result.status == ExecStatus.TUPLES_OK:
         converter.set_pgresult(result)
         rows = converter.load_rows(0, result.ntuples, tuple)
-    elif result.status != ExecStatus.COMMAND_OK:
-        raise errors.error_from_result(result)
     return Answer(rows, result.command_tuples or 0)
 
 

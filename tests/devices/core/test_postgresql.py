@@ -142,6 +142,58 @@ def test_it_begins_a_transaction(add, through_cursors):
     assert LoginThrottle.objects.get().failures == 1
 
 
+@pytest.fixture
+def waits(monkeypatch):
+    """A mark for each time that somebody waits for an answer of PostgreSQL."""
+    given, waits = connection.connection, []
+
+    def wait(*args, wait=given.wait, **kwargs):
+        waits.append(1)
+        return wait(*args, **kwargs)
+
+    monkeypatch.setattr(given, "wait", wait)
+    return waits
+
+
+def test_what_belongs_together_is_sent_together(add, waits):
+    with transaction.atomic():
+        pass
+    of_the_transaction = len(waits)
+    # The second time it asks whether a pooler stands in between.
+    for expected in (1, 2, 1, 1):
+        waits.clear()
+        with transaction.atomic():
+            add.run({"key": "a", "limit": 9, "more": 1})
+        assert len(waits) - of_the_transaction == expected
+
+
+@pytest.mark.parametrize("within", [nullcontext, transaction.atomic])
+def test_what_fails_as_it_is_prepared_stays_prepared(add, caplog, within):
+    assert add.run({"key": "a", "limit": 9, "more": 1}) == 1
+    with pytest.raises(IntegrityError), within():
+        add.run({"key": "a", "limit": 9, "more": -2})
+    assert prepared() == {"devices_loginthrottle"}
+    with within():
+        assert add.run({"key": "a", "limit": 9, "more": 1}) == 1
+    assert Direct.may_prepare
+    assert caplog.messages == []
+
+
+def test_a_wait_that_is_cut_short_leaves_no_answers_behind(add, monkeypatch):
+    """As by a time-out of a greenlet, or the end of a worker."""
+    given = connection.connection
+
+    def wait(*_, **__):
+        raise SystemExit
+
+    with pytest.raises(SystemExit), transaction.atomic():
+        monkeypatch.setattr(given, "wait", wait)
+        add.run({"key": "a", "limit": 9, "more": 1})
+    assert given.closed
+    connection.close_if_unusable_or_obsolete()
+    assert add.run({"key": "a", "limit": 9, "more": 1}) == 1
+
+
 def test_a_transaction_has_the_isolation_that_the_host_has_chosen(session):
     from psycopg import IsolationLevel
 
