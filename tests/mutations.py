@@ -2453,6 +2453,14 @@ MUTANTS = [
         "clients_address",
     ),
     Mutant(
+        "the proxy behind a Unix socket of uWSGI",
+        "devices/core/clients/ip_address.py",
+        '(None, "", "localhost", "0.0.0.0")',
+        '(None, "", "localhost")',
+        "tests/devices/core/clients/test_ip_address.py",
+        "uWSGI",
+    ),
+    Mutant(
         "one limit for clients without an address",
         "devices/core/throttling.py",
         'if client.ip_address else "")',

@@ -1,4 +1,4 @@
-"""Real servers for a test: gunicorn with the site, nginx and HAProxy as docs/proxies.md has them."""
+"""Real servers for a test: gunicorn with the site, and the proxies as docs/proxies.md has them."""
 
 import re
 import shutil
@@ -21,9 +21,13 @@ from tests.ports import free_port
 
 ROOT = Path(settings.BASE_DIR)
 PAGE = (ROOT / "docs" / "proxies.md").read_text()
-NGINX, HAPROXY = (
-    shutil.which(name, path=f"{environ['PATH']}:/usr/sbin") for name in ("nginx", "haproxy")
-)
+# How each of them is called there, the name of its program, and the option before its configuration.
+PROXIES = {
+    "nginx": ("nginx", "nginx", "-c"),
+    "haproxy": ("HAProxy", "haproxy", "-f"),
+    "apache": ("Apache", "apache2", "-f"),
+    "caddy": ("Caddy", "caddy", "--config"),
+}
 
 NGINX_MAIN = """
 daemon off;
@@ -39,6 +43,29 @@ http {{
     scgi_temp_path {folder}/scgi;
 {servers}
 }}
+"""
+# The rest is what a2enmod does.
+APACHE_MAIN = """
+ServerName api.example.org
+PidFile {folder}/apache.pid
+ErrorLog {folder}/apache.log
+DefaultRuntimeDir {folder}
+Listen 127.0.0.1:{port}
+User nobody
+Group nogroup
+{modules}
+{servers}
+"""
+APACHE_MODULES = ("mpm_event", "authz_core", "headers", "proxy", "proxy_http", "ssl")
+# Its certificates come from an authority on the Internet, which a test has not.
+CADDY_MAIN = """
+{{
+    admin off
+    auto_https off
+    default_sni api.example.org
+    storage file_system {folder}/caddy
+}}
+{servers}
 """
 
 
@@ -142,32 +169,55 @@ def certificate(folder: Path) -> None:
 
 def documented(kind: str, folder: Path, port: int, upstream: int | Path) -> str:
     """The configuration in docs/proxies.md, with the places and ports of this test."""
-    # Pygments, and so the document, has no name for HAProxy's language.
-    language = {"haproxy": "text"}.get(kind, kind)
-    [text] = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    [text] = re.findall(rf"^## {PROXIES[kind][0]}\n.*?```\w+\n(.*?)```", PAGE, re.DOTALL | re.M)
     at = "127.0.0.1:8000"
     to = f"127.0.0.1:{upstream}" if isinstance(upstream, int) else str(upstream)
-    if kind == "nginx" and isinstance(upstream, Path):
-        to = f"unix:{upstream}"
+    if isinstance(upstream, Path):
+        # As the section on Unix sockets has it.
+        to = {
+            "nginx": f"unix:{upstream}",
+            "apache": f"unix:{upstream}|http://site",
+            "caddy": f"unix/{upstream}",
+        }.get(kind, to)
+        at = f"http://{at}" if kind == "apache" else at
     changes = {at: to, "/etc/ssl/api.example.org": f"{folder}/site"}
     changes |= {"listen 443": f"listen 127.0.0.1:{port}", "bind :443": f"bind 127.0.0.1:{port}"}
+    changes |= {
+        "<VirtualHost *:443>": f"<VirtualHost 127.0.0.1:{port}>",
+        "api.example.org {": f"https://api.example.org:{port} {{\n    bind 127.0.0.1\n"
+        f"    tls {folder}/site.crt {folder}/site.key",
+    }
     assert all(old in PAGE for old in changes)
     for old, new in changes.items():
         text = text.replace(old, new)
-    return text
+    return _main(kind, folder, port, text)
+
+
+def _main(kind: str, folder: Path, port: int, text: str) -> str:
+    """What stands around the documented part in the configuration of a whole server."""
+    modules = Path("/usr/lib/apache2/modules")
+    loaded = (f"LoadModule {name}_module {modules}/mod_{name}.so" for name in APACHE_MODULES)
+    around = {"nginx": NGINX_MAIN, "apache": APACHE_MAIN, "caddy": CADDY_MAIN}.get(
+        kind, "{servers}"
+    )
+    return around.format(folder=folder, port=port, modules="\n".join(loaded), servers=text)
 
 
 @contextmanager
 def proxy(kind: str, folder: Path, upstream: int | Path) -> Iterator[str]:
-    """nginx or HAProxy as documented, in front of the site. Yields its URL."""
-    program = NGINX if kind == "nginx" else HAPROXY
+    """A proxy as documented, in front of the site. Yields its URL."""
+    _, name, option = PROXIES[kind]
+    program = shutil.which(name, path=f"{environ['PATH']}:/usr/sbin")
     if program is None:
-        pytest.skip(f"NO PROXY: {kind} is not installed")
+        pytest.skip(f"NO PROXY: {name} is not installed")
     port = free_port()
-    text = documented(kind, folder, port, upstream)
     file = folder / f"{kind}.conf"
-    file.write_text(NGINX_MAIN.format(folder=folder, servers=text) if kind == "nginx" else text)
-    command = [program, "-c" if kind == "nginx" else "-f", str(file)]
+    file.write_text(documented(kind, folder, port, upstream))
+    command = [program, option, str(file)]
+    if kind == "apache":
+        command.append("-DFOREGROUND")
+    elif kind == "caddy":
+        command = [program, "run", "--adapter", "caddyfile", option, str(file)]
     with running(command, folder / f"{kind}.out", port):
         yield f"https://127.0.0.1:{port}"
 

@@ -16,6 +16,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # Bits of an IPv6 address that one customer has at least, as a network.
 IPV6_CUSTOMER: Final = 64
 
+# REMOTE_ADDR behind a Unix socket: most servers have none, waitress a name, uWSGI an address of nobody.
+_NO_PEERS: Final = (None, "", "localhost", "0.0.0.0")
 # What nginx writes of a proxy that called it through a Unix socket.
 _UNIX_SOCKET: Final = "unix:"
 _REACH: Final = 4096  # characters, counted from the right; no chain of proxies is longer
@@ -28,15 +30,15 @@ def resolve(
 ) -> str | None:
     """Return the IP address of the client, or None if it is unknown. Never raises.
 
-    `peer` is REMOTE_ADDR; the empty one of a Unix socket is a local proxy, and trusted as soon as
-    any proxy is. `forwarded` is the value of the one header that the proxies write: a list of
+    `peer` is REMOTE_ADDR; that of a Unix socket is a local proxy, and trusted as soon as any proxy
+    is. `forwarded` is the value of the one header that the proxies write: a list of
     addresses, or with `is_rfc7239` the elements of `Forwarded` (RFC 7239, 4).
 
     The hops are walked from the right, up to the first that is not trusted. A hop that cannot be
     read ends the walk as well; then the last proxy before it is the answer.
     """
-    client = _address(peer or "")
-    is_proxy = _is_trusted(client, trusted) if peer else bool(trusted)
+    client = None if peer in _NO_PEERS else _address(peer)
+    is_proxy = bool(trusted) if peer in _NO_PEERS else _is_trusted(client, trusted)
     hops = islice(_hops(forwarded), _HOPS)
     while is_proxy and (hop := next(hops, None)) is not None:
         stated = _for(hop) if is_rfc7239 else hop.strip(" \t")
