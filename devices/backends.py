@@ -3,13 +3,14 @@
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from devices.exceptions import TooManyAttempts
-from devices.http import get_login_client, wrong_guesses
+from devices.http import get_login_client, plain_request, wrong_guesses
 
 from .core import hashing, logins, throttling
 from .core.clients.client import Client
@@ -24,6 +25,15 @@ def is_text(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _note_proof(request: Any, user_id: Any) -> None:
+    # For who asks whether a login is one on somebody's behalf (`devices.web.impersonation`).
+    request.proved_user_id = user_id
+    # Whose browser it was ends where another signs in, and Django's `login` empties the cookie session. For
+    # views of Django REST framework DeviceMiddleware has not asked yet, and they replace `request.user`.
+    if settings.SESSION_COOKIE_NAME in request.COOKIES and hasattr(request, "cookie_user"):
+        bool(request.cookie_user.is_authenticated)
 
 
 class LimitedModelBackend(ModelBackend):
@@ -67,8 +77,7 @@ class LimitedModelBackend(ModelBackend):
             if attempt is not None:
                 attempt.succeeded()
             if request is not None:
-                # For who asks whether a login is one on somebody's behalf (`devices.web.impersonation`).
-                request.proved_user_id = user.pk  # type: ignore[attr-defined]
+                _note_proof(plain_request(request), user.pk)
             security_log.log(Event.LOGIN_SUCCEEDED, user_id=user.pk, client=client)
             return user
         if attempt is not None:

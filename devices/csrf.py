@@ -10,6 +10,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework.request import Request
 
 from .exceptions import CsrfFailed
+from .http import plain_request
 
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
 
@@ -33,7 +34,7 @@ def enforce_token(request: HttpRequest | Request) -> None:
 
     Raises CsrfFailed. Nothing is checked twice: what CsrfViewMiddleware has accepted stays accepted.
     """
-    plain = _plain(request)
+    plain = plain_request(request)
     check = _Check()
     check.process_request(plain)
     if check.process_view(plain, None, (), {}):  # type: ignore[arg-type]
@@ -49,7 +50,7 @@ def enforce_origin(request: HttpRequest | Request) -> None:
     page with the referrer policy "no-referrer" may send `Origin: null` to its own site. A request with
     neither header is refused.
     """
-    plain = _plain(request)
+    plain = plain_request(request)
     if getattr(plain, "_dont_enforce_csrf_checks", False):
         # Django's test client.
         return
@@ -59,8 +60,3 @@ def enforce_origin(request: HttpRequest | Request) -> None:
     is_named = site in ("", "same-site") and "HTTP_ORIGIN" in plain.META
     if not (is_named and _Check().is_trusted_origin(plain)):
         raise CsrfFailed
-
-
-def _plain(request: HttpRequest | Request) -> HttpRequest:
-    plain: HttpRequest = request._request if isinstance(request, Request) else request
-    return plain

@@ -252,6 +252,12 @@ def same_site_referrer(request: HttpRequest) -> str:
     return path
 
 
+def plain_request(request: HttpRequest | Request) -> HttpRequest:
+    """Django's request. That of Django REST framework hands on what is read from it, and not what is set."""
+    plain: HttpRequest = request._request if isinstance(request, Request) else request
+    return plain
+
+
 def get_browser_client(request: HttpRequest | Request) -> Client:
     """The client of a login with cookies. A browser has one cookie session for all pages."""
     return replace(

@@ -506,7 +506,7 @@ def _login_client(caller: Caller) -> Client:
 
 
 def _by_cookie(request: AnyRequest) -> DeviceSession:
-    plain = request._request if isinstance(request, Request) else request
+    plain = http.plain_request(request)
     session: DeviceSession | None = None
     # `device_session` is set once the user is asked for.
     if getattr(plain, "user", None) is not None and plain.user.is_authenticated:

@@ -14,10 +14,11 @@ from django.urls import URLResolver, get_resolver
 
 from accounts import allauth_views
 from accounts.models import User
-from devices.models import DeviceSession
+from devices.models import DeviceSession, RevokeReason
 from project import urls as site
 from tests import authenticator, oidc
 from tests.client import CHROME, PASSWORD
+from tests.dbsc import BoundBrowser
 
 APP = "/_allauth/app/v1"
 
@@ -175,10 +176,10 @@ def by_callback(provider):
     return browser
 
 
-def by_token(provider):
+def by_token(provider, app=None):
     token = {"client_id": oidc.CLIENT_ID, "id_token": provider.id_token("ada")}
     body = {"provider": "oidc", "process": "login", "token": token}
-    app = Client()
+    app = app or Client()
     answer = app.post(f"{APP}/auth/provider/token", body, content_type="application/json")
     assert answer.status_code in (200, 401), answer.content
     return app, answer.json()["meta"]
@@ -191,6 +192,36 @@ def test_coming_back_from_a_provider_is_one_session(ada):
     for n in (3, 4):
         by_token(ada)
         assert DeviceSession.objects.count() == n
+
+
+def test_a_browser_that_comes_back_from_a_provider_is_the_device_it_was(ada):
+    """allauth puts another object in the place of `request.session` there."""
+    browser = BoundBrowser()
+    assert "Secure-Session-Registration" in oidc.sign_in(browser, ada, "ada")
+    first = DeviceSession.objects.get()
+    del browser.cookies["__Host-sessionid"]
+    oidc.sign_in(browser, ada, "ada")
+    first.refresh_from_db()
+    assert first.revoke_reason == RevokeReason.SUPERSEDED
+
+
+def test_who_signs_in_by_a_provider_ends_the_session_of_whose_browser_it_was(ada, alice):
+    browser = BoundBrowser()
+    browser.sign_in(alice.email)
+    oidc.sign_in(browser, ada, "ada")
+    hers = DeviceSession.objects.get(user=alice)
+    assert hers.revoke_reason == RevokeReason.LOGOUT
+
+
+def test_an_app_that_signs_in_is_no_browser(ada):
+    phone = BoundBrowser()
+    phone.defaults["HTTP_X_DEVICE_ID"] = "7c0bd9c8-6d0a-4f4e-9b5e-0d2a3d5c8b11"
+    by_token(ada, phone)
+    first = DeviceSession.objects.get()
+    phone.cookies.clear()
+    by_token(ada, phone)
+    first.refresh_from_db()
+    assert first.revoke_reason == RevokeReason.SUPERSEDED
 
 
 def test_V6_3_4_who_has_a_second_factor_is_asked_for_it_after_a_provider_too(ada):

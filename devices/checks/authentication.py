@@ -8,6 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.sessions.backends import db
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.utils.module_loading import import_string
@@ -31,8 +32,6 @@ from .names import (
 from .urls import by_password_alone, serves, takes_ended_sessions
 
 SESSIONS = "django.contrib.sessions"
-# Modules of Django and of ours that keep sessions in a table.
-DATABASE_STORES = ("db", "cached_db")
 
 
 def check() -> Iterator[CheckMessage]:
@@ -109,6 +108,18 @@ def _unlimited(backends: list[Any], ours: type) -> str:
     )
 
 
+def _lacks_table() -> bool:
+    """Whether cookie sessions are kept in a table of Django's that is not there."""
+    if apps.is_installed(SESSIONS):
+        return False
+    engine = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
+    # An engine of a package may have a table of its own.
+    table: Any = db.SessionStore.get_model_class
+    return issubclass(engine, db.SessionStore) and (
+        engine.get_model_class.__func__ is table.__func__
+    )
+
+
 def _middleware() -> Iterator[CheckMessage]:
     asked = [import_string(path) for path in settings.MIDDLEWARE]
     cookies = _place(asked, import_string(COOKIES))
@@ -119,8 +130,7 @@ def _middleware() -> Iterator[CheckMessage]:
             hint="Put them in the order of Django's startproject.",
             id="devices.E026",
         )
-    kept = settings.SESSION_ENGINE.rpartition(".")[2]
-    if cookies is not None and kept in DATABASE_STORES and not apps.is_installed(SESSIONS):
+    if cookies is not None and _lacks_table():
         yield Error(
             f"SESSION_ENGINE keeps sessions in a table of {SESSIONS}, which is not installed: sign-ins on "
             "pages are answered with 500.",

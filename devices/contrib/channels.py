@@ -152,7 +152,6 @@ def _by_cookie(request: Any) -> DeviceSession | None:
         return None
     csrf.enforce_origin(request)
     request.session = import_string(f"{settings.SESSION_ENGINE}.SessionStore")(key)
-    request.cookie_session = request.session
     cookie.user_of(request)
     session: DeviceSession | None = request.device_session
     return session

@@ -1,13 +1,13 @@
 """Who a cookie session of Django signs in: it holds the id of a DeviceSession, and is worth what that is."""
 
-from itertools import chain
+from inspect import Parameter, signature
 from typing import Any, Final, NamedTuple
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, load_backend
-from django.contrib.auth.backends import ModelBackend, RemoteUserBackend
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser, update_last_login
 from django.contrib.sessions.backends.base import SessionBase
@@ -15,7 +15,6 @@ from django.contrib.sessions.backends.signed_cookies import SessionStore as Cook
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
-from django.utils.crypto import constant_time_compare
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from devices.conf import conf
@@ -38,7 +37,7 @@ from devices.models import DeviceSession, RevokeReason
 
 from . import bound_cookie
 from .session_store import ID as ID
-from .session_store import DeviceSessionStore
+from .session_store import DeviceSessionStore, has_digest_of, has_djangos_digest
 
 METHOD_LENGTH: Final = 32
 # In the cookie session of a login that waits for a code: the challenge, and how to continue.
@@ -66,8 +65,13 @@ def is_signed_in(request: Any, user: AbstractBaseUser) -> bool:
 
 
 def is_of_browser(request: HttpRequest) -> bool:
-    """Whether this request's session belongs to its cookie, and not to the tokens of an app."""
-    return getattr(request, "cookie_session", None) is request.session
+    """Whether this request's session belongs to its cookie, and not to an app at allauth's endpoints.
+
+    That it is another object than it was does not tell: packages that sign in by a provider put a new one for
+    the same cookie in its place.
+    """
+    headless = getattr(getattr(request, "allauth", None), "headless", None)
+    return getattr(headless, "client", None) != "app"
 
 
 def was_proved(request: HttpRequest, user: AbstractBaseUser) -> bool:
@@ -132,7 +136,7 @@ def begin(request: HttpRequest, user: AbstractBaseUser) -> DeviceSession:
     proof = tell(request, user)
     if not isinstance(proof, Proof):
         raise ImproperlyConfigured(f"DEVICES['LOGIN_PROOF'] returned no Proof: {proof!r}")
-    is_cookie = getattr(request, "cookie_session", request.session) is request.session
+    is_cookie = is_of_browser(request)
     session = sessions.start(
         user,
         get_browser_client(request) if is_cookie else get_login_client(request),
@@ -206,7 +210,7 @@ def _ask(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
         # Who changes the password in a browser keeps its session, under another key. Where all of it is in
         # the cookie there is no key, and only this says of an earlier cookie that it is old. The session
         # itself goes on.
-        if isinstance(store, CookieStore) and not _has_digest_of(store, found.user):
+        if isinstance(store, CookieStore) and not has_digest_of(store, found.user):
             raise SessionRevoked
         session, is_prolonged = sessions.record_use(found, lambda: get_client(request))
         user = _account(request, session)
@@ -246,29 +250,24 @@ def _account(request: HttpRequest, session: DeviceSession) -> AbstractBaseUser |
         return None
     if user is None or user.pk != session.user_id:
         return None
-    digest = getattr(user.__class__, "get_session_auth_hash", None)
-    if digest is not AbstractBaseUser.get_session_auth_hash:
-        return user if _has_digest_of(request.session, user) else None
+    if not has_djangos_digest(user):
+        return user if has_digest_of(request.session, user) else None
     return user  # type: ignore[no-any-return]
 
 
-def _has_digest_of(store: SessionBase, user: Any) -> bool:
-    """Whether Django would take the cookie session for one under the user's present password."""
-    if not hasattr(user, "get_session_auth_hash"):
-        return True
-    given = store.get(HASH_SESSION_KEY, "")
-    # By SECRET_KEY_FALLBACKS, too, as Django does; these only if the first is another.
-    good = chain([user.get_session_auth_hash()], user.get_session_auth_fallback_hash())
-    return any(constant_time_compare(given, each) for each in good)
-
-
 def proof_by_backend(request: HttpRequest, user: AbstractBaseUser) -> Proof:
-    """A password, or the name that another backend gives itself."""
+    """A password, or another backend's `name`, or the name of its class."""
     backend = load_backend(request.session[BACKEND_SESSION_KEY])
     name = getattr(backend, "name", None)
     if not isinstance(name, str):
-        is_password = isinstance(backend, ModelBackend) and not isinstance(
-            backend, RemoteUserBackend
-        )
-        name = "password" if is_password else type(backend).__name__
+        name = "password" if _takes_password(backend) else type(backend).__name__
     return Proof(name)
+
+
+def _takes_password(backend: Any) -> bool:
+    # RemoteUserBackend and what signs in by links, tickets or assertions is often a ModelBackend as well, for
+    # its permissions. Where anything is taken, it may be a password.
+    if not isinstance(backend, ModelBackend):
+        return False
+    taken = signature(backend.authenticate).parameters.values()
+    return any(each.name == "password" or each.kind is Parameter.VAR_KEYWORD for each in taken)

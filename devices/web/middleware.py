@@ -40,8 +40,7 @@ class DeviceMiddleware:
         promised = expect_answer(request)
         request.device_session = None
         if hasattr(request, "session") and hasattr(request, "user"):
-            request.cookie_session = request.session
-            request.user = SimpleLazyObject(partial(cookie.user_of, request))
+            request.user = request.cookie_user = SimpleLazyObject(partial(cookie.user_of, request))
             request.auser = partial(cookie.auser_of, request)
         with answering(request):
             response = self.get_response(request)

@@ -9,7 +9,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from devices.http import on_answer
+from devices.http import on_answer, plain_request
 
 from . import cookie, impersonation
 
@@ -17,7 +17,7 @@ from . import cookie, impersonation
 @receiver(user_logged_in, dispatch_uid="devices.signed_in")
 def signed_in(request: HttpRequest | None, user: AbstractBaseUser, **kwargs: Any) -> None:
     """Start a session for a login with Django's `login`."""
-    if request is None or not cookie.is_signed_in(request, user):
+    if request is None or not cookie.is_signed_in(request := plain_request(request), user):
         # A login with tokens has a session already; some packages send the signal for it, too.
         return
     if getattr(request, "is_for_tokens", False):
@@ -38,4 +38,4 @@ def signed_in(request: HttpRequest | None, user: AbstractBaseUser, **kwargs: Any
 def signed_out(request: HttpRequest | None, **kwargs: Any) -> None:
     """End the session of the cookie."""
     if request is not None and isinstance(getattr(request, "session", None), SessionBase):
-        cookie.end(request)
+        cookie.end(plain_request(request))

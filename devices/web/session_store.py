@@ -5,11 +5,14 @@ takes it for signed in: Channels at a WebSocket, allauth by `X-Session-Token` an
 The engines in `session_engines` ask before they hand it out.
 """
 
+from itertools import chain
 from typing import Any, Final
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.backends.base import SessionBase
+from django.utils.crypto import constant_time_compare
 
 from devices.core import sessions
 from devices.exceptions import SessionError
@@ -25,7 +28,6 @@ class DeviceSessionStore(SessionBase):
 
     A cookie session whose DeviceSession is not active is deleted and loaded as one that does not exist, with
     all that other packages keep in it about the login. One that nobody is signed in to is left alone.
-
     """
 
     # The DeviceSession that a load found, or that the caller has found just before.
@@ -49,16 +51,43 @@ class DeviceSessionStore(SessionBase):
         if SESSION_KEY not in data:
             return data
         known = self.device_session
-        if known is not None and data.get(ID) == str(known.pk):
-            return data
-        try:
-            self.device_session = sessions.authenticate_cookie(
-                data[SESSION_KEY], data.get(ID), current_client
-            )
-        except SessionError as error:
-            self.refusal = error
-            self.delete()
-            # As Django has it for a session that is not there: the key names nothing any more.
-            self._session_key = None
-            return {}
+        if known is None or data.get(ID) != str(known.pk):
+            try:
+                known = self.device_session = sessions.authenticate_cookie(
+                    data[SESSION_KEY], data.get(ID), current_client
+                )
+            except SessionError as error:
+                self.refusal = error
+                self.delete()
+                # As Django has it for a session that is not there: the key names nothing any more.
+                self._session_key = None
+                return {}
+        _renew_digest(data, known.user)
         return data
+
+
+def _renew_digest(data: dict[str, Any], user: Any) -> None:
+    """Let those who compare Django's digest of the password agree that the session goes on.
+
+    It is another after a new SECRET_KEY, or if the same password was hashed anew. Channels, for one, then
+    deletes the session.
+    """
+    is_good = has_djangos_digest(user) or has_digest_of(data, user)
+    if is_good and hasattr(user, "get_session_auth_hash"):
+        data[HASH_SESSION_KEY] = user.get_session_auth_hash()
+
+
+def has_djangos_digest(user: Any) -> bool:
+    """Whether the digest of this user's sessions is Django's, which is one of the password alone."""
+    ours = getattr(user.__class__, "get_session_auth_hash", None)
+    return ours is AbstractBaseUser.get_session_auth_hash
+
+
+def has_digest_of(store: SessionBase | dict[str, Any], user: Any) -> bool:
+    """Whether Django would take the cookie session for one under the user's present password."""
+    if not hasattr(user, "get_session_auth_hash"):
+        return True
+    given = store.get(HASH_SESSION_KEY, "")
+    # By SECRET_KEY_FALLBACKS, too, as Django does; these only if the first is another.
+    good = chain([user.get_session_auth_hash()], user.get_session_auth_fallback_hash())
+    return any(constant_time_compare(given, each) for each in good)

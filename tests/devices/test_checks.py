@@ -5,11 +5,13 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import django
 import pytest
 from django.apps import apps
 from django.conf import settings as project
+from django.contrib.sessions.backends import db
 from django.db import connections
 from django.test import override_settings
 from django.urls import path
@@ -21,6 +23,7 @@ from devices.checks import check_deployment, check_settings, session_engine
 from devices.checks.names import COOKIES, MESSAGES, MIDDLEWARE, STORES
 from devices.checks.session_engine import JWTS, SESSION_TOKENS
 from devices.conf import conf
+from devices.web.session_store import DeviceSessionStore
 
 urlpatterns = [path("token", TokenObtainPairView.as_view())]
 
@@ -476,6 +479,17 @@ def test_sessions_need_their_table(settings, monkeypatch):
     assert ids() == {"E028"}
     settings.SESSION_ENGINE = "devices.web.session_engines.cache"
     assert ids() == set()
+    # As django-qsessions, in whose table they are.
+    engine = SimpleNamespace(SessionStore=OwnTable)
+    monkeypatch.setitem(sys.modules, "sessions_of_another_package", engine)
+    settings.SESSION_ENGINE = "sessions_of_another_package"
+    assert ids() == set()
+
+
+class OwnTable(DeviceSessionStore, db.SessionStore):
+    @classmethod
+    def get_model_class(cls):
+        raise NotImplementedError
 
 
 @pytest.mark.parametrize("value", [None, [], "DBSC"])

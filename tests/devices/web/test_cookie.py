@@ -436,8 +436,25 @@ class Remote(RemoteUserBackend):
     pass
 
 
+class Link(ModelBackend):
+    def authenticate(self, request, token=None):
+        raise NotImplementedError
+
+
+class Anything(ModelBackend):
+    def authenticate(self, request, **kwargs):
+        raise NotImplementedError
+
+
 @pytest.mark.parametrize(
-    ("backend", "method"), [(Pigeon, "pigeon"), (Sparrow, "password"), (Remote, "Remote")]
+    ("backend", "method"),
+    [
+        (Pigeon, "pigeon"),
+        (Sparrow, "password"),
+        (Remote, "Remote"),
+        (Link, "Link"),
+        (Anything, "password"),
+    ],
 )
 def test_without_a_word_of_the_host_the_backend_tells(alice, settings, backend, method):
     settings.DEVICES = {}

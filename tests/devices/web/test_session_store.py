@@ -10,7 +10,7 @@ from allauth.headless.contrib.rest_framework.authentication import (
 )
 from asgiref.sync import async_to_sync
 from django.conf import settings as project
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.core.cache import caches
 from django.db import connection
 from django.http import JsonResponse
@@ -116,6 +116,49 @@ def test_who_reads_the_cookie_session_finds_nobody_once_it_has_ended(alice, engi
     assert dict(store.items()) == {}
     assert store.session_key is None
     assert not engine.SessionStore(key).exists(key)
+
+
+def of_channels(engine, key, user):
+    """Whether the session goes on by Django's digest, as Channels compares it."""
+    user = User.objects.get(pk=user.pk)
+    return engine.SessionStore(key)[HASH_SESSION_KEY] == user.get_session_auth_hash()
+
+
+def rotate_the_key(alice, settings):
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another key of the tests, of no use elsewhere"
+
+
+def hash_anew(alice, settings):
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.ScryptPasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
+    alice.refresh_from_db()
+    before = alice.password
+    assert alice.check_password(PASSWORD)
+    assert alice.password != before
+
+
+@pytest.mark.parametrize("change", [rotate_the_key, hash_anew])
+def test_who_compares_djangos_digest_finds_that_it_goes_on(alice, engine, settings, change):
+    browser = Browser().sign_in(alice.email)
+    key = browser.session.session_key
+    change(alice, settings)
+    assert of_channels(engine, key, alice)
+    assert browser.is_in()
+    assert of_channels(engine, key, alice)
+
+
+def test_a_digest_of_the_hosts_own_is_left_as_it_is(alice, engine, monkeypatch):
+    monkeypatch.setattr(User, "get_session_auth_hash", lambda self: "the first")
+    monkeypatch.setattr(User, "get_session_auth_fallback_hash", lambda self: iter(()))
+    browser = Browser().sign_in(alice.email)
+    key = browser.session.session_key
+    assert of_channels(engine, key, alice)
+    monkeypatch.setattr(User, "get_session_auth_hash", lambda self: "the second")
+    assert not of_channels(engine, key, alice)
+    assert not browser.is_in()
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -4,10 +4,15 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.contrib.auth import authenticate, login
+from django.http import HttpResponseRedirect
 from django.test import Client
+from django.urls import include, path
 from django.utils import timezone
+from rest_framework.parsers import MultiPartParser
+from rest_framework.views import APIView
 
-from devices.models import Activity, DeviceSession
+from devices.models import Activity, DeviceSession, RevokeReason
 from tests.client import PASSWORD
 from tests.dbsc import BoundBrowser, bound_cookie, public
 
@@ -33,6 +38,31 @@ def test_a_login_is_bound_to_the_key_of_the_browser(alice, algorithm):
     assert (morsel["secure"], morsel["httponly"], morsel["domain"]) == (True, True, "")
     assert morsel["max-age"] == AGE.total_seconds()
     assert browser.is_in()
+
+
+class LoginView(APIView):
+    """A host's own, which gives Django's `login` the request that it has."""
+
+    authentication_classes = permission_classes = ()
+    parser_classes = (MultiPartParser,)
+
+    def post(self, request):
+        login(request, authenticate(request, username=request.data["login"], password=PASSWORD))
+        return HttpResponseRedirect("/")
+
+
+urlpatterns = [path("login", LoginView.as_view()), path("", include("project.urls"))]
+
+
+@pytest.mark.urls(__name__)
+def test_a_login_with_the_request_of_rest_framework_is_one_too(alice, mallory):
+    browser = BoundBrowser()
+    browser.sign_in(mallory.email)
+    answer = browser.register(browser.sign_in(alice.email, "/login"))
+    assert answer.status_code == 200
+    assert browser.is_in()
+    ended = DeviceSession.objects.get(user=mallory)
+    assert ended.revoke_reason == RevokeReason.LOGOUT
 
 
 @pytest.mark.parametrize("same_site", ["Lax", "Strict", "None", False])
