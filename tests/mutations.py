@@ -2501,6 +2501,34 @@ MUTANTS = [
         "digest_of_the_hosts",
     ),
     Mutant(
+        "cookies while the cache of the sessions is away",
+        "devices/web/session_engines/cache.py",
+        "is_needed=True",
+        "is_needed=False",
+        "tests/devices/web/test_session_cache.py",
+        "all_there_is",
+    ),
+    Mutant(
+        "pages from the database while the cache of the sessions is away",
+        "devices/web/session_engines/cached_db.py",
+        "is_needed=False",
+        "is_needed=True",
+        "tests/devices/web/test_session_cache.py",
+        "database_has",
+    ),
+    Mutant(
+        "a cookie session that a cache cannot read",
+        "devices/web/session_cache.py",
+        """            try:
+                self._cache.get(NOTHING)
+            except Exception:
+                return self._without(error)
+""",
+        "            return self._without(error)\n",
+        "tests/devices/web/test_session_cache.py",
+        "cannot_be_read",
+    ),
+    Mutant(
         "the device of a browser that comes back from a provider",
         COOKIE,
         'return getattr(headless, "client", None) != "app"',
