@@ -3,15 +3,14 @@
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
@@ -25,6 +24,7 @@ from devices.core.retention import anonymization, cleanup
 from devices.core.sessions.revocation import lock
 from devices.models import Activity, DeviceSession, RevokeReason
 from tests.client import CHROME, FIREFOX, IPHONE, Device
+from tests.transactions import holding
 
 from .citus import SPREAD, drill, is_good, rebalance, statements, withdraw
 
@@ -37,30 +37,6 @@ pytestmark = [
 
 # Longer than all that is kept is kept.
 LONG_AGO = timedelta(days=500)
-
-
-@contextmanager
-def holding(take: Callable[[], object]) -> Iterator[None]:
-    """Another transaction is open, and has taken something."""
-    taken, done = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        try:
-            with transaction.atomic():
-                take()
-                taken.set()
-                done.wait(60)
-        finally:
-            connection.close()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    try:
-        assert taken.wait(20)
-        yield
-    finally:
-        done.set()
-        holder.join()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,11 +1,10 @@
 """What is forgotten of the traces people leave, when, and that nothing is done twice."""
 
-import threading
 import time
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -20,6 +19,7 @@ from devices.lookups import Shortened, shortened
 from devices.models import Activity, DeviceSession, RevokeReason
 from tests.client import CHROME, IPHONE, Device
 from tests.dump import dump
+from tests.transactions import holding
 
 DAY = 24 * 3600
 HOME, AWAY, SIX = "203.0.113.77", "198.51.100.44", "2001:db8:1:2:3:4:5:6"
@@ -279,21 +279,6 @@ def test_what_is_left_to_do_is_found_by_its_own_index():
 def test_a_session_that_somebody_holds_is_left_to_the_next_run(start, clock):
     held, _ = start(), start()
     clock.shift(91 * DAY)
-    holding, done = threading.Event(), threading.Event()
-
-    def hold():
-        try:
-            with transaction.atomic():
-                DeviceSession.objects.select_for_update().get(pk=held.pk)
-                holding.set()
-                done.wait(10)
-        finally:
-            connection.close()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    assert holding.wait(10)
-    assert age() == 3
-    done.set()
-    holder.join()
+    with holding(lambda: DeviceSession.objects.select_for_update().get(pk=held.pk)):
+        assert age() == 3
     assert age() == 1

@@ -1,11 +1,10 @@
 """What is deleted, when, and in which steps."""
 
-import threading
 import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from devices.core import sessions
@@ -13,6 +12,7 @@ from devices.core.clients.client import Client
 from devices.core.log import activity
 from devices.core.retention import cleanup
 from devices.models import Activity, DeviceSession, RevokeReason
+from tests.transactions import holding
 
 DAY = 24 * 3600
 needs_postgres = pytest.mark.skipif(
@@ -244,22 +244,7 @@ def test_a_login_that_ends_others_leaves_the_cleaning_to_the_next(
 def test_a_row_that_somebody_holds_is_left_to_them(start, clock):
     held, _ = start(), start()
     clock.shift(365 * DAY)
-    holding, done = threading.Event(), threading.Event()
-
-    def hold():
-        try:
-            with transaction.atomic():
-                DeviceSession.objects.select_for_update().get(pk=held.pk)
-                holding.set()
-                done.wait(10)
-        finally:
-            connection.close()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    assert holding.wait(10)
-    assert purge() == 1
-    done.set()
-    holder.join()
+    with holding(lambda: DeviceSession.objects.select_for_update().get(pk=held.pk)):
+        assert purge() == 1
     assert list(DeviceSession.objects.all()) == [held]
     assert purge() == 1
