@@ -72,18 +72,16 @@ class Statement(Generic[_Result]):
     def run(self, given: Mapping[str, Any]) -> _Result:
         """Run it with a value for the name of each Parameter."""
         connection = connections[self._using]
-        return self.run_with(
-            [
-                each.output_field.get_db_prep_value(given[each.name], connection)
-                if isinstance(each, Parameter)
-                else each
-                for each in self._parameters
-            ]
-        )
+        values = [
+            each.output_field.get_db_prep_value(given[each.name], connection)
+            if isinstance(each, Parameter)
+            else each
+            for each in self._parameters
+        ]
+        return self.run_with(values, connection)
 
-    def run_with(self, values: Sequence[Any]) -> _Result:
+    def run_with(self, values: Sequence[Any], connection: BaseDatabaseWrapper) -> _Result:
         """Run it with a value for each of its places, as the database takes it."""
-        connection = connections[self._using]
         answer = self._direct and self._direct.execute(connection, values)
         return self._run(connection, values) if answer is None else self._read(answer)
 
@@ -96,10 +94,10 @@ class Statement(Generic[_Result]):
 class Writing(Statement[_Result]):
     """A statement that changes rows, of which no part stays in a transaction where it fails."""
 
-    def run_with(self, values: Sequence[Any]) -> _Result:
+    def run_with(self, values: Sequence[Any], connection: BaseDatabaseWrapper) -> _Result:
         """As Statement.run_with."""
         with mark_for_rollback_on_error(self._using):
-            return super().run_with(values)
+            return super().run_with(values, connection)
 
 
 class Reading(Statement[_Result]):
@@ -241,7 +239,7 @@ class Insert:
             empty = [None] * len(values)
             statement = Writing(self._using, sql, empty, lambda cursor: None, self._model)
             self._statements[len(rows)] = statement
-        statement.run_with(values)
+        statement.run_with(values, connection)
         for row in rows:
             row._state.adding, row._state.db = False, self._using
 

@@ -13,6 +13,7 @@ import re
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
+from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
 from devices.core import database
@@ -108,8 +109,13 @@ def log(
         failures.record(event.value, user_id, client.ip_address if client else None)
     level = logging.WARNING if event in _ALARMING else logging.INFO
     # As JSON, so that no value can be taken for two, or for a line of its own.
-    fields = (f"{name}={json.dumps(value)}" for name, value in record.items() if name != "event")
+    fields = (f"{name}={_spelled(value)}" for name, value in record.items() if name != "event")
     logger.log(level, "%s %s", event.value, " ".join(fields), extra=record)
+
+
+def _spelled(value: str | None) -> str:
+    # What json.dumps does of these in the end.
+    return "null" if value is None else encode_basestring_ascii(value)
 
 
 def log_on_commit(
