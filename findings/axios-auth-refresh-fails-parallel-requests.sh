@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# axios-auth-refresh: of three requests that are refused at the same time one is repeated; the others fail with their 401.
+# axios-auth-refresh: of three requests that are refused together one is repeated; the others fail with their 401.
 #
 # Guess: requests that meet an expired token share one refresh, and all of them are repeated. That is what it is for.
 # Seen: with `deduplicateRefresh` as it is (true), the refresh holds up the requests that begin while it runs. Those that
-# were under way already, and are answered 401 meanwhile, are rejected: a page that loads three lists at once shows one.
-# With `deduplicateRefresh: false` the three share the refresh, and all are repeated: the opposite of what the name says.
-# A 401 that arrives after the refresh was over starts another one, though the new token is there already.
+# were under way already, and are answered 401 meanwhile, are rejected: of three lists that a page loads, it shows one.
+# With `deduplicateRefresh: false` the three share the refresh, and all are repeated: the opposite of what the name
+# says. A 401 that arrives after the refresh was over starts another one, though the new token is there already.
 #
 # Needs Node 20 or newer and npm.
 set -euo pipefail

@@ -2,10 +2,11 @@
 # Deno and wget: a POST whose answer is lost is sent again without being asked; by wget up to twenty times.
 #
 # Guess: of a client without a library for retries, a POST is sent once (RFC 9110 §9.2.2), as with Node, Bun and curl.
-# Seen: Deno's `fetch` sends it again, with the same body and headers, where a connection that was used before ends without
-# an answer; a DPoP proof comes as a replay. A body that is a stream is not repeated. wget repeats a POST whenever its
-# connection ends without an answer or `--timeout` is over: `--tries` is 20 where nobody says otherwise. So where a login
-# takes longer than `--timeout`, one command makes twenty sessions. Answers such as 503 are repeated by neither.
+# Seen: Deno's `fetch` sends it again, with the same body and headers, where a connection that was used before ends
+# without an answer; a DPoP proof comes as a replay. On a connection of its own the request fails, and is sent once.
+# wget repeats a POST whenever its connection ends without an answer or `--timeout` is over: `--tries` is 20 where nobody
+# says otherwise. So where a login takes longer than `--timeout`, one command makes twenty sessions. wget does not repeat
+# an answer such as 503.
 #
 # Needs Node 20 or newer, npm, wget and curl.
 set -euo pipefail
