@@ -8,11 +8,14 @@ import math
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+
+# Seconds after which to ask again what is not available. Few: some clients wait as long as they are told.
+RETRY_AFTER: Final = 5
 
 
 class DevicesError(Exception):

@@ -32,7 +32,14 @@ from .core.clients import ip_address
 from .core.clients.client import Client, clean_user_agent
 from .core.clients.device_key import PAGES
 from .core.clients.user_agents.hints import HINT_HEADERS
-from .exceptions import ConfirmationRequired, DPoPError, DPoPNonceRequired, TokenNotValid
+from .exceptions import (
+    RETRY_AFTER,
+    ConfirmationRequired,
+    DevicesError,
+    DPoPError,
+    DPoPNonceRequired,
+    TokenNotValid,
+)
 from .models import Binding, DeviceSession
 
 APP_ID_LENGTH: Final = 128
@@ -219,8 +226,13 @@ def challenge(error: ConfirmationRequired | DPoPError | None = None) -> str:
 
 
 def error_headers(error: Exception) -> dict[str, str]:
-    """What the answer to an error says of the proof that is missing (RFC 9449 §7.1 and §8, RFC 9470 §3)."""
+    """What the answer to an error says of the proof that is missing (RFC 9449 §7.1 and §8, RFC 9470 §3).
+
+    Or of when to try again.
+    """
     headers = {}
+    if isinstance(error, DevicesError) and error.status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER)
     if isinstance(error, ConfirmationRequired | DPoPError):
         headers["WWW-Authenticate"] = challenge(error)
     if isinstance(error, DPoPNonceRequired):

@@ -598,7 +598,8 @@ def test_the_owner_is_told_once_and_stays_signed_in(phone, alice, mailoutbox):
 
 def test_where_nobody_can_tell_whether_a_proof_was_used_nobody_gets_in(phone, alice, configure):
     configure(DPOP_STORE="redis://127.0.0.1:1/0")
-    assert refusal(phone.get("/api/me")) == (503, "unavailable")
+    answer = phone.get("/api/me")
+    assert (refusal(answer), answer["Retry-After"]) == ((503, "unavailable"), "5")
     assert refusal(phone.refresh()) == (503, "unavailable")
     assert refusal(DPoPDevice().post("/api/login", credentials(alice))) == (503, "unavailable")
     assert Device().sign_in(alice.email).is_in(), "bearer tokens ask for none"

@@ -27,6 +27,10 @@ if (!signedIn.data) throw new Error(JSON.stringify(signedIn.error));
 const headers = {{ Authorization: `Bearer ${{signedIn.data.access_token}}` }};
 const listed = await api.GET("/api/sessions", {{ headers }});
 const sessions: components["schemas"]["DevicesSession"][] = listed.data ?? [];
+const denied = await api.POST("/api/admin/sessions/revoke", {{
+  headers, body: {{ user: 3, dry_run: true }},
+}});
+if (denied.response.status !== 403) throw new Error(JSON.stringify(denied.data));
 console.log(JSON.stringify({{
   refused: wrong.response.status,
   current: sessions.map((session) => session.is_current),

@@ -401,7 +401,8 @@ def test_a_key_may_sign_elsewhere(settings, alice, sign_in, client):
 def test_keys_that_cannot_be_reached_are_a_503(settings, alice, sign_in):
     phone = sign_in(alice)
     settings.DEVICES = {**settings.DEVICES, "SIGNING_KEYS": "tests.keys.Away"}
-    assert refusal(phone.get("/api/me")) == (503, "unavailable")
+    answer = phone.get("/api/me")
+    assert (refusal(answer), answer["Retry-After"]) == ((503, "unavailable"), "5")
     assert phone.refresh().status_code == 503
     assert Device().get("/.well-known/jwks.json").json()["code"] == "unavailable"
 

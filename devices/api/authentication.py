@@ -28,7 +28,6 @@ from devices.http import (
     get_client,
     get_session,
     note_session,
-    presentation_of,
     scheme_of,
 )
 from devices.models import DeviceSession
@@ -90,10 +89,16 @@ class DeviceSessionAuthentication(JWTAuthentication):
             return self.get_user(token), _session_behind(token)
 
     def authenticate_header(self, request: Request) -> str:
-        """What a client may send: a token, and with DPoP a proof, too (RFC 9449 §7.1)."""
+        """What a client may send: a token, and with DPoP a proof, too (RFC 9449 §7.1).
+
+        To one that sent a token, that it is not good (RFC 6750 §3.1).
+        """
         bearer: str = super().authenticate_header(request)
-        if presentation_of(request).scheme == dpop.SCHEME:
+        scheme = scheme_of(request)
+        if scheme == dpop.SCHEME:
             return challenge()
+        if scheme in (each.lower() for each in AUTH_HEADER_TYPES):
+            bearer += ', error="invalid_token"'
         # Where it is up to the client, a client that knows of DPoP needs not be told.
         is_up_to_client = conf.DPOP in ("off", "optional")
         return bearer if is_up_to_client else f"{bearer}, {challenge()}"

@@ -17,6 +17,7 @@ from devices.core.binding import dpop
 from devices.core.log import security_log
 from devices.core.log.security_log import Event
 from devices.exceptions import (
+    RETRY_AFTER,
     ConfirmationRequired,
     DevicesError,
     KeysUnavailable,
@@ -47,6 +48,7 @@ class Refused(APIException):
     def __init__(self, error: DevicesError) -> None:
         super().__init__(error.message, error.code)
         self.status_code = error.status
+        self.wait = RETRY_AFTER if error.status == 503 else None
 
 
 class BodyTooLarge(APIException):
@@ -75,6 +77,7 @@ class Unavailable(APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = _("The service is not available just now. Try again.")
     default_code = "unavailable"
+    wait = RETRY_AFTER
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:

@@ -150,11 +150,13 @@ class StaffRevokeSerializer(serializers.Serializer):
     """What is no filter in a request to revoke."""
 
     reason = TextField(max_length=500, required=False)
-    dry_run = FlagField(default=False)
-    all = FlagField(default=False)
-    include_current = FlagField(default=False)
+    # Without a `default` in the description: generators take a field that has one for required.
+    dry_run = FlagField(required=False)
+    all = FlagField(required=False)
+    include_current = FlagField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = {"dry_run": False, "all": False, "include_current": False, **attrs}
         if not attrs["dry_run"] and "reason" not in attrs:
             raise ValidationError({"reason": [_("This field is required.")]})
         return attrs

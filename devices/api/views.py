@@ -28,7 +28,7 @@ from devices.models import (
 from .authentication import ForSessions, ForStrangers, SignedInRequest, current_session
 from .pagination import NewestActivitiesFirst, NewestSessionsFirst
 from .permissions import RecentlyConfirmed
-from .renderers import CSVRenderer
+from .renderers import CSVRenderer, FormatFirst
 from .serializers import (
     ActivitySerializer,
     ConfirmedSerializer,
@@ -185,6 +185,7 @@ class HistoryViewSet(CallersSessions, mixins.ListModelMixin):
     serializer_class = PastSessionSerializer
     pagination_class = NewestSessionsFirst
     renderer_classes = (*CallersSessions.renderer_classes, CSVRenderer)
+    content_negotiation_class = FormatFirst
 
     def get_format_suffix(self, **kwargs: Any) -> str | None:
         """Return the format of our parameter, whatever the project calls its own (URL_FORMAT_OVERRIDE)."""

@@ -67,7 +67,7 @@ def test_R03_without_a_database_nobody_gets_in(alice, sign_in, monkeypatch, erro
             answers.append(phone.post(path, {**BODIES[path], **tokens, "password": PASSWORD}))
     assert len(answers) == len(PROTECTED) + 5
     for answer in answers:
-        assert refusal(answer) == (503, "unavailable")
+        assert (refusal(answer), answer["Retry-After"]) == ((503, "unavailable"), "5")
         assert "10.0.0.7" not in answer.content.decode()
 
 

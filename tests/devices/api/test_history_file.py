@@ -61,6 +61,9 @@ def test_it_may_be_asked_for_by_a_header_too(laptop):
     assert len(table(answer)) == 5
     assert laptop.get(HISTORY, HTTP_ACCEPT="*/*").json()["results"]
     assert laptop.get(f"{HISTORY}?format=json").json()["results"]
+    # A generated client accepts what most answers are.
+    assert len(table(laptop.get(AS_CSV, HTTP_ACCEPT="application/json"))) == 5
+    assert laptop.get(f"{HISTORY}?format=json", HTTP_ACCEPT="text/csv").json()["results"]
 
 
 def test_the_page_of_devices_has_the_same_file(alice, laptop, client):
