@@ -2529,6 +2529,22 @@ MUTANTS = [
         "cannot_be_read",
     ),
     Mutant(
+        "the session of a page that another tab has signed out",
+        COOKIE_VIEWS,
+        '            "session_id": str(issued.session.pk),\n',
+        "",
+        COOKIE_APPS,
+        "names_the_session",
+    ),
+    Mutant(
+        "the end of whose cookie it was",
+        COOKIE_VIEWS,
+        "        _leave(request, unless=issued.session.pk)\n",
+        "",
+        COOKIE_APPS,
+        "whose_browser",
+    ),
+    Mutant(
         "a format that is asked for before what a client accepts",
         "devices/api/views.py",
         "    content_negotiation_class = FormatFirst\n",

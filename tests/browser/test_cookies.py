@@ -70,6 +70,10 @@ ROUNDS = 200
 
 def open_window(page):
     page.goto("/app")
+    return wait_for_app(page)
+
+
+def wait_for_app(page):
     page.evaluate(
         "new Promise((done) => { const look = () => window.auth ? done() : setTimeout(look, 10);"
         " look(); })"
@@ -77,10 +81,14 @@ def open_window(page):
     return page
 
 
+def log_in(window, email="alice@example.org"):
+    credentials = {"email": email, "password": PASSWORD}
+    window.evaluate("(credentials) => auth.login(credentials)", credentials)
+
+
 def sign_in(visitor):
     window = open_window(visitor.page)
-    credentials = {"email": "alice@example.org", "password": PASSWORD}
-    window.evaluate("(credentials) => auth.login(credentials)", credentials)
+    log_in(window)
     return window
 
 
@@ -93,6 +101,22 @@ def start(window, expression, *arguments):
 
 def result(window):
     return window.evaluate("window.running")
+
+
+def refuse(window, path, status):
+    """Have each request to this path of the API answered so; None: there is no network."""
+
+    def answer(route):
+        if status is None:
+            return route.abort("internetdisconnected")
+        body = '{"detail": "Later.", "code": "unavailable"}'
+        return route.fulfill(status=status, content_type="application/json", body=body)
+
+    window.route(f"**/api{path}", answer)
+
+
+OUTAGES = {"down": 503, "busy": 429, "no network": None}
+in_an_outage = pytest.mark.parametrize("status", OUTAGES.values(), ids=OUTAGES)
 
 
 @pytest.mark.parametrize("pause", [60, 0], ids=["at the same moment", "as fast as they can"])
@@ -163,3 +187,156 @@ def test_a_window_that_is_opened_later_is_signed_in_and_out(drive, db, alice):
     signed_in, names = drive(story)
     assert signed_in is True and "__Host-refresh" not in names
     assert DeviceSession.objects.get().revoke_reason == "logout"
+
+
+# Another session in the cookie
+
+RENAME = """auth.api("/sessions/current", {
+  method: "PATCH",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify({ name: "Alice's" }),
+})"""
+
+
+def renames(window):
+    """The requests of a window that change something, as they are sent."""
+    sent = []
+    window.on("request", lambda request: request.method == "PATCH" and sent.append(request))
+    return sent
+
+
+@pytest.mark.parametrize("noticed", ["nothing", "a refusal", "its own sign-out"])
+def test_a_tab_of_alice_does_nothing_as_mallory_and_starts_anew(drive, db, alice, mallory, noticed):
+    def story(visit):
+        visitor = visit()
+        one = sign_in(visitor)
+        sent = renames(one)
+        two = open_window(visitor.context.new_page())
+        (one if noticed == "its own sign-out" else two).evaluate("auth.logout()")
+        if noticed == "a refusal":
+            assert one.evaluate("auth.refresh()") is False
+        log_in(two, mallory.email)
+        with one.expect_navigation():
+            one.evaluate(f"() => {{ {RENAME}.catch(() => {{}}); }}")
+        wait_for_app(one)
+        # It goes on as whoever is signed in now, as any page that is loaded.
+        me = one.evaluate("auth.api('/me').then((answer) => answer.json())")
+        visitor.complaints.clear()
+        return len(sent), me["email"], one.evaluate("auth.refresh()")
+
+    assert drive(story) == (1, mallory.email, True)
+    assert DeviceSession.objects.get(user=mallory).name == ""
+
+
+def test_a_late_refusal_of_alice_is_not_repeated_as_mallory(drive, db, alice, mallory):
+    """In one tab: she signs out while a request is under way."""
+
+    def story(visit):
+        visitor = visit()
+        window = sign_in(visitor)
+        sent = renames(window)
+        window.evaluate(
+            f"""() => {{
+              const now = window.fetch;
+              const released = new Promise((done) => {{ window.release = done; }});
+              window.fetch = (...given) => released.then(() => now(...given));
+              window.running = {RENAME};
+              window.fetch = now;
+            }}"""
+        )
+        window.evaluate("auth.logout()")
+        log_in(window, mallory.email)
+        window.evaluate("release()")
+        status = window.evaluate("window.running.then((answer) => answer.status)")
+        visitor.complaints.clear()
+        return status, len(sent)
+
+    assert drive(story) == (401, 1)
+    assert DeviceSession.objects.get(user=mallory).name == ""
+
+
+# Outages
+
+
+@in_an_outage
+def test_an_outage_of_the_refresh_signs_nobody_out(drive, db, alice, status):
+    def story(visit):
+        visitor = visit()
+        window = sign_in(visitor)
+        window.evaluate("() => { window.outcome = (done) => done.then(String, () => 'thrown'); }")
+        refuse(window, "/cookie/refresh", status)
+        seen = [window.evaluate("outcome(auth.refresh())")]
+        # The access token is as good as before, and one that is refused can be tried again.
+        seen.append(window.evaluate("outcome(auth.api('/me').then((answer) => answer.status))"))
+        refuse(window, "/me", 401)
+        seen.append(window.evaluate("outcome(auth.api('/me').then((answer) => answer.status))"))
+        window.unroute_all()
+        seen.append(window.evaluate("outcome(auth.refresh())"))
+        visitor.complaints.clear()
+        return seen
+
+    assert drive(story) == ["thrown", "200", "thrown", "true"]
+
+
+@pytest.mark.parametrize("what", ["refresh", "logout"])
+def test_a_request_that_hangs_is_given_up_and_may_be_tried_again(drive, db, alice, what):
+    def story(visit):
+        visitor = visit()
+        window = sign_in(visitor)
+        window.evaluate(
+            """() => {
+              const timeout = AbortSignal.timeout.bind(AbortSignal);
+              window.waits = [];
+              AbortSignal.timeout = (wait) => { waits.push(wait); return timeout(wait / 100); };
+            }"""
+        )
+        window.route(f"**/api/cookie/{what}", lambda route: None)
+        given_up = window.evaluate(
+            f"""Promise.race([
+              auth.{what}().catch((error) => error.name),
+              new Promise((done) => setTimeout(done, 3000, "hangs")),
+            ])"""
+        )
+        window.unroute_all()
+        waits = window.evaluate("waits")
+        window.evaluate("() => { AbortSignal.timeout = () => undefined; }")
+        return given_up, waits, window.evaluate(f"auth.{what}().then(() => true)")
+
+    assert drive(story) == ("TimeoutError", [10_000], True)
+
+
+@pytest.mark.parametrize("status", [*OUTAGES.values(), 403], ids=[*OUTAGES, "another site"])
+def test_a_logout_that_fails_is_told_and_may_be_repeated(drive, db, alice, status):
+    def story(visit):
+        visitor = visit()
+        window = sign_in(visitor)
+        refuse(window, "/cookie/logout", status)
+        failed = window.evaluate("auth.logout().then(() => false, () => true)")
+        still = window.evaluate("auth.api('/me').then((answer) => answer.status)")
+        window.unroute_all()
+        window.evaluate("auth.logout()")
+        visitor.complaints.clear()
+        return failed, still
+
+    assert drive(story) == (True, 200)
+    assert DeviceSession.objects.get().revoke_reason == "logout"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        '{ "Content-Type": "application/json" }',
+        'new Headers({ "Content-Type": "application/json" })',
+        '[["Content-Type", "application/json"]]',
+    ],
+    ids=["an object", "Headers", "pairs"],
+)
+def test_headers_may_be_given_as_to_fetch(drive, db, alice, headers):
+    request = RENAME.replace('{ "Content-Type": "application/json" }', headers)
+
+    def story(visit):
+        window = sign_in(visit())
+        return window.evaluate(f"{request}.then((answer) => answer.status)")
+
+    assert drive(story) == 200
+    assert DeviceSession.objects.get().name == "Alice's"

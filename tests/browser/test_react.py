@@ -10,7 +10,18 @@ from django.urls import include, path
 
 from devices.models import DeviceSession
 from tests import npm
-from tests.browser.test_cookies import APP, RECIPE, ROUNDS, SCRIPT, result, script, start
+from tests.browser.test_cookies import (
+    APP,
+    RECIPE,
+    ROUNDS,
+    SCRIPT,
+    in_an_outage,
+    log_in,
+    refuse,
+    result,
+    script,
+    start,
+)
 from tests.client import PASSWORD
 
 pytestmark = pytest.mark.urls(__name__)
@@ -124,3 +135,62 @@ def test_a_wrong_password_is_told(drive, db, alice):
 
     assert "No active account" in drive(story)
     assert not DeviceSession.objects.exists()
+
+
+@in_an_outage
+@pytest.mark.parametrize("path", ["/cookie/refresh", "/sessions"])
+def test_an_outage_shows_no_login_and_a_button_to_try_again(drive, db, alice, path, status):
+    def story(visit):
+        visitor = visit()
+        tab = sign_in(visitor)
+        tab.wait_for_selector("text=(this device)")
+        refuse(tab, path, status)
+        open_tab(tab)
+        tab.wait_for_selector("[role=alert]:not(:empty)")
+        told, asked = tab.text_content("[role=alert]"), tab.is_visible("[name=password]")
+        tab.click("text=Try again")
+        tab.wait_for_selector("[role=alert]:not(:empty)")
+        tab.unroute_all()
+        tab.click("text=Try again")
+        tab.wait_for_selector("text=(this device)")
+        visitor.complaints.clear()
+        return told, asked, tab.locator("[role=alert]:not(:empty)").count()
+
+    assert drive(story) == ("The server does not answer. Try again", False, 0)
+
+
+def test_who_cannot_sign_out_is_told(drive, db, alice):
+    def story(visit):
+        visitor = visit()
+        tab = sign_in(visitor)
+        tab.wait_for_selector("text=(this device)")
+        refuse(tab, "/cookie/logout", None)
+        tab.click("text=Sign out")
+        tab.wait_for_selector("[role=alert]:not(:empty)")
+        told, asked = tab.text_content("[role=alert]"), tab.is_visible("[name=password]")
+        tab.unroute_all()
+        tab.click("text=Sign out")
+        tab.wait_for_selector("[name=password]")
+        visitor.complaints.clear()
+        return told, asked
+
+    assert drive(story) == ("You are not signed out yet. Try again.", False)
+    assert DeviceSession.objects.get().revoke_reason == "logout"
+
+
+def test_the_page_of_alice_becomes_that_of_mallory_as_a_whole(drive, db, alice, mallory):
+    def story(visit):
+        visitor = visit()
+        one = sign_in(visitor)
+        one.wait_for_selector("text=(this device)")
+        two = open_tab(visitor.context.new_page())
+        two.click("text=Sign out")
+        two.wait_for_selector("[name=password]")
+        log_in(two, mallory.email)
+        with one.expect_navigation():
+            one.evaluate("() => { auth.api('/me').catch(() => {}); }")
+        one.wait_for_selector("text=(this device)")
+        forget_refusals(visitor)
+        return one.evaluate("auth.api('/me').then((answer) => answer.json())")
+
+    assert drive(story)["email"] == mallory.email

@@ -21,9 +21,13 @@ from devices.exceptions import (
 TAG = "cookies"
 
 
-class CookieRefreshedSerializer(serializers.Serializer):
+class CookieTokensSerializer(serializers.Serializer):
     """What the page gets, while the refresh token stays in its cookie."""
 
+    session_id = serializers.UUIDField(
+        help_text="Of the session in the cookie, which all tabs share. Another one than before: "
+        "another tab has signed in anew.",
+    )
     expires_in = serializers.IntegerField(
         help_text="How long the access token lasts, in seconds.",
     )
@@ -39,15 +43,9 @@ class CookieRefreshedSerializer(serializers.Serializer):
         return fields
 
 
-class CookieTokensSerializer(CookieRefreshedSerializer):
-    """The same after a login."""
-
-    session_id = serializers.UUIDField()
-
-
-def _example(**more: str) -> dict[str, Any]:
+def _example() -> dict[str, Any]:
     access = {"csrf_token": "q" * 64} if conf.ACCESS_COOKIE else {"access": ACCESS}
-    return {"expires_in": 300, **access, **more}
+    return {"session_id": SESSION_ID, "expires_in": 300, **access}
 
 
 ELSEWHERE = Refused(CsrfFailed())
@@ -61,7 +59,7 @@ describe(
         "Starts a session; its refresh token goes into a cookie that no script reads. Takes what the login "
         "with tokens takes, from pages of this site alone.",
         takes=Body(SessionStartSerializer, CREDENTIALS_EXAMPLE),
-        gives=Body(CookieTokensSerializer, _example(session_id=SESSION_ID)),
+        gives=Body(CookieTokensSerializer, _example()),
         refuses=[ELSEWHERE, *CREDENTIALS],
         invalid={"password": ["This field is required."]},
     ),
@@ -75,7 +73,7 @@ describe(
         "Go on with the code for a new device",
         "After `device_code_required`, from the same browser. Answers as the login does.",
         takes=Body(DeviceCodeSerializer, CODE_EXAMPLE),
-        gives=Body(CookieTokensSerializer, _example(session_id=SESSION_ID)),
+        gives=Body(CookieTokensSerializer, _example()),
         refuses=[ELSEWHERE, *CODE],
         invalid={"email_code": ["This field is required."]},
     ),
@@ -88,7 +86,7 @@ describe(
         "refreshByCookie",
         "Get a new access token",
         "For the refresh token in the cookie, which is replaced when it is due. Takes no body.",
-        gives=Body(CookieRefreshedSerializer, _example()),
+        gives=Body(CookieTokensSerializer, _example()),
         refuses=[
             ELSEWHERE,
             SessionRequired(),

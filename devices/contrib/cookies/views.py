@@ -1,5 +1,6 @@
 """Signing in, refreshing and signing out by cookies."""
 
+import uuid
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -33,6 +34,8 @@ class CookieView(ForStrangers, APIView):
 
     def begin(self, request: Request, issued: Tokens, given: dict[str, Any]) -> Response:
         """Make the response to a login of SimpleJWT's: the refresh token moves into its cookie."""
+        # Whose browser it was: there is one cookie, and now it is this session's.
+        _leave(request, unless=issued.session.pk)
         rotate_token(request._request)
         own = {key: value for key, value in given.items() if key not in ("access", "refresh")}
         response = self.answer(request, issued, **own)
@@ -45,7 +48,12 @@ class CookieView(ForStrangers, APIView):
 
     def answer(self, request: Request, issued: Tokens, **more: Any) -> Response:
         """The access token in the body, or in a cookie of its own where DEVICES["ACCESS_COOKIE"] is on."""
-        body: dict[str, Any] = {"expires_in": issued.expires_in, **more}
+        body: dict[str, Any] = {
+            # All tabs share the cookie: by this one notices that another has signed in as somebody else.
+            "session_id": str(issued.session.pk),
+            "expires_in": issued.expires_in,
+            **more,
+        }
         if conf.ACCESS_COOKIE:
             body["csrf_token"] = get_token(request._request)
         else:
@@ -110,11 +118,17 @@ class CookieLogoutView(CookieView):
     """The end of the session in the cookie, and of the cookies; the same answer for any (RFC 7009)."""
 
     def post(self, request: Request) -> Response:
-        with suppress(SessionError):
-            claims = tokens.read_refresh(jar.read(request, jar.REFRESH))
-            bound_cookie.forget(request._request, claims.session_id)
-            sessions.logout_by_refresh_token(claims, http.get_client(request))
+        _leave(request)
         http.clear_site_data(request)
         response = Response(status=204)
         jar.clear(request, response)
         return response
+
+
+def _leave(request: Request, *, unless: uuid.UUID | None = None) -> None:
+    """End the session in the cookie, unless it is this one."""
+    with suppress(SessionError):
+        claims = tokens.read_refresh(jar.read(request, jar.REFRESH))
+        if claims.session_id != unless:
+            bound_cookie.forget(request._request, claims.session_id)
+            sessions.logout_by_refresh_token(claims, http.get_client(request))

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from devices.contrib.cookies.authentication import CookieAuthentication
 from devices.core.notifications.codes import code_of
-from devices.models import DeviceSession
+from devices.models import DeviceSession, RevokeReason
 from devices.shortcuts import end_session
 from devices.testing import sign_in
 from tests.client import PASSWORD
@@ -196,6 +196,18 @@ def test_the_token_moves_on_and_a_lost_answer_harms_nobody(clock, browser):
     assert browser.held == second
 
 
+def test_a_refresh_names_the_session_so_that_a_tab_notices_another_one(clock, alice, mallory):
+    browser = Browser()
+    mine = browser.login().json()["session_id"]
+    clock.shift(60)
+    body = browser.refresh().json()
+    assert set(body) == {"access", "session_id", "expires_in"}
+    assert body["session_id"] == browser.refresh().json()["session_id"] == mine
+    # Another tab signs in as somebody else.
+    theirs = browser.login(email=mallory.email).json()["session_id"]
+    assert browser.refresh().json()["session_id"] == theirs != mine
+
+
 def test_many_windows_that_start_at_once_sign_nobody_out(clock, browser):
     """The slowest comes when two others, one after the other, have refreshed: a replay, by its look."""
     clock.shift(60)
@@ -281,10 +293,34 @@ def test_the_access_token_may_be_in_a_cookie_too(with_access, alice):
     assert browser.post("/own", headers=with_token).status_code == 200
     from_elsewhere = with_token | {"Origin": "https://evil.example"}
     assert refusal(browser.post("/own", headers=from_elsewhere)) == (403, "csrf_failed")
-    again = browser.refresh().json()["csrf_token"]
-    assert browser.post("/own", headers={**HERE, "X-CSRFToken": again}).status_code == 200
+    again = browser.refresh().json()
+    assert set(again) == set(body) and again["session_id"] == body["session_id"]
+    with_token = {**HERE, "X-CSRFToken": again["csrf_token"]}
+    assert browser.post("/own", headers=with_token).status_code == 200
     end_session(DeviceSession.objects.get())
     assert refusal(browser.get("/own", secure=True)) == (401, "session_revoked")
+
+
+def test_a_login_ends_the_session_of_whose_browser_it_was(alice, mallory):
+    browser = Browser()
+    browser.login()
+    assert browser.login(email=mallory.email).status_code == 200
+    assert DeviceSession.objects.get(user=alice).revoke_reason == RevokeReason.LOGOUT
+    assert browser.post("/api/cookie/refresh").status_code == 200
+    # One that is refused ends nothing.
+    assert browser.login(password="wrong").status_code == 401
+    assert browser.post("/api/cookie/refresh").status_code == 200
+
+
+def test_the_csrf_token_of_a_tab_is_refused_after_a_login_in_another_one(
+    with_access, alice, mallory
+):
+    browser = Browser()
+    before = browser.login().json()
+    browser.login(email=mallory.email)
+    stale = {**HERE, "X-CSRFToken": before["csrf_token"]}
+    assert refusal(browser.post("/own", headers=stale)) == (403, "csrf_failed")
+    assert browser.refresh().json()["session_id"] != before["session_id"]
 
 
 def test_a_code_for_a_new_device_gives_it_too(with_access, waiting):

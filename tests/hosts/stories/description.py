@@ -35,3 +35,19 @@ class Described(SimpleTestCase):
         self.assertEqual(fields(), {"access", "expires_in", "session_id"})
         with override_settings(DEVICES={"ACCESS_COOKIE": True}):
             self.assertEqual(fields(), {"csrf_token", "expires_in", "session_id"})
+
+    def test_a_page_gets_the_same_from_a_login_and_from_a_refresh(self):
+        operations = {
+            path["post"]["operationId"]: path["post"]
+            for path in describe()["paths"].values()
+            if "post" in path
+        }
+        given = [
+            operations[name]["responses"]["200"]["content"]["application/json"]
+            for name in ("loginByCookie", "loginByCookieAndCode", "refreshByCookie")
+        ]
+        shape = {"$ref": "#/components/schemas/DevicesCookieTokens"}
+        self.assertEqual([media["schema"] for media in given], [shape] * 3)
+        for media in given:
+            [example] = media["examples"].values()
+            self.assertEqual(set(example["value"]), {"access", "expires_in", "session_id"})
