@@ -2545,6 +2545,14 @@ MUTANTS = [
         "whose_browser",
     ),
     Mutant(
+        "when to ask again, where a session could not be verified",
+        "devices/http.py",
+        'headers["Retry-After"] = str(RETRY_AFTER)',
+        "pass",
+        "tests/devices/test_shortcuts.py",
+        "rest_framework or ask_again",
+    ),
+    Mutant(
         "a format that is asked for before what a client accepts",
         "devices/api/views.py",
         "    content_negotiation_class = FormatFirst\n",

@@ -28,6 +28,7 @@ from devices.http import (
     get_client,
     get_session,
     note_session,
+    plain_request,
     scheme_of,
 )
 from devices.models import DeviceSession
@@ -84,7 +85,7 @@ class DeviceSessionAuthentication(JWTAuthentication):
             session = _authenticate(raw_token, partial(get_client, request))
             return session.user, session
         # What a subclass calls is not given the request.
-        with answering(getattr(request, "_request", request)):
+        with answering(plain_request(request)):
             token = self.get_validated_token(raw_token)
             return self.get_user(token), _session_behind(token)
 

@@ -11,7 +11,6 @@ from django.db import OperationalError
 
 logger = logging.getLogger("devices")
 
-
 # Nothing is kept by this name.
 NOTHING: Final = "devices.nothing"
 
@@ -28,6 +27,8 @@ class SessionCache:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Return the cache's method of this name, which fails as the class says."""
+        if name.startswith("_"):
+            raise AttributeError(name)  # As of a copy, which has no cache yet.
         is_async = iscoroutinefunction(getattr(self._cache, name))
         return partial(self._aask if is_async else self._ask, name)
 

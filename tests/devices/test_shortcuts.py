@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
 from devices import exceptions, shortcuts
+from devices.api.errors import SessionDenied
 from devices.core import sessions
 from devices.models import DeviceSession
 from devices.shortcuts import authenticate, error_response, issue_tokens, start_session
@@ -131,6 +132,17 @@ def test_a_malformed_header_is_refused(header):
 def test_another_scheme_is_none_of_ours(alice):
     with pytest.raises(exceptions.SessionRequired):
         authenticate(RequestFactory().get("/", headers={"Authorization": "Basic YTpi"}))
+
+
+@pytest.mark.parametrize("error", [exceptions.KeysUnavailable, exceptions.SessionUnverified])
+def test_what_is_not_available_says_when_to_ask_again(error):
+    answer = error_response(error())
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+
+
+def test_so_it_does_to_rest_framework():
+    denied = SessionDenied(exceptions.SessionUnverified())
+    assert (denied.status_code, denied.headers) == (503, {"Retry-After": "5"})
 
 
 def test_an_error_has_the_headers_of_its_rfc():

@@ -1,5 +1,7 @@
 """While the cache of the cookie sessions does not answer, nobody is signed out."""
 
+from copy import copy
+
 import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings as project
@@ -150,3 +152,11 @@ def test_what_cannot_be_stored_is_an_error_and_no_outage(use, engine, db):
 @pytest.mark.parametrize("engine", ["cache", "cached_db"])
 def test_a_key_that_no_cache_takes_names_no_session(use, engine, db):
     assert use(engine)("a key with blanks\n" * 40).get(SESSION_KEY) is None
+
+
+@pytest.mark.parametrize("engine", ["cache", "cached_db"])
+def test_it_may_be_copied(use, engine, db):
+    """As by what notes a request for later."""
+    store = use(engine)()
+    store.save()
+    assert store.cache_key in copy(store._cache)
