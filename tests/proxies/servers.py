@@ -24,6 +24,7 @@ PAGE = (ROOT / "docs" / "proxies.md").read_text()
 # How each of them is called there, the name of its program, and the option before its configuration.
 PROXIES = {
     "nginx": ("nginx", "nginx", "-c"),
+    "nginx-with-key": ("A front end without a fixed address", "nginx", "-c"),
     "haproxy": ("HAProxy", "haproxy", "-f"),
     "apache": ("Apache", "apache2", "-f"),
     "caddy": ("Caddy", "caddy", "--config"),
@@ -169,17 +170,18 @@ def certificate(folder: Path) -> None:
 
 def documented(kind: str, folder: Path, port: int, upstream: int | Path) -> str:
     """The configuration in docs/proxies.md, with the places and ports of this test."""
-    [text] = re.findall(rf"^## {PROXIES[kind][0]}\n.*?```\w+\n(.*?)```", PAGE, re.DOTALL | re.M)
+    heading, program, _ = PROXIES[kind]
+    [text] = re.findall(rf"^## {heading}\n.*?```\w+\n(.*?)```", PAGE, re.DOTALL | re.M)
     at = "127.0.0.1:8000"
     to = f"127.0.0.1:{upstream}" if isinstance(upstream, int) else str(upstream)
     if isinstance(upstream, Path):
         # As the section on Unix sockets has it.
         to = {
             "nginx": f"unix:{upstream}",
-            "apache": f"unix:{upstream}|http://site",
+            "apache2": f"unix:{upstream}|http://site",
             "caddy": f"unix/{upstream}",
-        }.get(kind, to)
-        at = f"http://{at}" if kind == "apache" else at
+        }.get(program, to)
+        at = f"http://{at}" if program == "apache2" else at
     changes = {at: to, "/etc/ssl/api.example.org": f"{folder}/site"}
     changes |= {"listen 443": f"listen 127.0.0.1:{port}", "bind :443": f"bind 127.0.0.1:{port}"}
     changes |= {
@@ -190,15 +192,15 @@ def documented(kind: str, folder: Path, port: int, upstream: int | Path) -> str:
     assert all(old in PAGE for old in changes)
     for old, new in changes.items():
         text = text.replace(old, new)
-    return _main(kind, folder, port, text)
+    return _main(program, folder, port, text)
 
 
-def _main(kind: str, folder: Path, port: int, text: str) -> str:
+def _main(program: str, folder: Path, port: int, text: str) -> str:
     """What stands around the documented part in the configuration of a whole server."""
     modules = Path("/usr/lib/apache2/modules")
     loaded = (f"LoadModule {name}_module {modules}/mod_{name}.so" for name in APACHE_MODULES)
-    around = {"nginx": NGINX_MAIN, "apache": APACHE_MAIN, "caddy": CADDY_MAIN}.get(
-        kind, "{servers}"
+    around = {"nginx": NGINX_MAIN, "apache2": APACHE_MAIN, "caddy": CADDY_MAIN}.get(
+        program, "{servers}"
     )
     return around.format(folder=folder, port=port, modules="\n".join(loaded), servers=text)
 

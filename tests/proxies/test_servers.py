@@ -95,6 +95,23 @@ def test_a_session_has_the_address_of_the_client(site, address, headers):
     assert (seen["ip_address"], seen["last_ip"]) == (address, address)
 
 
+@pytest.mark.parametrize("key", ["a long random value", "another", None])
+def test_a_front_end_states_the_address_with_the_key_alone(folder, key):
+    visitor = "203.0.113.7"
+    headers = {"X-Forwarded-For": visitor} | ({"X-Front-End-Key": key} if key else {})
+    upstream = free_port()
+    with (
+        gunicorn(folder, upstream, environment(folder)),
+        proxy("nginx-with-key", folder, upstream) as url,
+        client_at(url) as client,
+    ):
+        person = {"email": f"{key}@example.org".replace(" ", "."), "password": PASSWORD}
+        token = client.post("/api/register", json=person, headers=headers).json()["access_token"]
+        bearer = {"Authorization": f"Bearer {token}"}
+        seen = client.get("/api/sessions/current", headers=bearer).json()["ip_address"]
+    assert seen == (visitor if key == "a long random value" else "127.0.0.1")
+
+
 def test_a_proof_names_the_address_that_the_client_asked(site, address):
     """The client knows the proxy, and the site what the proxy hands on (DPoP)."""
     key = Key()

@@ -1,0 +1,161 @@
+"""The recipe for Next.js, built and served by it, before a site that takes the visitor's address from it."""
+
+import os
+import re
+from datetime import timedelta
+from html import unescape
+from http.cookies import SimpleCookie
+from pathlib import Path
+
+import httpx
+import pytest
+from django.conf import settings
+from django.db import OperationalError
+
+from devices.models import DeviceSession
+from tests import npm, processes
+from tests.client import CHROME, PASSWORD
+from tests.ports import free_port
+from tests.proxies.servers import running
+
+NPM = ("next@16.4.6", "react@19.3.1", "react-dom@19.3.1")
+PAGE = (Path(settings.BASE_DIR) / "docs" / "recipes" / "nextjs.md").read_text()
+LAYOUT = """
+import { signOut } from "./actions.js";
+export default function Layout({ children }) {
+  return <html><body>{children}<form action={signOut}><button>Sign out</button></form></body></html>;
+}
+"""
+ADDRESS = "203.0.113.7"
+
+
+def is_away(*_: object, **__: object) -> None:
+    raise OperationalError
+
+
+class Visitor:
+    """A browser without scripts. It stores cookies also where they are for HTTPS, and follows nothing."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.cookies: dict[str, str] = {}
+
+    def ask(
+        self, method: str, path: str, *, stores: bool = True, **given: object
+    ) -> httpx.Response:
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        headers = {"User-Agent": CHROME, "X-Forwarded-For": ADDRESS, "Origin": self._url}
+        headers |= {"Cookie": cookie}
+        answer = httpx.request(method, self._url + path, headers=headers, timeout=30, **given)
+        for line in answer.headers.get_list("Set-Cookie") if stores else []:
+            for name, morsel in SimpleCookie(line).items():
+                if not morsel.value:
+                    self.cookies.pop(name, None)
+                    continue
+                assert morsel["httponly"]
+                assert morsel["secure"]
+                self.cookies[name] = morsel.value
+        return answer
+
+    def get(self, path: str = "/", **given: object) -> httpx.Response:
+        return self.ask("GET", path, **given)
+
+    def form(self, path: str, button: str) -> dict[str, str]:
+        """What the form with this button sends by itself."""
+        forms = re.findall(r"<form.*?</form>", self.get(path).text, re.DOTALL)
+        [form] = [each for each in forms if button in each]
+        hidden = re.findall(r'type="hidden" name="([^"]*)"(?: value="([^"]*)")?', form)
+        return {name: unescape(value) for name, value in hidden}
+
+    def submit(self, path: str, **fields: str) -> httpx.Response:
+        return self.ask("POST", path, files={name: (None, text) for name, text in fields.items()})
+
+    def sign_in(self, password: str = PASSWORD) -> httpx.Response:
+        form = self.form("/login", "Sign in")
+        return self.submit("/login", **form, email="alice@example.org", password=password)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("nextjs")
+    npm.install(folder, NPM, "the recipe for Next.js is not tried")
+    files = dict(re.findall(r"```jsx?\n// (\S+\.js)\n(.*?)```", PAGE, re.DOTALL))
+    assert len(files) == 5
+    for name, text in (files | {"app/layout.js": LAYOUT}).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    printed = processes.run(["node_modules/.bin/next", "build"], folder, timeout=300)
+    assert printed is not None, "next build has failed"
+    return folder
+
+
+@pytest.fixture
+def front(built, live_server, settings):
+    """The address of the front end."""
+    settings.DEVICES = settings.DEVICES | {
+        "TRUSTED_PROXIES": ["127.0.0.1/32"],
+        "REFRESH_GRACE": timedelta(0),
+    }
+    port = free_port()
+    command = [f"{built}/node_modules/.bin/next", "start", str(built), "-p", str(port)]
+    env = os.environ | {"API_URL": f"{live_server.url}/api", "NEXT_TELEMETRY_DISABLED": "1"}
+    with running([*command, "-H", "127.0.0.1"], built / "next.log", port, env):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_recipe(front, alice):
+    visitor = Visitor(front)
+    assert "No active account" in visitor.sign_in("wrong").text
+    assert visitor.get().headers["Location"] == "/login"
+    assert visitor.sign_in().headers["Location"] == "/"
+    # The session is the visitor's, and not that of a server.
+    session = DeviceSession.objects.get()
+    assert session.device == "Chrome on Windows"
+    assert session.ip_address == ADDRESS
+    assert f"{session.device}<!-- -->, <!-- -->{ADDRESS}" in visitor.get().text
+
+    # The access token has expired. The page is not made before the browser has the new tokens.
+    del visitor.cookies["access"]
+    old = visitor.cookies["refresh"]
+    refreshed = visitor.get("/?page=2", stores=False)
+    assert refreshed.status_code == 307
+    assert refreshed.headers["Location"] == "/?page=2"
+    # That answer got lost. The same happens once more, however late it is, and then all goes on.
+    assert visitor.get("/?page=2").status_code == 307
+    assert visitor.cookies["refresh"] != old
+    assert visitor.get("/?page=2").status_code == 200
+    assert DeviceSession.objects.get().generation == 1
+
+    # An action finds new tokens, too.
+    again = Visitor(front)
+    again.cookies = {"device": visitor.cookies["device"]}
+    again.sign_in()
+    session.refresh_from_db()
+    assert session.revoke_reason == "superseded"
+    form = again.form("/", "Sign out")
+    del again.cookies["access"]
+    assert again.submit("/", **form).status_code == 307
+    assert again.submit("/", **form).headers["Location"] == "/login"
+    assert again.cookies.keys() == {"device"}
+    assert not DeviceSession.objects.filter(revoked_at=None).exists()
+
+    # What was ended elsewhere ends here.
+    assert visitor.get().headers["Location"] == "/login"
+    del visitor.cookies["access"]
+    assert visitor.get().status_code == 307
+    assert visitor.cookies.keys() == {"device"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_api_that_is_away_signs_nobody_out(front, alice, monkeypatch):
+    visitor = Visitor(front)
+    visitor.sign_in()
+    del visitor.cookies["access"]
+    kept = dict(visitor.cookies)
+    monkeypatch.setattr("devices.core.sessions.refresh.get_valid_session", is_away)
+    assert visitor.get().status_code == 503
+    assert visitor.cookies == kept
+    monkeypatch.undo()
+    assert visitor.get().status_code == 307
+    assert visitor.get().status_code == 200
