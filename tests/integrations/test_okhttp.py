@@ -1,0 +1,109 @@
+"""The recipe for apps, on a JVM. Debian has OkHttp 3; the newer names come from a file beside it."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import OperationalError
+
+from devices.models import DeviceSession, RevokeReason
+from devices.shortcuts import end_session
+from tests import processes
+
+PAGE = (Path(settings.BASE_DIR) / "docs" / "recipes" / "apps.md").read_text()
+STORY = Path(__file__).parent / "okhttp"
+JAVA = Path("/usr/share/java")
+JARS = [JAVA / f"{name}.jar" for name in ("okhttp", "okio", "com.android.json", "kotlin-stdlib")]
+
+Play = Callable[[str], subprocess.Popen[str]]
+
+
+def is_away(*_: object, **__: object) -> None:
+    raise OperationalError
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory) -> str:
+    """The class path of the compiled recipe."""
+    if not (shutil.which("kotlinc") and all(jar.exists() for jar in JARS)):
+        pytest.skip("NO OKHTTP: the recipe for apps is not tried (kotlin, libokhttp-java)")
+    folder: Path = tmp_path_factory.mktemp("okhttp")
+    [code] = re.findall(r"```kotlin\n// Api\.kt\n(.*?)```", PAGE, re.DOTALL)
+    # Where OkHttp 4 has what the shim has here.
+    code = re.sub(r"^import okhttp3\..*Companion.*\n", "", code, flags=re.M)
+    (folder / "Api.kt").write_text(code)
+    paths = ":".join(map(str, JARS))
+    files = [str(folder / "Api.kt"), *map(str, STORY.glob("*.kt"))]
+    command = ["kotlinc", "-nowarn", "-cp", paths, *files, "-d", str(folder / "app.jar")]
+    assert processes.run(command, folder, timeout=180) is not None, "kotlinc has failed"
+    return f"{folder / 'app.jar'}:{paths}"
+
+
+@pytest.fixture
+def play(app, live_server, alice):
+    """play("many"): the story, as a process."""
+    started: list[subprocess.Popen[str]] = []
+
+    def play(story: str) -> subprocess.Popen[str]:
+        command = ["java", "-cp", app, "StoryKt", f"{live_server.url}/api", story]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        started.append(process)
+        return process
+
+    yield play
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def lines(process: subprocess.Popen[str]) -> list[str]:
+    """What it prints until it waits, or ends."""
+    seen = []
+    while (line := process.stdout.readline().strip()) not in ("", "ready"):
+        seen.append(line)
+    return seen
+
+
+def go_on(process: subprocess.Popen[str]) -> list[str]:
+    process.stdin.write("\n")
+    process.stdin.flush()
+    return lines(process)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_requests_share_one_refresh(play):
+    assert lines(play("many")) == ["no_active_account", "[200]"]
+    session = DeviceSession.objects.get()
+    assert session.generation == 1
+    assert (session.device, session.device_type) == ("Shop on Android", "mobile")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_login_replaces_the_session_of_the_installation(play):
+    assert lines(play("again")) == ["no_active_account"]
+    reasons = DeviceSession.objects.order_by("created_at").values_list("revoke_reason", flat=True)
+    assert list(reasons) == [RevokeReason.SUPERSEDED, ""]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_session_that_was_ended_elsewhere_ends_in_the_app(play):
+    process = play("ended")
+    assert lines(process) == ["no_active_account"]
+    end_session(DeviceSession.objects.get())
+    assert go_on(process) == ["signed out", "401", "null"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_outage_signs_nobody_out(play, monkeypatch):
+    process = play("away")
+    assert lines(process) == ["no_active_account"]
+    with monkeypatch.context() as patch:
+        patch.setattr("devices.core.sessions.refresh.get_valid_session", is_away)
+        assert go_on(process) == ["/token/refresh failed: 503"]
+    assert go_on(process) == ["200", "null"]
+    assert DeviceSession.objects.get().revoke_reason == RevokeReason.LOGOUT
