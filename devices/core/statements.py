@@ -23,7 +23,6 @@ from django.db.models.base import ModelState
 from django.db.models.sql import UpdateQuery
 from django.db.transaction import mark_for_rollback_on_error
 
-from devices.conf import conf
 from devices.core import database
 from devices.core.postgresql import UNKNOWN, Direct
 
@@ -188,6 +187,7 @@ class AsynchronousUpdate(Update):
     """An UPDATE whose commit waits neither for PostgreSQL's disk nor for a standby, where it is its own.
 
     For what may be lost with the last half second before a crash of the server. Others see it at once.
+    Not for what Citus spreads: it takes no function that changes something among the conditions of a row.
     """
 
     def __init__(self, rows: QuerySet[Any], using: str, **values: Any) -> None:
@@ -196,8 +196,7 @@ class AsynchronousUpdate(Update):
 
     def run(self, given: Mapping[str, Any]) -> int:
         """As Update.run."""
-        # Citus takes no function that changes something among the conditions of a row.
-        is_alone = database.commits_alone(database.connection()) and not conf.CITUS
+        is_alone = database.commits_alone(database.connection())
         return self._alone.run(given) if is_alone else super().run(given)
 
 

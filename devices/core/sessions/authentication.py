@@ -203,7 +203,7 @@ def _touch(
         touched["unusual_uses"] = use.found
     # How replayed tokens are told must not be lost. Who was active when may be, for half a second.
     is_lasting = use is not None or generation > session.generation_used
-    is_first = _touching(database.alias(), tuple(touched), is_lasting).run(
+    is_first = _touching(database.alias(), tuple(touched), is_lasting or conf.CITUS).run(
         touched
         | {"pk": session.pk, "user_id": session.user_id, "generation": generation}
         | {"due": now - conf.TOUCH_INTERVAL}
