@@ -317,6 +317,18 @@ class DeviceSession(PrimaryModel):
     def __str__(self) -> str:
         return self.name or self.device
 
+    def refresh_from_db(
+        self,
+        using: str | None = None,
+        fields: Iterable[str] | None = None,
+        from_queryset: models.QuerySet[Self] | None = None,
+    ) -> None:
+        """As Model.refresh_from_db, also of columns that were left out: by the user, too, for Citus."""
+        if from_queryset is None and "user_id" in self.__dict__:
+            every: Any = DeviceSession._base_manager.db_manager(using, hints={"instance": self})
+            from_queryset = every.filter(user_id=self.user_id)
+        super().refresh_from_db(using, fields, from_queryset)
+
     @property
     def status(self) -> Status:
         """Whether the session is active, revoked or expired, now."""

@@ -47,7 +47,8 @@ class Timeline(NamedTuple):
 
 def timeline(session: DeviceSession) -> Timeline:
     """The newest first. Two queries at most, however long the log is."""
-    log = session.activities.select_related("actor").order_by("-at", "-id")
+    mine = session.activities.filter(user_id=session.user_id)
+    log = mine.select_related("actor").order_by("-at", "-id")
     lines = list(log[: LENGTH + 1])
     is_cut = len(lines) > LENGTH
     moments = [_told(session, line) for line in lines[:LENGTH]]

@@ -44,6 +44,6 @@ def match(name: str, lookup: str, text: str, prefix: str = "") -> Q:
     return Q(**{f"{prefix}{name}": value})
 
 
-def named(username: str, prefix: str = "") -> Q:
+def named(username: str) -> Q:
     """Return what selects users by their login, in capitals or not."""
-    return match(get_user_model().USERNAME_FIELD, "iexact", username, prefix)
+    return match(get_user_model().USERNAME_FIELD, "iexact", username)

@@ -142,7 +142,7 @@ class ActivityView(PersonalPage, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         mine = DeviceSession.objects.filter(user_id=self.request.user.pk)
         session = get_object_or_404(mine, pk=self.kwargs["pk"])
-        log = session.activities.order_by("-at", "-id")
+        log = session.activities.filter(user_id=session.user_id).order_by("-at", "-id")
         page = Paginator(log, ACTIVITIES_PER_PAGE).get_page(self.request.GET.get("page"))
         current = get_session(self.request)
         return super().get_context_data(

@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -78,6 +79,20 @@ def explain(sql: str, params: Any) -> Plan:
     return Plan(int(count), is_whole)
 
 
+@contextmanager
+def watching() -> Iterator[list[tuple[str, Any]]]:
+    """The statements about sessions that are sent meanwhile, for `explain`."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if SPREAD.search(sql) and not sql.startswith("PREPARE"):
+            sent.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        yield sent
+
+
 def statements() -> Iterator[tuple[str, list[Plan]]]:
     """The plans of all statements about sessions, request by request."""
     # What has models can be imported only when Django is set up.
@@ -87,14 +102,7 @@ def statements() -> Iterator[tuple[str, list[Plan]]]:
         erasure.erase(user)  # whom the last time has made
     made: dict[str, list[tuple[str, Any]]] = {}
     for what, ask_for in requests():
-        sent = made[what] = []
-
-        def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-            if SPREAD.search(sql) and not sql.startswith("PREPARE"):
-                sent.append((sql, params))  # noqa: B023
-            return execute(sql, params, many, context)
-
-        with connection.execute_wrapper(note):
+        with watching() as made[what]:
             answer = ask_for()
         assert answer.status_code < 300, (what, answer.content)
     for what, sent in made.items():
@@ -264,9 +272,9 @@ def clean_up(seconds: float) -> None:
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             code = process.wait(60)
-    assert code in (0, 130), "The clean-up failed."
+    assert code in (0, -signal.SIGTERM), "The clean-up failed."
 
 
 def rebalance(worker: str, mode: str = "auto") -> None:

@@ -21,12 +21,13 @@ from devices.core.clients.client import Client
 from devices.core.liveness import db_triggers
 from devices.core.postgresql import Direct
 from devices.core.retention import anonymization, cleanup
+from devices.core.sessions import validation
 from devices.core.sessions.revocation import lock
 from devices.models import Activity, DeviceSession, RevokeReason
 from tests.client import CHROME, FIREFOX, IPHONE, Device
 from tests.transactions import holding
 
-from .citus import SPREAD, drill, is_good, rebalance, statements, withdraw
+from .citus import SPREAD, drill, explain, is_good, rebalance, statements, watching, withdraw
 
 pytestmark = [
     pytest.mark.django_db,
@@ -44,6 +45,45 @@ def test_each_statement_of_a_request_runs_on_one_shard():
     counted = {what: [each.shards for each in found] for what, found in statements()}
     assert all(counted.values())
     assert {each for found in counted.values() for each in found} == {1}, counted
+
+
+@pytest.mark.django_db(transaction=True)
+def test_so_does_noting_activity(alice, sign_in, clock):
+    device = sign_in(alice)
+    clock.shift(61)
+    with watching() as sent:
+        assert device.is_in()
+    assert any(sql.startswith("UPDATE") for sql, _ in sent)
+    assert {explain(*each).shards for each in sent} == {1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_so_do_the_page_of_a_session_and_what_is_seldom_read_of_it(alice, sign_in, client):
+    device = sign_in(alice)
+    client.force_login(alice)
+    for path in ("/devices/", f"/devices/{device.session_id}/"):
+        with watching() as sent:
+            assert client.get(path).status_code == 200
+        assert {explain(*each).shards for each in sent} == {1}, sent
+    session = validation.find(device.session_id, alice.pk)
+    assert session is not None
+    with watching() as sent:
+        assert session.device_key
+    assert [explain(*each).shards for each in sent] == [1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_so_does_a_login_beyond_the_attempts_that_strangers_have(alice, sign_in, clock):
+    home = sign_in(alice)
+    stranger = Device(IPHONE, ip="198.51.100.66")
+    while stranger.post("/api/login", {"email": alice.email, "password": "x"}).status_code == 401:
+        pass
+    home.credentials()
+    for address in ("203.0.113.7", "192.0.2.99"):  # known by its address, and by its cookie
+        home.defaults["REMOTE_ADDR"] = address
+        with watching() as sent:
+            home.sign_in(alice.email)
+        assert {explain(*each).shards for each in sent} == {1}, sent
 
 
 @pytest.fixture
@@ -84,8 +124,9 @@ def tasks(monkeypatch) -> Iterator[dict[str, list[int]]]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_prepared_runs_on_one_shard_whoever_asks(people, tasks):
+def test_what_is_prepared_runs_on_one_shard_whoever_asks(people, tasks, monkeypatch):
     """After five plans for the values that are given, PostgreSQL makes one for all."""
+    monkeypatch.setattr(Conf, "TOUCH_INTERVAL", timedelta(0))  # Each request notes activity, too.
     kept = connection.connection
     for _ in range(2):
         for user in people[:8]:

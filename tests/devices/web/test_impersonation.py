@@ -331,4 +331,4 @@ def test_where_staff_were_is_no_place_of_the_owners(staff, root, alice):
     from devices.core import throttling
 
     for_alice(staff, alice)
-    assert throttling._known_address(alice.email, Client("127.0.0.1", CHROME)) == ""
+    assert throttling._known_address([alice.pk], Client("127.0.0.1", CHROME)) == ""

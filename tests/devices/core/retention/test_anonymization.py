@@ -236,11 +236,11 @@ def test_an_aged_address_makes_no_stranger_in_its_network_known(alice, start, cl
     """What the row says then is the first address of its network, which may be anybody's."""
     start()
     first = Client("203.0.113.0", CHROME)
-    assert throttling._known_address(alice.email, Client(HOME)) == HOME
+    assert throttling._known_address([alice.pk], Client(HOME)) == HOME
     clock.shift(91 * DAY)
     age()
-    assert throttling._known_address(alice.email, first) == ""
-    assert throttling._known_address(alice.email, Client(HOME)) == ""
+    assert throttling._known_address([alice.pk], first) == ""
+    assert throttling._known_address([alice.pk], Client(HOME)) == ""
     for _ in range(10):
         Device(ip="192.0.2.99").post("/api/login", {"email": alice.email, "password": "wrong"})
     with pytest.raises(TooManyAttempts):
@@ -252,8 +252,8 @@ def test_a_known_address_that_has_not_aged_stays_known(alice, start, clock):
     clock.shift(91 * DAY)
     seen_at(session, AWAY)
     age()
-    assert throttling._known_address(alice.email, Client(AWAY)) == AWAY
-    assert throttling._known_address(alice.email, Client(HOME)) == ""
+    assert throttling._known_address([alice.pk], Client(AWAY)) == AWAY
+    assert throttling._known_address([alice.pk], Client(HOME)) == ""
 
 
 @pytest.mark.django_db
