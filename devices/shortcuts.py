@@ -191,12 +191,12 @@ def _hand_over(session: DeviceSession, user: AbstractBaseUser) -> Tokens:
     """The tokens of a session that has just begun."""
     try:
         issued = issue_tokens(session)
+        if jwt.api_settings.UPDATE_LAST_LOGIN:
+            update_last_login(type(user), user)  # type: ignore[arg-type]
     except Exception:
-        # The function at DEVICES["CLAIMS"] failed. Nobody has tokens of this session.
-        sessions.logout(session)
+        # Such as of the function at DEVICES["CLAIMS"]. Nobody has tokens of this session.
+        sessions.abandon(session)
         raise
-    if jwt.api_settings.UPDATE_LAST_LOGIN:
-        update_last_login(type(user), user)  # type: ignore[arg-type]
     return issued
 
 

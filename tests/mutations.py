@@ -1544,7 +1544,7 @@ MUTANTS = [
     Mutant(
         "the end of a session whose claims cannot be issued",
         SHORTCUTS,
-        "        sessions.logout(session)\n        raise",
+        "        sessions.abandon(session)\n        raise",
         "        raise",
         SHORTCUTS_TESTS,
         "cannot_be_issued",
@@ -4915,6 +4915,14 @@ MUTANTS = [
         "    if False:",
         DURABILITY,
         "proof",
+    ),
+    Mutant(
+        "the end of a session whose cookie is not handed out",
+        "devices/web/cookie.py",
+        "    if answer.status_code >= 500:\n",
+        "    if False:\n",
+        "tests/devices/web/test_cookie.py",
+        "whose_answer",
     ),
 ]
 

@@ -1,5 +1,6 @@
 """Who a cookie session of Django signs in: it holds the id of a DeviceSession, and is worth what that is."""
 
+from functools import partial
 from inspect import Parameter, signature
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +14,7 @@ from django.contrib.auth.models import AnonymousUser, update_last_login
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.backends.signed_cookies import SessionStore as CookieStore
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -31,6 +32,7 @@ from devices.http import (
     get_browser_client,
     get_client,
     get_login_client,
+    on_answer,
     wants_page,
 )
 from devices.models import DeviceSession, RevokeReason
@@ -113,6 +115,7 @@ def go_on(request: HttpRequest, session: DeviceSession, backend: str) -> None:
     """Sign a browser in to a session that waited for its code."""
     sign_in(request, session, backend)
     rotate_token(request)
+    on_answer(request, partial(_abandon_unheard, session))
     update_last_login(type(session.user), session.user)
     bound_cookie.offer(request, session)
 
@@ -156,9 +159,17 @@ def begin(request: HttpRequest, user: AbstractBaseUser) -> DeviceSession:
         request.session.cycle_key()
     request.session[ID] = str(session.pk)
     request.device_session = session  # type: ignore[attr-defined]
+    on_answer(request, partial(_abandon_unheard, session))
     if is_cookie:
         bound_cookie.offer(request, session)
     return session
+
+
+def _abandon_unheard(session: DeviceSession, request: HttpRequest, answer: HttpResponse) -> None:
+    # With an error of the server Django stores no cookie session. On Citus that is so at each login while a
+    # worker is away: `last_login` is written to all nodes, and the session to one.
+    if answer.status_code >= 500:
+        sessions.abandon(session)
 
 
 def end(request: HttpRequest) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import login
 from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
 from django.http import HttpResponse, JsonResponse
 from django.test import Client, RequestFactory, override_settings
 from django.urls import path
@@ -202,6 +203,17 @@ def test_claims_survive_a_refresh_and_are_new_each_time(alice, claims):
 def test_claims_that_cannot_be_issued_are_refused_and_leave_no_session(own, alice, claims):
     claims(lambda session: own)
     with pytest.raises(ImproperlyConfigured, match="CLAIMS"):
+        start_session(None, alice)
+    assert not DeviceSession.objects.active().exists()
+
+
+def test_tokens_that_are_not_handed_out_leave_no_session(alice, settings, monkeypatch):
+    def fail(*args):
+        raise OperationalError("A worker of Citus is away.")
+
+    settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, "UPDATE_LAST_LOGIN": True}
+    monkeypatch.setattr(shortcuts, "update_last_login", fail)
+    with pytest.raises(OperationalError):
         start_session(None, alice)
     assert not DeviceSession.objects.active().exists()
 

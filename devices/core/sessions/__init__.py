@@ -38,6 +38,7 @@ from .management import review as review
 from .management import trust_device as trust_device
 from .refresh import logout_by_refresh_token as logout_by_refresh_token
 from .refresh import rotate as rotate
+from .revocation import abandon as abandon
 from .revocation import logout as logout
 from .revocation import logout_by_id as logout_by_id
 from .revocation import revoke as revoke

@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeGuard
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import DatabaseError
 from django.utils import timezone
 
 from devices import signals
@@ -111,6 +113,15 @@ def logout(session: DeviceSession) -> None:
     """End a session for the user who is signed in by it."""
     holder = session.impersonator if session.is_impersonated else session.user
     revoke(session, reason=RevokeReason.LOGOUT, by=holder)
+
+
+def abandon(session: DeviceSession) -> None:
+    """End a session that has just begun and that nobody will have: its tokens or cookie are not handed out.
+
+    Where the database is away, or what was written is taken back, it stays as it is.
+    """
+    with suppress(DatabaseError):
+        logout(session)
 
 
 def logout_by_id(user_id: Any, session_id: Any) -> None:

@@ -8,7 +8,7 @@ from django.contrib.auth.backends import ModelBackend, RemoteUserBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
@@ -523,6 +523,24 @@ def test_A46_the_end_of_a_session_is_written_although_the_page_fails(alice, sett
     assert not browser.is_in()
     session.refresh_from_db()
     assert session.revoke_reason == "password_changed"
+
+
+def _fail(**kwargs):
+    raise OperationalError("A worker of Citus is away.")
+
+
+@pytest.mark.parametrize(("path", "field"), DOORS)
+def test_a_login_whose_answer_is_an_error_leaves_no_session(alice, path, field):
+    """Django stores no cookie session then, so nobody would have it."""
+    form = {field: alice.email, "password": PASSWORD}
+    user_logged_in.connect(_fail)
+    try:
+        answer = Browser(raise_request_exception=False).post(path, form)
+    finally:
+        user_logged_in.disconnect(_fail)
+    assert answer.status_code >= 500
+    assert not DeviceSession.objects.active().exists()
+    assert Browser().sign_in(alice.email, path=path, field=field).is_in()
 
 
 @pytest.mark.parametrize(("ticked", "days"), [({"remember": "on"}, 90), ({}, 0.5)])
