@@ -310,6 +310,22 @@ MUTANTS = [
         "readme",
     ),
     Mutant(
+        "what a project captures before our paths, from our views",
+        "devices/api/routing.py",
+        "{each: given[each] for each in captured}",
+        "given",
+        "tests/hosts/test_stories.py",
+        "versions",
+    ),
+    Mutant(
+        "pages that cannot find each other",
+        "devices/checks/urls.py",
+        "    if any(_unnamed_pages(urlconf) for urlconf in _urlconfs()):",
+        "    if False:",
+        "tests/hosts/test_stories.py",
+        "readme",
+    ),
+    Mutant(
         "headers that have no token",
         "devices/checks/tokens.py",
         "    if not (given.AUTH_HEADER_TYPES and isinstance(name, str) and _META.fullmatch(name)):",

@@ -42,6 +42,13 @@ def check() -> Iterator[CheckMessage]:
             hint="Include devices.api.urls, and those of tokens and logins, outside of i18n_patterns.",
             id="devices.W029",
         )
+    if any(_unnamed_pages(urlconf) for urlconf in _urlconfs()):
+        yield Error(
+            "The pages of devices.web.urls are included where no page finds another by its name: they are "
+            "answered with 500.",
+            hint="Include them as include('devices.web.urls'), below a path without variables.",
+            id="devices.E109",
+        )
     # By now the URLconf has imported what it serves.
     if "ninja_jwt.authentication" in sys.modules:
         yield checks.Warning(
@@ -69,6 +76,21 @@ def _has_login_page() -> bool:
         return is_given.is_overridden("LOGIN_URL") or bool(resolve(path))
     except (NoReverseMatch, Resolver404):
         return False
+
+
+def _unnamed_pages(urlconf: Any) -> bool:
+    """Whether a URLconf serves the pages, and their names lead nowhere without an argument."""
+    pages = import_string("devices.web.views.DevicesView")
+    if not any(
+        getattr(view, "view_class", None) is pages
+        for view in _views(get_resolver(urlconf).url_patterns)
+    ):
+        return False
+    try:
+        reverse("devices:list", urlconf=urlconf)
+    except NoReverseMatch:
+        return True
+    return False
 
 
 def views() -> Iterator[Any]:

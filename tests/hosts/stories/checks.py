@@ -331,6 +331,15 @@ TEMPLATES[0]["OPTIONS"]["context_processors"].remove(
         if django.VERSION < (6, 1)
         else 'MAILERS = {"default": {"BACKEND": "stranger.mail.Backend"}}',
     ),
+    "pages that cannot find each other": (
+        "E109",
+        urls("""
+from django.urls import include
+urlpatterns = [
+    *(each for each in urlpatterns if getattr(each, "app_name", "") != "devices"),
+    path("<slug:tenant>/devices/", include("devices.web.urls")),
+]"""),
+    ),
     "half a session": ("E013", 'DEVICES = {"MAX_SESSIONS": 2.5}'),
     "a policy that is not there": ("E040", 'DEVICES = {"SESSION_POLICY": "stranger.policy"}'),
     "claims that are not there": ("E040", 'DEVICES = {"CLAIMS": "stranger.claims.of"}'),
