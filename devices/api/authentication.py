@@ -34,6 +34,7 @@ from devices.http import (
 from devices.models import DeviceSession
 
 from .errors import SessionDenied
+from .formats import ProjectFormats
 
 
 class SignedInRequest(Request):
@@ -167,7 +168,7 @@ def _get_validated_token(self: JWTAuthentication, raw_token: bytes) -> Token:
     return token
 
 
-class ForSessions:
+class ForSessions(ProjectFormats):
     """For views about the caller's sessions: they are opened by what opens the views of the project."""
 
     # NamespaceVersioning would take the namespace of our URLs for a version, and answer 404.
@@ -182,7 +183,7 @@ class ForSessions:
         return [each() for each in ours or [DeviceSessionAuthentication]]
 
 
-class ForStrangers:
+class ForStrangers(ProjectFormats):
     """For views that people open who have no session yet; a stale token sent along does not stop them."""
 
     authentication_classes: Any = ()

@@ -1,13 +1,17 @@
 """Errors as JSON: `{"detail", "code"}`, with the fields' own errors as DRF has them."""
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import connections
 from django.utils.translation import gettext_lazy as _
 from rest_framework import status, views
-from rest_framework.exceptions import APIException, PermissionDenied, Throttled
+from rest_framework.exceptions import APIException, ErrorDetail, PermissionDenied, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.exceptions import InvalidToken
@@ -29,12 +33,17 @@ from devices.http import challenge, error_headers, get_client, scheme_of
 
 logger = logging.getLogger("devices")
 
+Handler = Callable[[Exception, dict[str, Any]], Response | None]
+
 
 class SessionDenied(InvalidToken):
     """A SessionError as the 401 of the contract."""
 
     def __init__(self, error: SessionError) -> None:
-        super().__init__({"detail": error.message, "code": error.code, **error.details})
+        said: dict[str, Any] = {"detail": error.message, "code": error.code, **error.details}
+        super().__init__(said)
+        # DRF would call each of them "token_not_valid", and other handlers answer with what it calls them.
+        self.detail = {name: ErrorDetail(text, error.code) for name, text in said.items()}
         self.code = error.code
         self.status_code = error.status
         self.auth_header: str | None = None
@@ -80,8 +89,63 @@ class Unavailable(APIException):
     wait = RETRY_AFTER
 
 
+def extend_handler(handler: Handler) -> Handler:
+    """Teach an exception handler for EXCEPTION_HANDLER, such as another package's, the errors of this app.
+
+    It gets them as errors of DRF, with their codes. Their headers are added to its answer, and who is refused
+    is written to the security log. What a refusal has ended stays ended with ATOMIC_REQUESTS.
+    """
+
+    @wraps(handler)
+    def extended(exc: Exception, context: dict[str, Any]) -> Response | None:
+        request = context["request"]
+        exc = _known(exc, context["view"], request)
+        _report(exc, request)
+        if not isinstance(exc, SessionDenied):
+            return _with_code(handler(exc, context))
+        with _not_rolled_back():
+            response = handler(exc, context)
+        if response is not None:
+            asked = {"WWW-Authenticate": exc.auth_header} if exc.auth_header else {}
+            for name, value in (asked | exc.headers).items():
+                response[name] = value
+        return response
+
+    extended.knows_sessions = True  # type: ignore[attr-defined]
+    return extended
+
+
+@extend_handler
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's handler, with a `code` in every answer that is not about fields."""
+    return views.exception_handler(exc, context)
+
+
+def _with_code(response: Response | None) -> Response | None:
+    """Add the code of the error to an answer in DRF's form, and leave out SimpleJWT's `messages`."""
+    said: Any = None if response is None else response.data
+    if isinstance(said, dict) and said.keys() <= {"detail", "code", "messages"}:
+        detail = said.get("detail")
+        if isinstance(detail, ErrorDetail):
+            response.data = {"detail": detail, "code": said.get("code", detail.code)}  # type: ignore[union-attr]
+    return response
+
+
+@contextmanager
+def _not_rolled_back() -> Iterator[None]:
+    """Commit the transactions of the request, which DRF's handler would mark for rollback.
+
+    With them would go the revocation of the session that is refused (ATOMIC_REQUESTS).
+    """
+    good = [each for each in connections.all(True) if each.in_atomic_block]
+    good = [each for each in good if not each.needs_rollback]
+    yield
+    for each in good:
+        each.set_rollback(False)
+
+
+def _known(exc: Exception, view: Any, request: Request) -> Exception:
+    """The error as one that DRF knows, if it is of this app, or of its database."""
     if database.is_outage(exc):
         logger.error("The database is not available: %s", exc)
         exc = Unavailable()
@@ -89,21 +153,10 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         logger.error("Signing keys are not available: %s", exc)
     if isinstance(exc, RequestDataTooBig):
         exc = BodyTooLarge()
-    exc = _named(exc, context["view"], context["request"])
-    if isinstance(exc, StepUpRequired) and scheme_of(context["request"]) == dpop.SCHEME:
+    exc = _named(exc, view, request)
+    if isinstance(exc, StepUpRequired) and scheme_of(request) == dpop.SCHEME:
         exc.auth_header = exc.auth_header.replace("Bearer", "DPoP", 1)
-    _report(exc, context["request"])
-    if isinstance(exc, SessionDenied):
-        # DRF's handler would mark the request's transaction for rollback, and with it the
-        # revocation of the session that is refused here (ATOMIC_REQUESTS).
-        asked = {"WWW-Authenticate": exc.auth_header} if exc.auth_header else {}
-        return Response(exc.detail, status=exc.status_code, headers=asked | exc.headers)
-    response = views.exception_handler(exc, context)
-    if response is not None and isinstance(response.data, dict) and "detail" in response.data:
-        detail = response.data["detail"]
-        code = response.data.get("code") or getattr(detail, "code", "error")
-        response.data = {"detail": detail, "code": code}
-    return response
+    return exc
 
 
 def _named(exc: Exception, view: Any, request: Request) -> Exception:

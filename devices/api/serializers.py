@@ -29,7 +29,7 @@ from devices.core.log.sanitize import has_controls
 from devices.core.notifications import outbox
 from devices.exceptions import SessionError, TokenNotValid, TooManyAttempts
 from devices.http import current_client, get_client, get_session
-from devices.models import Activity, DeviceSession, TrustedDevice
+from devices.models import Activity, DeviceSession, Status, TrustedDevice
 
 from .authentication import current_session
 from .errors import SessionDenied
@@ -262,7 +262,8 @@ class SessionSerializer(serializers.ModelSerializer):
             value = getattr(instance, name)
             if isinstance(value, datetime):
                 value = iso(value)
-            elif isinstance(value, uuid.UUID):
+            elif isinstance(value, uuid.UUID | Status):
+                # The plain text of a choice, which not every renderer makes of it.
                 value = str(value)
             shown[name] = value
         return shown
@@ -353,7 +354,7 @@ class ConfirmSerializer(serializers.Serializer):
 class ConfirmedSerializer(serializers.Serializer):
     """Until when the confirmation counts."""
 
-    confirmed_until = serializers.DateTimeField()
+    confirmed_until = TimeField()
 
 
 class RevokedSerializer(serializers.Serializer):

@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.db import OperationalError
 from django.utils.translation import gettext_lazy as _
-from rest_framework import serializers, status
+from rest_framework import ISO_8601, serializers, status
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import BasePermission, IsAuthenticated
@@ -277,7 +277,7 @@ class FailuresSerializer(serializers.Serializer):
 class DaySerializer(CountsSerializer):
     """The counts of one day."""
 
-    day = serializers.DateField()
+    day = serializers.DateField(format=ISO_8601)
 
 
 class LiveSerializer(serializers.Serializer):

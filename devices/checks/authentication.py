@@ -18,11 +18,13 @@ from rest_framework_simplejwt.serializers import TokenObtainSerializer
 
 from devices.conf import conf
 
+from .database import is_atomic
 from .names import (
     AUTHENTICATION,
     BACKEND,
     COOKIE_AUTHENTICATION,
     COOKIES,
+    EXTEND_HANDLER,
     MESSAGES,
     MIDDLEWARE,
     READERS,
@@ -67,6 +69,14 @@ def check() -> Iterator[CheckMessage]:
                 id="devices.E002",
             )
     yield from _get_token()
+    handler: Any = drf.api_settings.EXCEPTION_HANDLER
+    if not getattr(handler, "knows_sessions", False) and not is_atomic():
+        yield checks.Warning(
+            f"{handler.__module__}.{handler.__name__} does not know the errors of this app: a refused login "
+            "may be answered with 500, and refusals are not in the security log.",
+            hint=EXTEND_HANDLER,
+            id="devices.W108",
+        )
     backends = [import_string(name) for name in settings.AUTHENTICATION_BACKENDS]
     if not any(issubclass(backend, import_string(BACKEND)) for backend in backends):
         yield checks.Warning(

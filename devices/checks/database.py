@@ -17,7 +17,7 @@ from devices.conf import Conf
 from devices.core import database
 from devices.models import DeviceSession
 
-from .names import EXCEPTION_HANDLER
+from .names import EXTEND_HANDLER
 from .urls import views
 
 # Where `UPDATE … RETURNING` came.
@@ -134,15 +134,19 @@ def check_durability(databases: Sequence[str]) -> Iterator[CheckMessage]:
         )
 
 
+def is_atomic() -> bool:
+    """Return whether the requests of a database are transactions (ATOMIC_REQUESTS)."""
+    return any(each.get("ATOMIC_REQUESTS") for each in connections.settings.values())
+
+
 def _atomic() -> Iterator[CheckMessage]:
     """Check that ATOMIC_REQUESTS does not roll revocations back."""
-    atomic = [db for db in connections.settings if connections.settings[db].get("ATOMIC_REQUESTS")]
-    if not atomic:
+    if not is_atomic():
         return
-    if drf.api_settings.EXCEPTION_HANDLER is not import_string(EXCEPTION_HANDLER):
+    if not getattr(drf.api_settings.EXCEPTION_HANDLER, "knows_sessions", False):
         yield Error(
             "With ATOMIC_REQUESTS, a revocation that is answered with 401 would be rolled back.",
-            hint=f"Set REST_FRAMEWORK['EXCEPTION_HANDLER'] to {EXCEPTION_HANDLER}.",
+            hint=EXTEND_HANDLER,
             id="devices.E016",
         )
     for view in views():

@@ -19,4 +19,8 @@ SERIALIZERS = {
     "TOKEN_VERIFY_SERIALIZER": "devices.api.serializers.TokenVerifySerializer",
     "TOKEN_BLACKLIST_SERIALIZER": "devices.api.serializers.TokenBlacklistSerializer",
 }
-EXCEPTION_HANDLER = "devices.api.errors.exception_handler"
+# How the errors of this app become answers.
+EXTEND_HANDLER = (
+    "Set REST_FRAMEWORK['EXCEPTION_HANDLER'] to devices.api.errors.exception_handler, or decorate yours with "
+    "devices.api.errors.extend_handler."
+)

@@ -3,11 +3,12 @@
 from rest_framework_simplejwt.views import TokenObtainPairView
 
 from devices.api.routing import endpoint
+from devices.api.urls.tokens import OPEN
 from devices.api.views import DeviceCodeView
 
 app_name = "devices-login"
 
 urlpatterns = [
     endpoint("token/code", DeviceCodeView.as_view(), "token-code"),
-    endpoint("token", TokenObtainPairView.as_view(versioning_class=None), "token"),
+    endpoint("token", TokenObtainPairView.as_view(**OPEN), "token"),
 ]

@@ -4,12 +4,13 @@ from typing import Any, Final
 
 from rest_framework_simplejwt import views as simplejwt
 
+from devices.api import formats
 from devices.api.routing import endpoint
 
 app_name = "devices-tokens"
 
 # NamespaceVersioning would take the namespace for a version, and answer 404.
-OPEN: Final[dict[str, Any]] = {"versioning_class": None}
+OPEN: Final[dict[str, Any]] = {"versioning_class": None, **formats.instead()}
 
 urlpatterns = [
     endpoint("token/refresh", simplejwt.TokenRefreshView.as_view(**OPEN), "token-refresh"),

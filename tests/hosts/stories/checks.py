@@ -331,6 +331,10 @@ TEMPLATES[0]["OPTIONS"]["context_processors"].remove(
         if django.VERSION < (6, 1)
         else 'MAILERS = {"default": {"BACKEND": "stranger.mail.Backend"}}',
     ),
+    "an exception handler that does not know our errors": (
+        "W108",
+        'REST_FRAMEWORK["EXCEPTION_HANDLER"] = "rest_framework.views.exception_handler"',
+    ),
     "pages that cannot find each other": (
         "E109",
         urls("""
@@ -370,6 +374,9 @@ urlpatterns += [path("own", APIView.as_view(authentication_classes=[OwnUser]))]"
 class Odd(APIView):
     authentication_classes = property(lambda self: self.request.nothing)
 urlpatterns += [path("odd", Odd.as_view())]"""),
+    "an exception handler that was taught our errors": (
+        'REST_FRAMEWORK["EXCEPTION_HANDLER"] = "stories.handlers.swallowing"'
+    ),
     "another prefix, and pages with a language in their path": urls("""
 from django.conf.urls.i18n import i18n_patterns
 from django.urls import include
