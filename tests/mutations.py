@@ -374,6 +374,22 @@ MUTANTS = [
         "formats",
     ),
     Mutant(
+        "tokens in cookies from error reports",
+        "devices/contrib/cookies/jar.py",
+        'REFRESH: Final = "refresh_token"\nACCESS: Final = "access_token"',
+        'REFRESH: Final = "refresh"\nACCESS: Final = "access"',
+        "tests/devices/contrib/test_cookies.py",
+        "error_reports",
+    ),
+    Mutant(
+        "passwords and tokens from Sentry",
+        "devices/checks/integrations.py",
+        "    if _sends_tokens():",
+        "    if False:",
+        "tests/devices/checks/test_integrations.py",
+        "sentry",
+    ),
+    Mutant(
         "headers that have no token",
         "devices/checks/tokens.py",
         "    if not (given.AUTH_HEADER_TYPES and isinstance(name, str) and _META.fullmatch(name)):",

@@ -1,5 +1,6 @@
 """Other packages: whether logins by them start sessions, and whether what they cache can be trusted."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,7 @@ STOCK_STRATEGY = "djoser.social.token.jwt.TokenStrategy"
 
 
 def check() -> Iterator[CheckMessage]:
-    """Check that logins by dj-rest-auth and djoser start sessions, and that django-cacheops caches none."""
+    """Check logins by dj-rest-auth and djoser, what django-cacheops caches, and what Sentry is sent."""
     served = {_path(getattr(view, "cls", None)) for view in views()}
     if apps.is_installed("dj_rest_auth"):
         yield from _dj_rest_auth(getattr(settings, "REST_AUTH", None) or {}, served)
@@ -39,6 +40,22 @@ def check() -> Iterator[CheckMessage]:
                 hint='Set CACHEOPS["devices.*"] to None.',
                 id="devices.E135",
             )
+    if _sends_tokens():
+        yield checks.Warning(
+            "Sentry gets passwords and tokens: they are in the local variables and the bodies of requests "
+            "that it sends with errors.",
+            hint="Give sentry_sdk.init include_local_variables=False and max_request_body_size='never'.",
+            id="devices.W136",
+        )
+
+
+def _sends_tokens() -> bool:
+    """Whether Sentry is in use, and sends more than where an error happened."""
+    sentry: Any = sys.modules.get("sentry_sdk")
+    if sentry is None or not sentry.get_client().is_active():
+        return False
+    given = sentry.get_client().options
+    return bool(given["include_local_variables"] or given["max_request_body_size"] != "never")
 
 
 def _dj_rest_auth(given: dict[str, Any], served: set[str]) -> Iterator[CheckMessage]:

@@ -164,11 +164,11 @@ def test_no_script_reads_the_refresh_token(drive, db, alice):
     def look(visit):
         visitor = visit()
         window = sign_in(visitor)
-        held = next(c for c in visitor.context.cookies() if c["name"].endswith("refresh"))
+        held = next(c for c in visitor.context.cookies() if c["name"].endswith("refresh_token"))
         return held, window.evaluate("loot()")
 
     held, seen = drive(look)
-    assert (held["name"], held["httpOnly"], held["secure"]) == ("__Host-refresh", True, True)
+    assert (held["name"], held["httpOnly"], held["secure"]) == ("__Host-refresh_token", True, True)
     assert held["sameSite"] == "Strict"
     assert len(seen) >= 5 and '"access"' in seen[3]
     assert not [each for each in seen if held["value"] in each or "refresh" in each]
@@ -185,7 +185,7 @@ def test_a_window_that_is_opened_later_is_signed_in_and_out(drive, db, alice):
         return signed_in, names
 
     signed_in, names = drive(story)
-    assert signed_in is True and "__Host-refresh" not in names
+    assert signed_in is True and "__Host-refresh_token" not in names
     assert DeviceSession.objects.get().revoke_reason == "logout"
 
 

@@ -109,7 +109,7 @@ def test_two_tabs_refresh_at_the_same_moment_and_stay_signed_in(drive, db, alice
         for tab in (one, two):
             start(tab, "rounds", begin, 60, ROUNDS)
         refused = [result(tab) for tab in (one, two)]
-        held = next(c for c in visitor.context.cookies() if c["name"].endswith("refresh"))
+        held = next(c for c in visitor.context.cookies() if c["name"].endswith("refresh_token"))
         seen = one.evaluate("loot()")
         for tab in (one, two):
             open_tab(tab).wait_for_selector("text=(this device)")

@@ -88,13 +88,15 @@ def test_A19_no_app_survives_what_ends_the_session(make_user, rounds, tally):
         # Every refresh token that was handed out, with every bound cookie.
         bound = [found.value for each in answers if (found := bound_cookie(each)) and found.value]
         held = [
-            m.value for each in answers if (m := each.cookies.get("__Host-refresh")) and m.value
+            m.value
+            for each in answers
+            if (m := each.cookies.get("__Host-refresh_token")) and m.value
         ]
         survived = 0
         for cookie in [app.cookies[app.bound].value, *bound]:
-            for token in [app.cookies["__Host-refresh"].value, *held]:
+            for token in [app.cookies["__Host-refresh_token"].value, *held]:
                 thief = stolen(app)
-                thief.cookies[app.bound], thief.cookies["__Host-refresh"] = cookie, token
+                thief.cookies[app.bound], thief.cookies["__Host-refresh_token"] = cookie, token
                 survived += BoundApp.send(thief, "/api/cookie/refresh").status_code == 200
         for each in answers[2:]:
             if each.status_code == 200:

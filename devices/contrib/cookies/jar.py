@@ -10,8 +10,9 @@ from rest_framework.request import Request
 
 from devices.http import is_secure
 
-REFRESH: Final = "refresh"
-ACCESS: Final = "access"
+# Django hides cookies with "token" in their name from the error reports that it mails to ADMINS.
+REFRESH: Final = "refresh_token"
+ACCESS: Final = "access_token"
 
 
 def read(request: HttpRequest | Request, name: str) -> str:

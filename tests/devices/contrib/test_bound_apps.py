@@ -56,7 +56,7 @@ urlpatterns = [
 ]
 
 REGISTRATION = "Secure-Session-Registration"
-REFRESH, ACCESS = "__Host-refresh", "__Host-access"
+REFRESH, ACCESS = "__Host-refresh_token", "__Host-access_token"
 AGE = timedelta(minutes=10)
 LATER = timedelta(minutes=15)
 

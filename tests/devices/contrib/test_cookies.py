@@ -5,6 +5,7 @@ import uuid
 import pytest
 from django.test import Client
 from django.urls import include, path
+from django.views.debug import SafeExceptionReporterFilter
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -38,7 +39,7 @@ urlpatterns = [
 
 CREDENTIALS = {"email": "alice@example.org", "password": PASSWORD}
 HERE = {"Sec-Fetch-Site": "same-origin", "Origin": "https://testserver"}
-REFRESH, ACCESS = "__Host-refresh", "__Host-access"
+REFRESH, ACCESS = "__Host-refresh_token", "__Host-access_token"
 
 
 class Browser(Client):
@@ -269,7 +270,7 @@ def test_on_plain_http_the_cookie_has_a_name_that_browsers_take(alice, settings)
     browser = Browser()
     here = {"Origin": "http://testserver"}
     answer = browser.post("/api/cookie/login", CREDENTIALS, headers=here, secure=False)
-    assert answer.status_code == 200 and not browser.cookies["refresh"]["secure"]
+    assert answer.status_code == 200 and not browser.cookies["refresh_token"]["secure"]
     assert browser.post("/api/cookie/refresh", headers=here, secure=False).status_code == 200
 
 
@@ -349,3 +350,15 @@ def test_a_bearer_token_needs_no_csrf_token(alice):
     sign_in(browser, alice)
     assert browser.post("/own").status_code == 200
     assert Browser().post("/own").status_code == 401
+
+
+def test_no_token_is_in_the_error_reports_that_staff_get_by_e_mail(alice, rf, settings):
+    settings.DEVICES = settings.DEVICES | {"ACCESS_COOKIE": True}
+    browser = Browser()
+    browser.login()
+    request = rf.get("/")
+    held = {name: each.value for name, each in browser.cookies.items()}
+    request.COOKIES |= {name: value for name, value in held.items() if value.startswith("eyJ")}
+    assert len(request.COOKIES) == 2
+    shown = SafeExceptionReporterFilter().get_safe_cookies(request)
+    assert not set(shown.values()) & set(held.values())

@@ -182,7 +182,7 @@ class Extended(Story):
                 {"username": "alice", "password": PASSWORD},
                 content_type="application/json",
             )
-        self.assertIn("access", app.cookies)
+        self.assertIn("access_token", app.cookies)
 
         def asked():
             kinds = (app, {}), (browser, {}), (Client(), bearer(token))
