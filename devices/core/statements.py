@@ -250,7 +250,8 @@ class Select:
     """
 
     def __init__(self, rows: QuerySet[Any], using: str) -> None:
-        compiler = rows.query.get_compiler(using)
+        # Of a copy: while one thread compiles a query, another one would take the joins out of it.
+        compiler = rows.all().query.get_compiler(using)
         sql, parameters = compiler.as_sql()
         read = Rows(compiler).read
         self._statement: Reading[list[Any]] = Reading(using, sql, parameters, read, rows.model)

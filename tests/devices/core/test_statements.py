@@ -1,11 +1,13 @@
 """Statements that are compiled once do what Django's own would, each time with other values."""
 
+import threading
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import CharField, Count, Exists, F, OuterRef, PositiveIntegerField
 from django.db.models.expressions import BaseExpression
 from django.db.models.signals import post_save, pre_save
-from django.db.models.sql.compiler import SQLUpdateCompiler
+from django.db.models.sql.compiler import SQLCompiler, SQLUpdateCompiler
 from django.utils import timezone
 
 from accounts.models import User
@@ -76,6 +78,33 @@ def test_it_selects_what_the_queryset_does(make_user, by_email, has_history):
         assert (history and history.data) == ({"a": 1} if has_history and user == alice else None)
         assert not found._state.adding and found._state.db == "default"
     assert by_email.run({"email": "nobody@example.org"}) == []
+
+
+def test_two_threads_may_compile_the_same_queryset(alice, sign_in, monkeypatch):
+    """As the first requests of a process do; what they compile is there until it ends."""
+    key = Parameter("pk", DeviceSession._meta.get_field("id"))
+    rows = DeviceSession.objects.select_related("user").filter(pk=key)
+    compile_joins = SQLCompiler.get_from_clause
+    other = threading.Thread(target=Select, args=(rows, "default"))
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def meet(self):
+        if threading.current_thread() is other:
+            has_begun.set()
+            may_end.wait(10)
+        else:
+            may_end.set()
+            other.join(10)
+        return compile_joins(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SQLCompiler, "get_from_clause", meet)
+        other.start()
+        assert has_begun.wait(10)
+        select = Select(rows, "default")
+    phone = sign_in(alice)
+    [session] = select.run({"pk": phone.session_id})
+    assert session.user == alice
 
 
 def test_it_inserts_rows_as_django_does(alice, sign_in):
