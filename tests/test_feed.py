@@ -237,6 +237,20 @@ def test_after_a_restore_everything_comes_again():
         assert ended.read(f"{other}/{rest}", 10).is_reset
 
 
+def test_what_another_server_wrote_is_told_to_who_begins():
+    """A restored dump, or a logical copy, of a server that has counted more transactions."""
+    [one, other, here] = ids = [uuid4() for _ in range(3)]
+    ended.record([one, other])
+    RevocationEvent.objects.update(xid=2**40)
+    ended.record([here])
+    first = ended.read(None, 2)
+    rest = ended.read(first.cursor, 2)
+    assert first.has_more and not rest.has_more
+    assert {**first.sessions, **rest.sessions}.keys() == {str(each) for each in ids}
+    # Once: who waits for news would be answered again and again.
+    assert read(rest.cursor)[0] == set()
+
+
 def test_what_no_token_can_be_of_any_more_is_neither_told_nor_kept():
     ended.record([uuid4()])
     assert ended.kept_for() > timedelta(hours=1)

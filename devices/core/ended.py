@@ -93,13 +93,23 @@ def read(cursor: str | None, limit: int) -> Page:
         given = _parse(cursor, feed, now)
         at = given or Cursor(feed, _BEGINNING)
         target = at.target or now
+        # A restored dump or a logical copy brings numbers of another server along, also beyond all of this
+        # one's. A snapshot never sees these, so whoever begins is told them.
         statement.execute(
             "SELECT id, session_id, kid, extract(epoch FROM until)::bigint"
             f" FROM {_table()} WHERE xid >= %s AND id > %s AND until > now()"
             " AND NOT pg_visible_in_snapshot(xid::text::xid8, %s::pg_snapshot)"
-            " AND pg_visible_in_snapshot(xid::text::xid8, %s::pg_snapshot)"
+            " AND (pg_visible_in_snapshot(xid::text::xid8, %s::pg_snapshot)"
+            " OR %s AND xid::text::xid8 >= pg_snapshot_xmax(pg_current_snapshot()))"
             " ORDER BY id LIMIT %s",
-            [int(at.since.partition(":")[0]), at.last, at.since, target, limit + 1],
+            [
+                int(at.since.partition(":")[0]),
+                at.last,
+                at.since,
+                target,
+                at.since == _BEGINNING,
+                limit + 1,
+            ],
         )
         rows: Sequence[tuple[Any, ...]] = statement.fetchall()
     has_more = len(rows) > limit
