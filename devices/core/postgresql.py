@@ -7,6 +7,7 @@ what PostgreSQL does most is planning.
 import logging
 from collections.abc import Callable, Generator, Sequence
 from functools import cache, partial
+from types import FunctionType
 from typing import Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -14,7 +15,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.backends.utils import CursorWrapper
 
 try:
-    from django.db.backends.postgresql.base import Cursor, DatabaseWrapper, ServerBindingCursor
+    from django.db.backends.postgresql.base import Cursor, ServerBindingCursor
     from psycopg import Connection, adapters, capabilities, errors, generators
     from psycopg.adapt import AdaptersMap, PyFormat, Transformer
     from psycopg.pq import ExecStatus, Format, PipelineStatus, TransactionStatus
@@ -195,7 +196,12 @@ def _is_watched(connection: Any, given: Any) -> bool:
 @cache
 def _has_own_cursors(engine: Any) -> bool:
     names = ("cursor", "_cursor", "create_cursor", "_prepare_cursor", "make_cursor")
-    return any(getattr(engine, name) is not getattr(DatabaseWrapper, name) for name in names)
+    return not all(_is_djangos(getattr(engine, name)) for name in names)
+
+
+def _is_djangos(method: Any) -> bool:
+    # A package may have put its own into Django's engine (aws-xray-sdk).
+    return isinstance(method, FunctionType) and method.__globals__["__name__"].startswith("django.")
 
 
 def _can_prepare(connection: Any, link: _Link) -> bool:

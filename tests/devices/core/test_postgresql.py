@@ -445,6 +445,28 @@ class ByEngine:
         self.here.__class__ = self.kind
 
 
+class ByPatchedEngine:
+    """As aws-xray-sdk does, in Django's own engine."""
+
+    def __init__(self, seen):
+        self.engine = type(connection._connections["default"])
+        self.cursor = self.engine.cursor
+
+        def cursor(here, *args):
+            seen.append("UPDATE")
+            return self.cursor(here, *args)
+
+        self.own = cursor
+
+    def __enter__(self):
+        self.engine.cursor = self.own
+        postgresql._has_own_cursors.cache_clear()
+
+    def __exit__(self, *_):
+        self.engine.cursor = self.cursor
+        postgresql._has_own_cursors.cache_clear()
+
+
 class ByFactory:
     """As django-prometheus does."""
 
@@ -466,7 +488,9 @@ class ByFactory:
         self.given.cursor_factory = self.kind
 
 
-@pytest.mark.parametrize("watch", [by_wrapper, ByPatch, ByCursor, ByEngine, ByFactory])
+@pytest.mark.parametrize(
+    "watch", [by_wrapper, ByPatch, ByCursor, ByEngine, ByPatchedEngine, ByFactory]
+)
 def test_who_watches_the_cursors_sees_each_statement(add, watch):
     add.run({"key": "a", "limit": 9, "more": 1})
     seen = []
