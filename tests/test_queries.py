@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from devices.conf import conf
 from devices.core.retention import cleanup
-from devices.models import DeviceSession
+from devices.models import DeviceSession, RevokeReason
 from tests.client import PASSWORD, Device
 
 TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET CONSTRAINTS")
@@ -114,17 +114,21 @@ def test_a_login_costs_the_same_whomever_it_evicts(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_login_that_cleans_up_costs_one_statement_more(
+def test_a_login_that_cleans_up_costs_two_statements_more(
     make_user, sign_in, settings, statements, monkeypatch
 ):
     monkeypatch.setattr(cleanup, "LOGINS", 1)
     alice = make_user()
     body = {"email": alice.email, "password": PASSWORD}
-    phone = sign_in(alice)
-    DeviceSession.objects.update(expires_at=timezone.now() - 2 * conf.RETENTION_DAYS)
+    phone, other = sign_in(alice), sign_in(alice)
+    past = timezone.now() - 2 * conf.RETENTION_DAYS
+    DeviceSession.objects.update(expires_at=past)
+    # It is the turn of those that were revoked, or of the others.
+    revoked = {"revoked_at": past, "revoke_reason": RevokeReason.LOGOUT}
+    DeviceSession.objects.filter(pk=other.session_id).update(**revoked)
     sql = statements(lambda: phone.post("/api/login", body))
     assert kinds(sql)["DELETE"] == 1
-    assert len(sql) == 8
+    assert len(sql) == 9
     # One that has news to write down leaves it to others.
     DeviceSession.objects.update(expires_at=timezone.now() - 2 * conf.RETENTION_DAYS)
     sql = statements(lambda: Device().post("/api/login", body))

@@ -199,10 +199,15 @@ def test_no_statement_looks_at_more_than_a_stretch_however_few_are_due(
 
 
 @pytest.mark.parametrize(("turn", "way"), [(0, "revoked_at"), (1, "expires_at")])
-def test_every_so_manieth_login_deletes_some_ended_sessions_in_one_statement(
+def test_every_so_manieth_login_deletes_some_ended_sessions(
     alice, start, clock, monkeypatch, django_capture_on_commit_callbacks, turn, way
 ):
     monkeypatch.setattr(cleanup, "PER_LOGINS", 4)
+    # As where PostgreSQL takes the table for empty, which it was when it was analyzed.
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            for plan in ("hashagg", "hashjoin", "mergejoin", "material", "sort"):
+                cursor.execute(f"SET LOCAL enable_{plan} = off")
     for _ in range(10):
         sessions.revoke(start(), reason=RevokeReason.LOGOUT)
     [start() for _ in range(10)]
@@ -213,7 +218,7 @@ def test_every_so_manieth_login_deletes_some_ended_sessions_in_one_statement(
             cleanup.purge_some(begun)
         kinds = [query["sql"].split()[0] for query in queries]
         assert [kind for kind in kinds if kind not in ("SAVEPOINT", "RELEASE")] == (
-            ["DELETE"] if number == 0 else []
+            ["SELECT", "DELETE"] if number == 0 else []
         )
     left = DeviceSession.objects.filter(revoked_at__isnull=way != "revoked_at")
     assert (left.count(), DeviceSession.objects.count()) == (6, 16)
