@@ -1647,6 +1647,22 @@ MUTANTS = [
     ),
     # What services are told.
     Mutant(
+        "what another server wrote, to who begins to read the feed",
+        "devices/core/ended.py",
+        "                at.since == _BEGINNING,",
+        "                False,",
+        "tests/test_feed.py",
+        "another_server",
+    ),
+    Mutant(
+        "that the feed tells it once",
+        "devices/core/ended.py",
+        "                at.since == _BEGINNING,",
+        "                True,",
+        "tests/test_feed.py",
+        "another_server",
+    ),
+    Mutant(
         "a cursor that is a snapshot",
         "devices/core/ended.py",
         '" AND NOT pg_visible_in_snapshot(xid::text::xid8, %s::pg_snapshot)"',
@@ -1657,8 +1673,8 @@ MUTANTS = [
     Mutant(
         "an answer up to one snapshot",
         "devices/core/ended.py",
-        '" AND pg_visible_in_snapshot(xid::text::xid8, %s::pg_snapshot)"',
-        '" AND %s::pg_snapshot IS NOT NULL"',
+        '" AND (pg_visible_in_snapshot(xid::text::xid8, %s::pg_snapshot)"',
+        '" AND (%s::pg_snapshot IS NOT NULL"',
         FEED,
         "between_two_statements",
     ),
@@ -2068,6 +2084,12 @@ MUTANTS = [
                 "ByEngine",
             ),
             (
+                "an engine of Django's that somebody has patched",
+                "isinstance(method, FunctionType) and ",
+                "True or ",
+                "ByPatchedEngine",
+            ),
+            (
                 "a factory of cursors",
                 "or given.cursor_factory not in (Cursor, ServerBindingCursor)",
                 "",
@@ -2094,6 +2116,14 @@ MUTANTS = [
                 "isolation",
             ),
         )
+    ),
+    Mutant(
+        "two threads that begin together compile the same query",
+        "devices/core/statements.py",
+        "rows.all().query.get_compiler(using)",
+        "rows.query.get_compiler(using)",
+        "tests/devices/core/test_statements.py",
+        "two_threads",
     ),
     Mutant(
         "another connection for a SELECT that finds its own lost",
@@ -3459,6 +3489,14 @@ MUTANTS = [
         "        pass",
         "tests/test_atomic_requests.py",
         "",
+    ),
+    Mutant(
+        "the limit of what a login deletes, whatever the plan",
+        "devices/core/retention/cleanup.py",
+        'keys = list(due.values_list("pk", flat=True)[:PER_LOGINS])',
+        'keys = due.values("pk")[:PER_LOGINS]',
+        "tests/devices/core/retention/test_cleanup.py",
+        "manieth",
     ),
     Mutant(
         "the lock of the rows a clean-up takes",

@@ -102,7 +102,7 @@ def test_A18_no_login_with_the_old_password_survives_the_change(site, rounds, ta
         refused = [answer.json()["code"] for answer in answers if answer.status_code == 401]
         assert set(refused) <= {"no_active_account"}
         mine = DeviceSession.objects.filter(user_id=user.pk)
-        assert mine.count() == 5 - len(refused)
+        assert mine.count() == 5 - len(refused), [(a.status_code, a.text[:200]) for a in answers]
         given = [answer.json() for answer in answers if answer.status_code == 200]
         access = [tokens.get("access_token") or tokens["access"] for tokens in given]
         asked = [site.caller.me(token).status_code for token in access]
