@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from .conf import conf
 from .lookups import Within
 
 
@@ -323,9 +324,9 @@ class DeviceSession(PrimaryModel):
         fields: Iterable[str] | None = None,
         from_queryset: models.QuerySet[Self] | None = None,
     ) -> None:
-        """As Model.refresh_from_db, also of columns that were left out: by the user, too, for Citus."""
-        if from_queryset is None and "user_id" in self.__dict__:
-            every: Any = DeviceSession._base_manager.db_manager(using, hints={"instance": self})
+        """As Model.refresh_from_db, also of columns that were left out; on Citus by the user, too."""
+        if conf.CITUS and from_queryset is None and "user_id" in self.__dict__:
+            every: Any = type(self)._base_manager.db_manager(using, hints={"instance": self})
             from_queryset = every.filter(user_id=self.user_id)
         super().refresh_from_db(using, fields, from_queryset)
 

@@ -5113,7 +5113,7 @@ ON_CITUS = [
     Mutant(
         "one shard for what is seldom read",
         "devices/models.py",
-        'from_queryset is None and "user_id" in self.__dict__',
+        'conf.CITUS and from_queryset is None and "user_id" in self.__dict__',
         "False",
         CITUS_TESTS,
         "page_of_a_session",

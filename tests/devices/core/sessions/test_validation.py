@@ -266,3 +266,14 @@ class TestPrepared:
                 assert statement.find(session.pk, session.user_id) == session
             with connection.cursor() as cursor:
                 cursor.execute("DEALLOCATE ALL")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("column", ["user_id", "device_key"])
+def test_a_session_that_was_given_to_another_user_is_found_again(alice, make_user, sign_in, column):
+    """As a project does that merges accounts."""
+    sign_in(alice)
+    held = DeviceSession.objects.defer("device_key").get()
+    DeviceSession.objects.update(user=make_user("other@example.org"))
+    held.refresh_from_db(fields=[column])
+    assert column in held.__dict__
