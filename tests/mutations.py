@@ -5035,6 +5035,14 @@ MUTANTS = [
         "proof",
     ),
     Mutant(
+        "why a login failed, where the session cannot be ended either",
+        "devices/core/sessions/revocation.py",
+        "    with suppress(Error):\n        logout(session)",
+        "    logout(session)",
+        SHORTCUTS_TESTS,
+        "told_as_what_it_is",
+    ),
+    Mutant(
         "the end of a session whose cookie is not handed out",
         "devices/web/cookie.py",
         "    if answer.status_code >= 500:\n",

@@ -123,7 +123,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
 
 def _with_code(response: Response | None) -> Response | None:
     """Add the code of the error to an answer in DRF's form, and leave out SimpleJWT's `messages`."""
-    said: Any = None if response is None else response.data
+    # A handler may answer with a response of Django, too.
+    said: Any = getattr(response, "data", None)
     if isinstance(said, dict) and said.keys() <= {"detail", "code", "messages"}:
         detail = said.get("detail")
         if isinstance(detail, ErrorDetail):

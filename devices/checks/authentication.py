@@ -72,8 +72,8 @@ def check() -> Iterator[CheckMessage]:
     handler: Any = drf.api_settings.EXCEPTION_HANDLER
     if not getattr(handler, "knows_sessions", False) and not is_atomic():
         yield checks.Warning(
-            f"{handler.__module__}.{handler.__name__} does not know the errors of this app: a refused login "
-            "may be answered with 500, and refusals are not in the security log.",
+            "EXCEPTION_HANDLER of REST_FRAMEWORK does not know the errors of this app: a refused login may "
+            "be answered with 500, and refusals are not in the security log.",
             hint=EXTEND_HANDLER,
             id="devices.W108",
         )

@@ -51,10 +51,11 @@ def check() -> Iterator[CheckMessage]:
 
 def _sends_tokens() -> bool:
     """Whether Sentry is in use, and sends more than where an error happened."""
-    sentry: Any = sys.modules.get("sentry_sdk")
-    if sentry is None or not sentry.get_client().is_active():
+    # sentry-sdk 1 has no such function.
+    get_client: Any = getattr(sys.modules.get("sentry_sdk"), "get_client", None)
+    if get_client is None or not get_client().is_active():
         return False
-    given = sentry.get_client().options
+    given = get_client().options
     return bool(given["include_local_variables"] or given["max_request_body_size"] != "never")
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import login
 from django.core.exceptions import ImproperlyConfigured
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, JsonResponse
 from django.test import Client, RequestFactory, override_settings
 from django.urls import path
@@ -16,6 +16,7 @@ from rest_framework.views import APIView, exception_handler
 from devices import exceptions, shortcuts
 from devices.api.errors import SessionDenied
 from devices.core import sessions
+from devices.core.sessions import revocation
 from devices.models import DeviceSession
 from devices.shortcuts import authenticate, error_response, issue_tokens, start_session
 from devices.testing import sign_in
@@ -205,6 +206,19 @@ def test_claims_that_cannot_be_issued_are_refused_and_leave_no_session(own, alic
     with pytest.raises(ImproperlyConfigured, match="CLAIMS"):
         start_session(None, alice)
     assert not DeviceSession.objects.active().exists()
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_is_away_is_told_as_what_it_is(alice, claims, monkeypatch, error):
+    """And not by the error of ending the session."""
+
+    def fail(*args):
+        raise error("The connection is closed.")
+
+    claims(lambda session: {"exp": 1})
+    monkeypatch.setattr(revocation, "logout", fail)
+    with pytest.raises(ImproperlyConfigured):
+        start_session(None, alice)
 
 
 def test_tokens_that_are_not_handed_out_leave_no_session(alice, settings, monkeypatch):

@@ -1,6 +1,7 @@
 """Real servers for a test: gunicorn with the site, and the proxies as docs/proxies.md has them."""
 
 import re
+import secrets
 import shutil
 import socket
 import ssl
@@ -21,6 +22,9 @@ from tests.ports import free_port
 
 ROOT = Path(settings.BASE_DIR)
 PAGE = (ROOT / "docs" / "proxies.md").read_text()
+# What a front end shows, in place of "a long random value".
+KEY = secrets.token_hex(32)
+
 # How each of them is called there, the name of its program, and the option before its configuration.
 PROXIES = {
     "nginx": ("nginx", "nginx", "-c"),
@@ -188,6 +192,7 @@ def documented(kind: str, folder: Path, port: int, upstream: int | Path) -> str:
         "<VirtualHost *:443>": f"<VirtualHost 127.0.0.1:{port}>",
         "api.example.org {": f"https://api.example.org:{port} {{\n    bind 127.0.0.1\n"
         f"    tls {folder}/site.crt {folder}/site.key",
+        "a long random value": KEY,
     }
     assert all(old in PAGE for old in changes)
     for old, new in changes.items():

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import DatabaseError
+from django.db import Error
 from django.utils import timezone
 
 from devices import signals
@@ -120,7 +120,7 @@ def abandon(session: DeviceSession) -> None:
 
     Where the database is away, or what was written is taken back, it stays as it is.
     """
-    with suppress(DatabaseError):
+    with suppress(Error):
         logout(session)
 
 

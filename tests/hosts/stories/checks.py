@@ -335,6 +335,10 @@ TEMPLATES[0]["OPTIONS"]["context_processors"].remove(
         "W108",
         'REST_FRAMEWORK["EXCEPTION_HANDLER"] = "rest_framework.views.exception_handler"',
     ),
+    "an exception handler that is an object": (
+        "W108",
+        'REST_FRAMEWORK["EXCEPTION_HANDLER"] = "stories.handlers.own"',
+    ),
     "pages that cannot find each other": (
         "E109",
         urls("""
