@@ -11,6 +11,9 @@ import httpx
 import pytest
 from django.conf import settings
 from django.db import OperationalError
+from django.utils import timezone
+from rest_framework.throttling import BaseThrottle
+from rest_framework_simplejwt.views import TokenBlacklistView
 
 from devices.models import DeviceSession
 from tests import npm, processes
@@ -31,6 +34,11 @@ ADDRESS = "203.0.113.7"
 
 def is_away(*_: object, **__: object) -> None:
     raise OperationalError
+
+
+class Busy(BaseThrottle):
+    def allow_request(self, request: object, view: object) -> bool:
+        return False
 
 
 class Visitor:
@@ -159,3 +167,19 @@ def test_an_api_that_is_away_signs_nobody_out(front, alice, monkeypatch):
     monkeypatch.undo()
     assert visitor.get().status_code == 307
     assert visitor.get().status_code == 200
+    # Nor does one that is busy sign anybody out on the screen alone.
+    form, kept = visitor.form("/", "Sign out"), dict(visitor.cookies)
+    monkeypatch.setattr(TokenBlacklistView, "throttle_classes", [Busy])
+    assert visitor.submit("/", **form).status_code == 500
+    assert visitor.cookies == kept
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_last_seconds_of_a_session_are_no_endless_redirect(front, alice):
+    visitor = Visitor(front)
+    visitor.sign_in()
+    end = timezone.now() + timedelta(seconds=25)
+    DeviceSession.objects.update(expires_at=end, absolute_expires_at=end)
+    del visitor.cookies["access"]
+    [kept] = [each for each in visitor.get().headers.get_list("Set-Cookie") if "access=" in each]
+    assert "Max-Age=5;" in kept

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import OperationalError
+from django.http import HttpResponse
+from rest_framework_simplejwt.views import TokenRefreshView
 
 from devices.models import DeviceSession, RevokeReason
 from devices.shortcuts import end_session
@@ -99,11 +101,28 @@ def test_a_session_that_was_ended_elsewhere_ends_in_the_app(play):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("status", [200, 403, 429])
+def test_what_a_proxy_answers_signs_nobody_out(play, monkeypatch, status):
+    """Such as a firewall, or a network that wants a login of its own: with a page, and not with JSON."""
+    process = play("away")
+    assert lines(process) == ["no_active_account"]
+    with monkeypatch.context() as patch:
+        page = HttpResponse("<html>", status=status)
+        patch.setattr(TokenRefreshView, "post", lambda *_, **__: page)
+        assert go_on(process) == [f"{status}"]
+    with monkeypatch.context() as patch:
+        # In place of a 401 of the API.
+        page = HttpResponse("<html>", status=401)
+        patch.setattr("accounts.views.MeView.dispatch", lambda *_, **__: page)
+        assert go_on(process) == ["401", "null"]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_an_outage_signs_nobody_out(play, monkeypatch):
     process = play("away")
     assert lines(process) == ["no_active_account"]
     with monkeypatch.context() as patch:
         patch.setattr("devices.core.sessions.refresh.get_valid_session", is_away)
-        assert go_on(process) == ["/token/refresh failed: 503"]
+        assert go_on(process) == ["503 unavailable"]
     assert go_on(process) == ["200", "null"]
     assert DeviceSession.objects.get().revoke_reason == RevokeReason.LOGOUT

@@ -1,5 +1,4 @@
 // Plays the recipe for apps: Story <URL of the API> <name of the story>. Prints one line for each thing that is seen.
-import java.io.IOException
 import java.util.concurrent.Callable
 import java.util.concurrent.Executors
 import okhttp3.Request
@@ -47,8 +46,8 @@ fun main(arguments: Array<String>) {
             await()
             try {
                 status("/me")
-            } catch (away: IOException) {
-                println(away.message)
+            } catch (away: Refused) {
+                println("${away.status} ${away.code}".trim())
             }
             println("ready")
             await()
