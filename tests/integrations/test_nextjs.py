@@ -6,6 +6,7 @@ from datetime import timedelta
 from html import unescape
 from http.cookies import SimpleCookie
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -15,8 +16,12 @@ from django.utils import timezone
 from rest_framework.throttling import BaseThrottle
 from rest_framework_simplejwt.views import TokenBlacklistView
 
+from accounts.views import LoginView
+from devices.exceptions import OtpRequired
 from devices.models import DeviceSession
 from tests import npm, processes
+from tests.browser.engine import Engine
+from tests.browser.visitor import CHROMIUM
 from tests.client import CHROME, PASSWORD
 from tests.ports import free_port
 from tests.proxies.servers import running
@@ -111,6 +116,15 @@ def front(built, live_server, settings):
         yield f"http://127.0.0.1:{port}"
 
 
+@pytest.fixture
+def chromium():
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: the form was not looked at in a browser")
+    engine = Engine(args=["--no-sandbox"])
+    yield engine
+    engine.close()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_recipe(front, alice):
     visitor = Visitor(front)
@@ -183,3 +197,24 @@ def test_the_last_seconds_of_a_session_are_no_endless_redirect(front, alice):
     del visitor.cookies["access"]
     [kept] = [each for each in visitor.get().headers.get_list("Set-Cookie") if "access=" in each]
     assert "Max-Age=5;" in kept
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_password_stays_in_the_form_while_the_code_is_asked_for(front, chromium, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise OtpRequired
+
+    monkeypatch.setattr(LoginView, "post", refuse)
+    given = {"email": "alice@example.org", "password": PASSWORD}
+
+    def visit(browser: Any) -> dict[str, str]:
+        page = browser.new_page()
+        page.goto(f"{front}/login", wait_until="networkidle")
+        for name, text in given.items():
+            page.fill(f"[name={name}]", text)
+        page.click("text=Sign in")
+        page.wait_for_selector("[name=otp]")
+        page.wait_for_timeout(200)
+        return {name: page.input_value(f"[name={name}]") for name in given}
+
+    assert chromium.run(visit) == given
