@@ -83,9 +83,9 @@ class Visitor:
     def submit(self, path: str, **fields: str) -> httpx.Response:
         return self.ask("POST", path, files={name: (None, text) for name, text in fields.items()})
 
-    def sign_in(self, password: str = PASSWORD) -> httpx.Response:
+    def sign_in(self, password: str = PASSWORD, email: str = "alice@example.org") -> httpx.Response:
         form = self.form("/login", "Sign in")
-        return self.submit("/login", **form, email="alice@example.org", password=password)
+        return self.submit("/login", **form, email=email, password=password)
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +186,16 @@ def test_an_api_that_is_away_signs_nobody_out(front, alice, monkeypatch):
     monkeypatch.setattr(TokenBlacklistView, "throttle_classes", [Busy])
     assert visitor.submit("/", **form).status_code == 500
     assert visitor.cookies == kept
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_was_signed_in_before_is_signed_out(front, alice, mallory):
+    visitor = Visitor(front)
+    visitor.sign_in()
+    assert visitor.sign_in(email=mallory.email).headers["Location"] == "/"
+    ended = DeviceSession.objects.exclude(revoked_at=None).get()
+    assert (ended.user, ended.revoke_reason) == (alice, "logout")
+    assert visitor.get().status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)
