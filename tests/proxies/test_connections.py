@@ -1,7 +1,7 @@
 """Under each kind of server, many requests at once leave PostgreSQL room for others.
 
 The servers are no requirements of the site. SERVERS_PYTHON names the Python of an environment that
-has the site's requirements, uvicorn, daphne, hypercorn, and gunicorn with gevent.
+has the site's requirements, uvicorn, daphne, hypercorn, eventlet, and gunicorn with gevent.
 """
 
 import os
@@ -27,6 +27,7 @@ SERVERS = {
     "daphne": ["daphne", "project.asgi:application", "--port"],
     "hypercorn": ["hypercorn", "project.asgi:application", "--bind"],
     "gevent": ["gunicorn", "project.wsgi", "-k", "gevent", "--no-control-socket", "--bind"],
+    "eventlet": ["tests.proxies.on_eventlet"],
 }
 
 
@@ -42,9 +43,12 @@ def site(request, tmp_path):
     who = f"{way['user']}:{way.get('password') or ''}".rstrip(":")
     url = f"postgres://{who}@{host}/{way['dbname']}"
     port = free_port()
-    last = f"127.0.0.1:{port}" if arguments[-1] == "--bind" else str(port)
+    last = f"127.0.0.1:{port}" if "--bind" in arguments else str(port)
     command = [PYTHON, "-m", module, *arguments, last]
-    with running(command, tmp_path / "server.log", port, environment(tmp_path, DATABASE_URL=url)):
+    # Beside the requests, a thread listens all the time.
+    cached = {"DEVICES_LIVENESS": "cached", "DEVICES_BUS": "postgres"}
+    env = environment(tmp_path, DATABASE_URL=url, **cached)
+    with running(command, tmp_path / "server.log", port, env):
         yield f"http://127.0.0.1:{port}"
 
 

@@ -7,6 +7,7 @@ while the thread's heartbeats come back over the same connection.
 import logging
 import os
 import secrets
+import selectors
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -83,8 +84,7 @@ class PostgresLine:
         self._sender.execute("SELECT pg_notify(%s, %s)", [self._own, sign])
         deadline = time.monotonic() + LEASE
         while (left := deadline - time.monotonic()) > 0:
-            # All that came at once: the iterator would lose what is not taken from it.
-            came = list(self._connection.notifies(timeout=left, stop_after=1))
+            came = self._came(left)
             yield from (notice.payload for notice in came if notice.channel == CHANNEL)
             if any(notice.payload == sign for notice in came if notice.channel == self._own):
                 return
@@ -92,9 +92,17 @@ class PostgresLine:
 
     def wait(self, seconds: float) -> Iterator[str]:
         """Yield what arrives within `seconds`."""
-        for notice in self._connection.notifies(timeout=seconds):
-            if notice.channel == CHANNEL:
-                yield notice.payload
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            yield from (notice.payload for notice in self._came(left) if notice.channel == CHANNEL)
+
+    def _came(self, seconds: float) -> list[Any]:
+        """All that is there by the first that arrives within `seconds`."""
+        # psycopg's own wait would let nothing else run under eventlet, which replaces this one.
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._connection, selectors.EVENT_READ)
+            selector.select(seconds)
+        return list(self._connection.notifies(timeout=0))
 
     def close(self) -> None:
         """Close both connections."""
