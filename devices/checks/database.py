@@ -76,12 +76,7 @@ def _engine() -> Iterator[CheckMessage]:
             id="devices.E071",
         )
     if connection.vendor == "postgresql" and _is_snapshot(connection):
-        yield checks.Warning(
-            "With this isolation_level, requests that meet at one account or session fail with "
-            "'could not serialize access': the API answers 503, and saving or deleting a user raises.",
-            hint="Leave isolation_level out, which is READ COMMITTED, or repeat what fails.",
-            id="devices.W076",
-        )
+        yield _fails_at_meetings("isolation_level")
     if connection.vendor == "sqlite" and sqlite3.sqlite_version_info < OLDEST_SQLITE:
         yield Error(
             f"SQLite {sqlite3.sqlite_version} is too old: it has no UPDATE … RETURNING.",
@@ -95,6 +90,27 @@ def _is_snapshot(connection: BaseDatabaseWrapper) -> bool:
     levels = import_string("django.db.backends.postgresql.psycopg_any.IsolationLevel")
     given = connection.settings_dict["OPTIONS"].get("isolation_level")
     return given in (levels.REPEATABLE_READ, levels.SERIALIZABLE)
+
+
+def check_isolation(databases: Sequence[str]) -> Iterator[CheckMessage]:
+    """Ask the database of the sessions, if it is among these, what a role, a database or a server has set."""
+    if database.alias() not in databases or database.connection().vendor != "postgresql":
+        return
+    name = "default_transaction_isolation"
+    with database.connection().cursor() as cursor:
+        cursor.execute("SELECT current_setting(%s)", [name])
+        [level] = cursor.fetchone()
+    if level in ("repeatable read", "serializable") and not _is_snapshot(database.connection()):
+        yield _fails_at_meetings(name)
+
+
+def _fails_at_meetings(name: str) -> CheckMessage:
+    return checks.Warning(
+        f"With this {name}, requests that meet at one account or session fail with "
+        "'could not serialize access': the API answers 503, and saving or deleting a user raises.",
+        hint=f"Leave {name} out, which is READ COMMITTED, or repeat what fails.",
+        id="devices.W076",
+    )
 
 
 LEVELS = (None, "on", "remote_apply")

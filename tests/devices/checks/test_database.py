@@ -40,3 +40,26 @@ def test_a_server_that_looks_like_postgresql_is_refused(monkeypatch, version, ex
     monkeypatch.setattr(connection, "cursor", lambda: Cursor(version))
     assert [message.id for message in database.check_database(["default"])] == expected
     assert check_databases([]) == []
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        ("read uncommitted", []),
+        ("read committed", []),
+        ("repeatable read", ["devices.W076"]),
+        ("serializable", ["devices.W076"]),
+    ],
+)
+def test_what_the_role_has_set_is_known(level, expected):
+    """By `ALTER ROLE`, by the database, by the server's file, or by OPTIONS["options"]."""
+    connection = connections["default"]
+    if connection.vendor != "postgresql":
+        pytest.skip("default_transaction_isolation is PostgreSQL's (DATABASE_URL)")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('default_transaction_isolation', %s, true)", [level])
+    found = [message.id for message in check_databases(["default"])]
+    assert [each for each in found if each == "devices.W076"] == expected
+    assert check_databases([]) == []
