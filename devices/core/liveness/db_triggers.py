@@ -6,7 +6,8 @@ has to be written down, and only a trigger sees every change. PostgreSQL also te
 sessions (core.liveness.invalidation).
 
 The triggers depend on no column and name their tables with the schema, so that a host project can alter its
-users, and whatever the search path is. They are made after a migrate that finds them missing or different.
+users, and whatever the search path is. They are made after a migrate that finds them missing, different or
+disabled.
 """
 
 from collections.abc import Sequence
@@ -77,7 +78,7 @@ SQLITE = """CREATE TRIGGER {name} AFTER UPDATE OF {is_active} ON {users}
 
 
 def install(using: str) -> None:
-    """Make the triggers that are missing or different; those that are there are left alone, and so are locks.
+    """Make the triggers that are missing, different or disabled; the others are left alone, and so are locks.
 
     Databases of other kinds have none, nor have users without a column `is_active`.
     """
@@ -153,7 +154,11 @@ def _install_in_postgresql(connection: BaseDatabaseWrapper, names: dict[str, str
                 f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql"
                 f" AS $${body}$$",
             )
-        is_called = "SELECT 1 FROM pg_trigger WHERE tgrelid = %s AND tgfoid = to_regproc(%s)"
+        # A restore of the data alone, or a bulk import, may have left it disabled.
+        is_called = (
+            "SELECT 1 FROM pg_trigger"
+            " WHERE tgrelid = %s AND tgfoid = to_regproc(%s) AND tgenabled <> 'D'"
+        )
         if not _rows(connection, is_called, [table, function]):
             [(place,)] = _rows(connection, "SELECT %s::oid::regclass::text", [table])
             event = "UPDATE" if name == ACCOUNT_CHANGED else "DELETE"
@@ -161,7 +166,7 @@ def _install_in_postgresql(connection: BaseDatabaseWrapper, names: dict[str, str
             trigger = f"{name}_{names_digest(schema, length=8)}"
             _execute(
                 connection,
-                f"CREATE TRIGGER {trigger} AFTER {event} ON {place} FOR EACH ROW"
+                f"CREATE OR REPLACE TRIGGER {trigger} AFTER {event} ON {place} FOR EACH ROW"
                 f" EXECUTE FUNCTION {function}()",
             )
 
