@@ -558,6 +558,14 @@ MUTANTS = [
         "E026",
     ),
     Mutant(
+        "a role whose transactions see no other's commits",
+        "devices/checks/database.py",
+        'if level in ("repeatable read", "serializable") and',
+        "if False and",
+        "tests/devices/checks/test_database.py",
+        "role_has_set",
+    ),
+    Mutant(
         "an API with a language in its path",
         "devices/checks/urls.py",
         "            if ours or _translated(",
@@ -3457,6 +3465,14 @@ MUTANTS = [
         "        return True",
         "tests/devices/core/test_database.py",
         "wrong",
+    ),
+    Mutant(
+        "triggers that a restore has left disabled",
+        "devices/core/liveness/db_triggers.py",
+        " AND tgenabled <> 'D'",
+        "",
+        "tests/platforms/test_triggers.py",
+        "left_disabled",
     ),
     Mutant(
         "the schema in the functions of triggers",
