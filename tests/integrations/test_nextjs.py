@@ -26,6 +26,9 @@ from tests.client import CHROME, PASSWORD
 from tests.ports import free_port
 from tests.proxies.servers import running
 
+# With the packages of the integrations alone, since it takes a while to build.
+pytest.importorskip("channels", reason="make test-integrations tries it")
+
 NPM = ("next@16.4.6", "react@19.3.1", "react-dom@19.3.1")
 PAGE = (Path(settings.BASE_DIR) / "docs" / "recipes" / "nextjs.md").read_text()
 LAYOUT = """

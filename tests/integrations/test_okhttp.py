@@ -16,6 +16,9 @@ from devices.models import DeviceSession, RevokeReason
 from devices.shortcuts import end_session
 from tests import processes
 
+# With the packages of the integrations alone, since it takes a while to build.
+pytest.importorskip("channels", reason="make test-integrations tries it")
+
 PAGE = (Path(settings.BASE_DIR) / "docs" / "recipes" / "apps.md").read_text()
 STORY = Path(__file__).parent / "okhttp"
 JAVA = Path("/usr/share/java")
