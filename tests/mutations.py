@@ -558,6 +558,14 @@ MUTANTS = [
         "E026",
     ),
     Mutant(
+        "a pooler that asks standbys whether sessions are active",
+        "devices/checks/database.py",
+        'if mode == "on" and "devices" not in primary:',
+        "if False:",
+        "tests/devices/checks/test_database.py",
+        "asks_standbys",
+    ),
+    Mutant(
         "a role whose transactions see no other's commits",
         "devices/checks/database.py",
         'if level in ("repeatable read", "serializable") and',

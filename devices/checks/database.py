@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from django.contrib.auth import get_user_model
 from django.core import checks
 from django.core.checks import CheckMessage, Error
-from django.db import connections, router
+from django.db import DatabaseError, connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import import_string
 from rest_framework import settings as drf
@@ -102,6 +102,32 @@ def check_isolation(databases: Sequence[str]) -> Iterator[CheckMessage]:
         [level] = cursor.fetchone()
     if level in ("repeatable read", "serializable") and not _is_snapshot(database.connection()):
         yield _fails_at_meetings(name)
+
+
+def check_balancing(databases: Sequence[str]) -> Iterator[CheckMessage]:
+    """Ask Pgpool-II, if one stands before the database of the sessions, whether standbys answer there."""
+    # It takes a transaction for ended when it answers by itself.
+    if database.alias() not in databases or not database.commits_alone(database.connection()):
+        return
+    try:
+        mode, primary = map(_pgpool, ("load_balance_mode", "primary_routing_query_pattern_list"))
+    except DatabaseError:
+        return  # PostgreSQL itself knows no such statement.
+    if mode == "on" and "devices" not in primary:
+        yield Error(
+            "Pgpool-II has standbys answer whether a session is active: one that has ended goes on for as "
+            "long as they are behind, and new tokens are refused.",
+            hint="Set its primary_routing_query_pattern_list to '.*devices_.*', or switch off "
+            "load_balance_mode; see docs/platforms.md.",
+            id="devices.E077",
+        )
+
+
+def _pgpool(name: str) -> str:
+    with database.connection().cursor() as cursor:
+        cursor.execute(f"PGPOOL SHOW {name}")
+        [value] = cursor.fetchone()
+    return str(value)
 
 
 def _fails_at_meetings(name: str) -> CheckMessage:

@@ -63,3 +63,45 @@ def test_what_the_role_has_set_is_known(level, expected):
     found = [message.id for message in check_databases(["default"])]
     assert [each for each in found if each == "devices.W076"] == expected
     assert check_databases([]) == []
+
+
+class Pgpool(Cursor):
+    """What Pgpool-II answers itself."""
+
+    def __init__(self, **values):
+        self.values = values
+
+    def fetchone(self):
+        return [self.values[self.asked.removeprefix("PGPOOL SHOW ")]]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("mode", "patterns", "expected"),
+    [
+        ("on", "", ["devices.E077"]),
+        ("on", ".*orders.*", ["devices.E077"]),
+        ("on", ".*orders.*,.*devices_.*", []),
+        ("off", "", []),
+    ],
+)
+def test_a_pooler_that_asks_standbys_is_refused(monkeypatch, mode, patterns, expected):
+    answers = {"load_balance_mode": mode, "primary_routing_query_pattern_list": patterns}
+    connection = connections["default"]
+    monkeypatch.setattr(type(connection), "vendor", "postgresql")
+    monkeypatch.setattr(connection, "cursor", lambda: Pgpool(**answers))
+    # Within a transaction its own answers put the state of the connection in disorder.
+    assert list(database.check_balancing(["default"])) == []
+    monkeypatch.setattr(connection, "get_autocommit", lambda: True)
+    assert [message.id for message in database.check_balancing(["default"])] == expected
+    assert list(database.check_balancing([])) == []
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_without_that_pooler_nothing_is_said_and_nothing_is_lost():
+    connection = connections["default"]
+    if connection.vendor != "postgresql":
+        pytest.skip("Pgpool-II stands before PostgreSQL (DATABASE_URL)")
+    assert list(database.check_balancing(["default"])) == []
+    assert connection.is_usable()
