@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
+from rest_framework import settings as drf
 from rest_framework.renderers import JSONRenderer
-from rest_framework.settings import api_settings
 
 from .parsers import StrictJSONParser
 
@@ -12,12 +12,34 @@ from .parsers import StrictJSONParser
 JSON_API: Final = "application/vnd.api+json"
 
 
-def _plain(classes: Any, plain: type) -> list[Any]:
-    return [plain if each.media_type == JSON_API else each for each in classes]
-
-
 class ProjectFormats:
     """For views: the formats of the project, with JSON in the place of JSON:API."""
 
-    renderer_classes: Any = _plain(api_settings.DEFAULT_RENDERER_CLASSES, JSONRenderer)
-    parser_classes: Any = _plain(api_settings.DEFAULT_PARSER_CLASSES, StrictJSONParser)
+    renderer_classes: Any
+    parser_classes: Any
+
+    def get_renderers(self) -> list[Any]:
+        """Return the renderers of the view."""
+        # Exception handlers look here for what the view answers with.
+        self.renderer_classes = _plain(self.renderer_classes, JSONRenderer)
+        return [each() for each in self.renderer_classes]
+
+    def get_parsers(self) -> list[Any]:
+        """Return the parsers of the view."""
+        self.parser_classes = _plain(self.parser_classes, StrictJSONParser)
+        return [each() for each in self.parser_classes]
+
+
+def instead() -> dict[str, list[Any]]:
+    """Return what the views of SimpleJWT need for the same, as arguments of `as_view()`."""
+    given: Any = drf.api_settings
+    classes = {
+        "renderer_classes": (given.DEFAULT_RENDERER_CLASSES, JSONRenderer),
+        "parser_classes": (given.DEFAULT_PARSER_CLASSES, StrictJSONParser),
+    }
+    plain = {name: _plain(each, json) for name, (each, json) in classes.items()}
+    return {name: each for name, each in plain.items() if each != classes[name][0]}
+
+
+def _plain(classes: Any, plain: type) -> list[Any]:
+    return [plain if each.media_type == JSON_API else each for each in classes]

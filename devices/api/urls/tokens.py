@@ -4,17 +4,13 @@ from typing import Any, Final
 
 from rest_framework_simplejwt import views as simplejwt
 
-from devices.api.formats import ProjectFormats
+from devices.api import formats
 from devices.api.routing import endpoint
 
 app_name = "devices-tokens"
 
-OPEN: Final[dict[str, Any]] = {
-    # NamespaceVersioning would take the namespace for a version, and answer 404.
-    "versioning_class": None,
-    "renderer_classes": ProjectFormats.renderer_classes,
-    "parser_classes": ProjectFormats.parser_classes,
-}
+# NamespaceVersioning would take the namespace for a version, and answer 404.
+OPEN: Final[dict[str, Any]] = {"versioning_class": None, **formats.instead()}
 
 urlpatterns = [
     endpoint("token/refresh", simplejwt.TokenRefreshView.as_view(**OPEN), "token-refresh"),
