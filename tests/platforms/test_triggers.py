@@ -109,7 +109,6 @@ def test_what_was_changed_by_hand_is_made_anew(project):
     )
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="NO LOCKS: SQLite has one writer")
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="NO SWITCH: SQLite disables none")
 def test_what_a_restore_has_left_disabled_is_enabled(project):
     project.play(
@@ -124,6 +123,7 @@ def test_what_a_restore_has_left_disabled_is_enabled(project):
     )
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="NO LOCKS: SQLite has one writer")
 def test_a_migrate_without_changes_waits_for_no_reader_of_the_users(project):
     project.play(
         SCENE
