@@ -7,10 +7,10 @@ from html import unescape
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import pytest
-from django.conf import settings
 from django.db import OperationalError
 from django.utils import timezone
 from rest_framework.throttling import BaseThrottle
@@ -20,17 +20,16 @@ from accounts.views import LoginView
 from devices.exceptions import OtpRequired
 from devices.models import DeviceSession
 from tests import npm, processes
-from tests.browser.engine import Engine
-from tests.browser.visitor import CHROMIUM
+from tests.browser import conftest
 from tests.client import CHROME, PASSWORD
 from tests.ports import free_port
 from tests.proxies.servers import running
+from tests.test_recipes import blocks
 
 # With the packages of the integrations alone, since it takes a while to build.
 pytest.importorskip("channels", reason="make test-integrations tries it")
 
 NPM = ("next@16.4.6", "react@19.3.1", "react-dom@19.3.1")
-PAGE = (Path(settings.BASE_DIR) / "docs" / "recipes" / "nextjs.md").read_text()
 LAYOUT = """
 import { signOut } from "./actions.js";
 export default function Layout({ children }) {
@@ -38,10 +37,6 @@ export default function Layout({ children }) {
 }
 """
 ADDRESS = "203.0.113.7"
-
-
-def is_away(*_: object, **__: object) -> None:
-    raise OperationalError
 
 
 class Busy(BaseThrottle):
@@ -95,7 +90,7 @@ class Visitor:
 def built(tmp_path_factory) -> Path:
     folder: Path = tmp_path_factory.mktemp("nextjs")
     npm.install(folder, NPM, "the recipe for Next.js is not tried")
-    files = dict(re.findall(r"```jsx?\n// (\S+\.js)\n(.*?)```", PAGE, re.DOTALL))
+    files = blocks("nextjs")
     assert len(files) == 5
     for name, text in (files | {"app/layout.js": LAYOUT}).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -119,13 +114,7 @@ def front(built, live_server, settings):
         yield f"http://127.0.0.1:{port}"
 
 
-@pytest.fixture
-def chromium():
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: the form was not looked at in a browser")
-    engine = Engine(args=["--no-sandbox"])
-    yield engine
-    engine.close()
+chromium = conftest.chromium
 
 
 @pytest.mark.django_db(transaction=True)
@@ -178,10 +167,9 @@ def test_an_api_that_is_away_signs_nobody_out(front, alice, monkeypatch):
     visitor.sign_in()
     del visitor.cookies["access"]
     kept = dict(visitor.cookies)
-    monkeypatch.setattr("devices.core.sessions.refresh.get_valid_session", is_away)
-    assert visitor.get().status_code == 503
+    with patch("devices.core.sessions.refresh.get_valid_session", side_effect=OperationalError):
+        assert visitor.get().status_code == 503
     assert visitor.cookies == kept
-    monkeypatch.undo()
     assert visitor.get().status_code == 307
     assert visitor.get().status_code == 200
     # Nor does one that is busy sign anybody out on the screen alone.

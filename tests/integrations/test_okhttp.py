@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from django.conf import settings
@@ -25,10 +26,6 @@ JAVA = Path("/usr/share/java")
 JARS = [JAVA / f"{name}.jar" for name in ("okhttp", "okio", "com.android.json", "kotlin-stdlib")]
 
 Play = Callable[[str], subprocess.Popen[str]]
-
-
-def is_away(*_: object, **__: object) -> None:
-    raise OperationalError
 
 
 @pytest.fixture(scope="module")
@@ -105,27 +102,24 @@ def test_a_session_that_was_ended_elsewhere_ends_in_the_app(play):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("status", [200, 403, 429])
-def test_what_a_proxy_answers_signs_nobody_out(play, monkeypatch, status):
+def test_what_a_proxy_answers_signs_nobody_out(play, status):
     """Such as a firewall, or a network that wants a login of its own: with a page, and not with JSON."""
     process = play("away")
     assert lines(process) == ["no_active_account"]
-    with monkeypatch.context() as patch:
-        page = HttpResponse("<html>", status=status)
-        patch.setattr(TokenRefreshView, "post", lambda *_, **__: page)
+    page = HttpResponse("<html>", status=status)
+    with patch.object(TokenRefreshView, "post", return_value=page):
         assert go_on(process) == [f"{status}"]
-    with monkeypatch.context() as patch:
-        # In place of a 401 of the API.
-        page = HttpResponse("<html>", status=401)
-        patch.setattr("accounts.views.MeView.dispatch", lambda *_, **__: page)
+    # In place of a 401 of the API.
+    page = HttpResponse("<html>", status=401)
+    with patch("accounts.views.MeView.dispatch", return_value=page):
         assert go_on(process) == ["401", "null"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_outage_signs_nobody_out(play, monkeypatch):
+def test_an_outage_signs_nobody_out(play):
     process = play("away")
     assert lines(process) == ["no_active_account"]
-    with monkeypatch.context() as patch:
-        patch.setattr("devices.core.sessions.refresh.get_valid_session", is_away)
+    with patch("devices.core.sessions.refresh.get_valid_session", side_effect=OperationalError):
         assert go_on(process) == ["503 unavailable"]
     assert go_on(process) == ["200", "null"]
     assert DeviceSession.objects.get().revoke_reason == RevokeReason.LOGOUT
