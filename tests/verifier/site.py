@@ -33,7 +33,7 @@ class Key:
 
 
 class Site:
-    def __init__(self) -> None:
+    def __init__(self, server: str = "") -> None:
         self.key = Key("one")
         self.jwks: Any = {"keys": [self.key.jwk]}
         self.ended: list[tuple[int, str, float]] = []
@@ -44,7 +44,10 @@ class Site:
         self.before: Callable[[dict[str, Any]], dict[str, Any]] = lambda said: said
         self.after: Callable[[str], str] = lambda text: text
         self.status = 200
-        self.url = ""
+        # Of its own: a verifier of an earlier test may still ask, which is to count for nothing here.
+        self.path = f"/{uuid4().hex}"
+        self.server = server
+        self.url = server + self.path
 
     def end(self, session_id: str, seconds: float = 3600) -> None:
         self.ended.append((len(self.ended) + 1, session_id, time.time() + seconds))
@@ -121,11 +124,15 @@ def serve() -> Iterator[Site]:
             pass
 
         def do_GET(self) -> None:
+            if not self.path.startswith(site.path):
+                return self.send_error(404)
             site.read_keys += 1
             self.answer(json.dumps(site.jwks))
 
         def do_POST(self) -> None:
             form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            if not self.path.startswith(site.path):
+                return self.send_error(404)
             asked = {name: value for name, [value] in parse_qs(form).items()}
             site.asked.append({**asked, "authorization": self.headers["Authorization"]})
             self.answer(site.message(asked))
@@ -144,7 +151,7 @@ def serve() -> Iterator[Site]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    site.url = f"http://127.0.0.1:{server.server_port}"
+    site.__init__(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
