@@ -163,7 +163,7 @@ def start_session(
     )
     if trust_device:
         sessions.trust_device(session, client, factor=factor)
-    return _hand_over(session, user)
+    return _hand_over(session, user, caller)
 
 
 def start_session_by_code(caller: Caller, challenge: str, code: str) -> Tokens:
@@ -184,20 +184,29 @@ def start_session_by_code(caller: Caller, challenge: str, code: str) -> Tokens:
     client = _login_client(caller)
     dpop.check_login(client.presentation)
     session = sessions.start_by_code(challenge, code.strip(), client)
-    return _hand_over(session, session.user)
+    return _hand_over(session, session.user, caller)
 
 
-def _hand_over(session: DeviceSession, user: AbstractBaseUser) -> Tokens:
+def _hand_over(session: DeviceSession, user: AbstractBaseUser, caller: Caller) -> Tokens:
     """The tokens of a session that has just begun."""
     try:
         issued = issue_tokens(session)
         if jwt.api_settings.UPDATE_LAST_LOGIN:
-            update_last_login(type(user), user)  # type: ignore[arg-type]
+            _on_login_success(user, None if isinstance(caller, Client) else caller)
     except Exception:
         # Such as of the function at DEVICES["CLAIMS"]. Nobody has tokens of this session.
         sessions.abandon(session)
         raise
     return issued
+
+
+def _on_login_success(user: AbstractBaseUser, request: AnyRequest | None) -> None:
+    """Call ON_LOGIN_SUCCESS, which SimpleJWT after 5.5.1 has. By default it notes the time, as we do."""
+    hook = getattr(jwt.api_settings, "ON_LOGIN_SUCCESS", None)
+    if hook is None:
+        update_last_login(type(user), user)  # type: ignore[arg-type]
+    else:
+        hook(user, request)
 
 
 def issue_tokens(session: DeviceSession) -> Tokens:

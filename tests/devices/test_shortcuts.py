@@ -12,6 +12,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
+from rest_framework_simplejwt import settings as jwt
 
 from devices import exceptions, shortcuts
 from devices.api.errors import SessionDenied
@@ -222,14 +223,31 @@ def test_a_database_that_is_away_is_told_as_what_it_is(alice, claims, monkeypatc
 
 
 def test_tokens_that_are_not_handed_out_leave_no_session(alice, settings, monkeypatch):
-    def fail(*args):
+    def fail(*args, **kwargs):
         raise OperationalError("A worker of Citus is away.")
 
     settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, "UPDATE_LAST_LOGIN": True}
-    monkeypatch.setattr(shortcuts, "update_last_login", fail)
+    monkeypatch.setattr(type(alice), "save", fail)
     with pytest.raises(OperationalError):
         start_session(None, alice)
     assert not DeviceSession.objects.active().exists()
+
+
+def test_the_hook_of_simplejwt_is_told_of_a_login(alice, settings, monkeypatch, rf):
+    # Releases after 5.5.1 have it. Its default writes `last_login`.
+    told = []
+    hook = {"ON_LOGIN_SUCCESS": lambda user, request: told.append((user, request))}
+    monkeypatch.setitem(jwt.DEFAULTS, "ON_LOGIN_SUCCESS", None)
+    request = rf.post("/")
+    settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, **hook}
+    start_session(request, alice)
+    assert told == []
+    settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, "UPDATE_LAST_LOGIN": True}
+    start_session(request, alice)
+    start_session(shortcuts.Client(), alice)
+    assert told == [(alice, request), (alice, None)]
+    alice.refresh_from_db()
+    assert alice.last_login is None
 
 
 def test_a_refresh_whose_claims_fail_can_be_asked_again(alice, claims):
