@@ -133,7 +133,7 @@ renew: lock .venv/dev  ## renew what ages: the tables of user agents, and the co
 # The suite without the lock, each time in an environment that is made anew: `make test-newest` with what the ranges allow
 # today and the newest Django, `make test-lowest` with the oldest that they allow, `make test-3.13-6.1` with one Python and
 # one Django. `make matrix` runs all pairs whose Python is on this machine.
-MATRIX = 3.11-5.2 3.12-5.2 3.13-5.2 3.14-5.2 3.12-6.0 3.12-6.1 3.13-6.1 3.14-6.1
+MATRIX = 3.11-5.2 3.12-5.2 3.13-5.2 3.14-5.2 3.12-6.0 3.12-6.1 3.13-6.1 3.14-6.1 3.15-6.1
 UV = $(BIN)/uv
 VENV = $(UV) venv --quiet --clear --seed --no-python-downloads
 SUITE = bin/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST)

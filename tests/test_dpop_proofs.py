@@ -88,6 +88,15 @@ def by(key, **header):
     return lambda c: c.proof(by=key, header={"alg": key.algorithm, "jwk": key.jwk, **header})
 
 
+def other_letters(client, letters):
+    """A proof whose signature is in another alphabet of base64, which decoders take as well (RFC 7515 §2)."""
+    while True:
+        said, _, signature = client.proof().rpartition(".")
+        other = signature.translate(str.maketrans(letters))
+        if other != signature:
+            return f"{said}.{other}"
+
+
 # name: (the proof, the scheme of Authorization, what it is refused with, why as the security log has it)
 WRONG = {
     # Whether there is one
@@ -111,6 +120,13 @@ WRONG = {
     "not ASCII": (lambda c: c.proof() + "ä", DPOP, PROOF, "signature"),
     "too long": (lambda c: c.proof(pad="x" * 8192), DPOP, PROOF, "signature"),
     "not base64url": (lambda c: "+/+/." + c.proof().partition(".")[2], DPOP, PROOF, "signature"),
+    "signed in plain base64": (
+        lambda c: other_letters(c, {"-": "+", "_": "/"}),
+        DPOP,
+        PROOF,
+        "signature",
+    ),
+    "letters of no alphabet": (lambda c: c.proof() + "*" * 4, DPOP, PROOF, "signature"),
     "header no JSON": (lambda c: "AAAA." + c.proof().partition(".")[2], DPOP, PROOF, "signature"),
     "header a list": (lambda c: "W10." + c.proof().partition(".")[2], DPOP, PROOF, "signature"),
     "header nested deeply": (

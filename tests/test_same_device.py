@@ -116,12 +116,16 @@ def test_A37_another_persons_device_id_opens_and_ends_nothing(alice, mallory):
     assert phone.is_in()
 
 
-@pytest.mark.parametrize("forge", ["{id}:forged", "{id}", "{value}x", "", ":", "a" * 5000, "é\x01"])
+@pytest.mark.parametrize(
+    "forge", ["{id}:forged", "{id}", "{value}x", "", ":", "a" * 5000, '"\\351\\001"', "é\x01"]
+)
 def test_A37_a_forged_cookie_is_as_good_as_none(alice, forge):
     laptop = Device().sign_in(alice.email)
     value = laptop.cookies[COOKIE].value
     attacker = Device()
-    attacker.cookies[COOKIE] = forge.format(id=value.partition(":")[0], value=value)
+    # As it is sent. Python's jar, from 3.15 on, holds no control characters.
+    forged = forge.format(id=value.partition(":")[0], value=value)
+    attacker.defaults["HTTP_COOKIE"] = f"{COOKIE}={forged}"
     attacker.sign_in(alice.email)
     assert laptop.is_in() and attacker.is_in()
     assert attacker.cookies[COOKIE].value != value

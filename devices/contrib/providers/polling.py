@@ -4,6 +4,7 @@ import http.client
 import json
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from devices.core import database
@@ -82,4 +83,7 @@ def ask(provider: Provider, body: Mapping[str, Any]) -> Any:
             raise Away("The answer is too large.")
         return json.loads(text)
     except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
+        if isinstance(error, HTTPError):
+            # It is an answer, which holds its connection.
+            error.close()
         raise Away(f"{type(error).__name__}: {error}") from error

@@ -1,6 +1,7 @@
 """Signed statements by which a device proves to hold its key: JWS in compact form (RFC 7515). Pure."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +14,8 @@ from .keys import ALGORITHMS, InvalidKey, Key
 
 # Far above what a proof needs, with an RSA key in it; nothing longer is worth decoding.
 MAX_LENGTH: Final = 8192
+# In its one alphabet (RFC 7515 §2): decoders take another for it, or skip what is in none.
+_COMPACT: Final = re.compile(r"[\w-]+(\.[\w-]+){2}", re.ASCII)
 
 
 class InvalidProof(ValueError):
@@ -38,7 +41,7 @@ def verify(raw: str, *, typ: str, key: Key | None = None) -> Proof:
     It is signed by `key`, or if that is None, by the public key in its own header (`jwk`). Keys that a header
     only points to are never fetched, and what it declares critical is understood by nobody here.
     """
-    if len(raw) > MAX_LENGTH or not raw.isascii():
+    if len(raw) > MAX_LENGTH or not _COMPACT.fullmatch(raw):
         raise InvalidProof("The proof is too long, or no JWS.")
     try:
         header = _header(raw)

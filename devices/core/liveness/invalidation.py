@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import cache
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from devices.conf import conf
 from devices.core import database
@@ -389,13 +389,17 @@ def read_sentinel_url(
     The user and password before the hosts are the servers'; those of the Sentinels are `sentinel_username`
     and `sentinel_password` in the query, beside redis-py's `ssl_…`. Raises ValueError.
     """
-    parts = urlsplit(url)
+    # Not by urlsplit, which since Python 3.14 refuses IPv6 addresses in a list of hosts.
+    scheme, _, rest = url.partition("://")
+    rest, _, asked = rest.partition("?")
+    authority, _, path = rest.partition("/")
+    credentials, _, listed = authority.rpartition("@")
     hosts = []
-    for each in parts.netloc.rpartition("@")[2].split(","):
+    for each in listed.split(","):
         host, _, port = each.rpartition(":")
         hosts.append((host.strip("[]"), int(port)))
-    name, _, number = parts.path.strip("/").partition("/")
-    query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+    name, _, number = path.strip("/").partition("/")
+    query = dict(parse_qsl(asked, strict_parsing=bool(asked)))
     own = {key: query.pop(f"sentinel_{key}", None) for key in ("username", "password")}
     if (
         not name
@@ -403,8 +407,9 @@ def read_sentinel_url(
         or any(not key.startswith("ssl_") for key in query)
     ):
         raise ValueError("It is redis+sentinel://host:port,host:port/name/number.")
-    tls = {**query, "ssl": True} if parts.scheme == "rediss+sentinel" else {}
-    server = {key: unquote(value) for key in own if (value := getattr(parts, key))}
+    tls = {**query, "ssl": True} if scheme == "rediss+sentinel" else {}
+    login = zip(own, map(unquote, credentials.partition(":")[::2]), strict=True)
+    server = {key: value for key, value in login if value}
     sentinels = {key: value for key, value in own.items() if value}
     return hosts, name, {**sentinels, **tls}, {**server, **tls, "db": int(number or 0)}
 

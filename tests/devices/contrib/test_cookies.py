@@ -242,7 +242,9 @@ def test_a_copy_that_comes_later_ends_the_session(clock, browser):
 def test_without_a_cookie_nobody_is_signed_in(alice):
     assert refusal(Browser().refresh()) == (401, "session_required")
     assert refusal(Browser().refresh("none")) == (401, "token_not_valid")
-    assert refusal(Browser().refresh("ü\x00" * 5000)) == (401, "token_not_valid")
+    # Python's jar, from 3.15 on, holds no control characters; others send them.
+    forged = Browser(HTTP_COOKIE=REFRESH + '="' + r"\374\000" * 5000 + '"')
+    assert refusal(forged.refresh()) == (401, "token_not_valid")
 
 
 def test_a_refusal_leaves_the_cookie_that_another_window_may_have_set(browser):

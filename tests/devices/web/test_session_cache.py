@@ -1,5 +1,6 @@
 """While the cache of the cookie sessions does not answer, nobody is signed out."""
 
+import pickle
 from copy import copy
 
 import pytest
@@ -145,7 +146,7 @@ def test_a_session_that_cannot_be_read_is_one_that_is_not_there(use, failing, br
 def test_what_cannot_be_stored_is_an_error_and_no_outage(use, engine, db):
     store = use(engine)()
     store["view"] = lambda: None
-    with pytest.raises((AttributeError, TypeError)):
+    with pytest.raises((AttributeError, TypeError, pickle.PicklingError)):
         store.save()
 
 

@@ -747,8 +747,10 @@ def test_S14_the_secret_goes_to_the_provider_alone(site, monkeypatch):
         (200, b"\xff"),
     ):
         site.answer = answer
-        with pytest.raises(polling.Away):
+        with pytest.raises(polling.Away) as away:
             polling.ask(provider, {})
+        # An answer that is an error holds its connection until it is closed.
+        assert getattr(away.value.__cause__, "closed", True)
     assert set(site.asked) == {("/poll", "Bearer of ours")}
     site.server_close()
     with pytest.raises(polling.Away):
