@@ -58,6 +58,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     for nodeid, count in Counter(item.nodeid for item in session.items).items():
         if count > 1:
             raise pytest.UsageError(f"{count} tests have the id {nodeid}")
+    for item in session.items:
+        if item.get_closest_marker("own_database") and uses_database(item):
+            raise pytest.UsageError(f"{item.nodeid} uses the database that DATABASE_URL names")
+
+
+def uses_database(item: pytest.Item) -> bool:
+    fixtures = {"db", "transactional_db", "live_server"}
+    return bool(item.get_closest_marker("django_db") or fixtures & set(item.fixturenames))
 
 
 @pytest.fixture(autouse=True)

@@ -242,6 +242,7 @@ def lint_imports(place: Path) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.own_database
 def test_the_floors_hold(copy):
     result = lint_imports(copy)
     assert result.returncode == 0, result.stdout
@@ -263,6 +264,7 @@ PLANTED = {
 }  # fmt: skip
 
 
+@pytest.mark.own_database
 @pytest.mark.parametrize(("path", "line"), PLANTED.values(), ids=PLANTED)
 def test_what_does_not_belong_there_is_found(copy, path, line):
     planted = copy / path

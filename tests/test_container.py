@@ -27,6 +27,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 
 
+@pytest.mark.own_database
 def test_the_commands_of_the_image_run_on_what_is_copied_into_it(tmp_path):
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     for name in (line[1:] for line in ignored if line.startswith("!")):
@@ -108,6 +109,7 @@ def test_the_image_has_the_packages_that_its_services_need():
         assert re.search(rf"^{names[scheme]}(\[\w+\])?==", lock, re.MULTILINE)
 
 
+@pytest.mark.own_database
 def test_nothing_is_wrong_with_the_settings_that_the_services_give():
     done = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
@@ -141,6 +143,7 @@ def served(tmp_path):
         process.wait(timeout=60)
 
 
+@pytest.mark.own_database
 def test_the_image_is_healthy_over_plain_http_and_all_else_is_sent_to_https(served):
     check = json.loads(re.search(r"^HEALTHCHECK CMD (.*)$", DOCKERFILE, re.MULTILINE)[1])
     check = [sys.executable, *(part.replace(":8000", f":{served}") for part in check[1:])]

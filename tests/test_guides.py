@@ -11,6 +11,8 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
+pytestmark = pytest.mark.own_database
+
 ROOT = Path(settings.BASE_DIR)
 README = (ROOT / "README.md").read_text()
 # A story: its pages, and whether the lines of the README put the app in first.

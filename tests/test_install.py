@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+
+pytestmark = pytest.mark.own_database
 
 ROOT = Path(settings.BASE_DIR)
 SCRIPT = ROOT / "tools/install.py"
@@ -120,9 +123,18 @@ def test_a_python_without_venv_says_so(tmp_path, lock):
 
 
 @pytest.mark.parametrize("target", ["run", "demo"])
-def test_a_port_in_use_says_so_before_anything_is_done(live_server, target):
-    port = live_server.url.rsplit(":", 1)[1]
-    done = subprocess.run(
+def test_a_port_in_use_says_so_before_anything_is_done(target):
+    with socket.create_server(("localhost", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = make(target, port)
+    assert done.returncode
+    assert done.stdout == ""
+    sentence = f"Port {port} is in use: name another, as in `make run PORT=8001`."
+    assert done.stderr.splitlines()[0] == sentence
+
+
+def make(target, port):
+    return subprocess.run(
         # What is installed is not looked at: this environment is taken.
         ["make", "-o", ".venv/run", "-o", ".env", target]
         + [f"BIN={Path(sys.executable).parent}", f"PORT=localhost:{port}"],
@@ -133,7 +145,3 @@ def test_a_port_in_use_says_so_before_anything_is_done(live_server, target):
         text=True,
         timeout=60,
     )
-    assert done.returncode
-    assert done.stdout == ""
-    sentence = f"Port {port} is in use: name another, as in `make run PORT=8001`."
-    assert done.stderr.splitlines()[0] == sentence

@@ -8,8 +8,12 @@ import tomllib
 import zipfile
 from importlib.metadata import packages_distributions
 
+import pytest
+
 from tests.hosts.project import ROOT, Host
 from tests.source import parse
+
+pytestmark = pytest.mark.own_database
 
 
 def test_the_wheel_holds_the_app_whole_and_nothing_else(wheel):

@@ -4,6 +4,8 @@ import pytest
 
 from .project import STORIES
 
+pytestmark = pytest.mark.own_database
+
 NO_STORY = ("__init__", "people", "acting", "models")
 # What a story is about, where that is a package: those of `make test-integrations`. Without it the story is
 # skipped, and says so.

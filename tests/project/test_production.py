@@ -8,6 +8,8 @@ import sys
 import pytest
 from django.conf import settings
 
+pytestmark = pytest.mark.own_database
+
 PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "project.settings",
     "DEBUG": "false",

@@ -11,6 +11,8 @@ from tests.ports import free_port
 
 from .servers import environment, gunicorn, migrate
 
+pytestmark = pytest.mark.own_database
+
 HEADERS = {"Host": "api.example.org", "X-Forwarded-Proto": "https"}
 
 

@@ -24,6 +24,8 @@ from .servers import (
     running,
 )
 
+pytestmark = pytest.mark.own_database
+
 EMAIL = "alice@example.org"
 FORGED = {
     "nothing": [],

@@ -12,6 +12,8 @@ from devices_verifier.django import bearer_required
 from django.http import HttpResponse
 from django.test import RequestFactory
 
+pytestmark = pytest.mark.own_database
+
 
 class Knows:
     """A verifier that knows one token."""

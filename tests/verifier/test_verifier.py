@@ -21,6 +21,8 @@ from tests.forge import base64, claims_of, encoded
 
 from .site import Key, serve
 
+pytestmark = pytest.mark.own_database
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -8,6 +8,10 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.own_database
+
 ROOT = Path(__file__).parents[2] / "verifier"
 ADAPTERS = {"django.py": {"django"}, "starlette.py": {"starlette"}}
 

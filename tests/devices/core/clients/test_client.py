@@ -11,6 +11,8 @@ from devices.core.clients.client import Client, Label, clean_user_agent, describ
 from devices.core.clients.user_agents.hints import HINT_HEADERS
 from devices.models import DeviceSession, DeviceType
 
+pytestmark = pytest.mark.own_database
+
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
 MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko)"
 MAC_SAFARI = (
