@@ -8,6 +8,9 @@ LISTEN = $(if $(findstring :,$(PORT)),,localhost:)$(PORT)
 # How many processes share the suite, each with a database of its own; 0 for this one alone.
 JOBS ?= 2
 
+# What one process has compiled, the hundreds that the suite starts need not, also where an image switches that off.
+export PYTHONDONTWRITEBYTECODE =
+
 # The README says so.
 export DJANGO_RUNSERVER_HIDE_WARNING = true
 

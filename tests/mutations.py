@@ -5191,7 +5191,14 @@ def run(mutant: Mutant, tree: Path) -> str:
         done = subprocess.run(
             [*command, mutant.tests, "-k", mutant.match],
             cwd=tree,
-            env={**os.environ, "RACE_ROUNDS": "100", "MODEL_STEPS": "5000", "MUTANT": "1"},
+            env={
+                **os.environ,
+                "RACE_ROUNDS": "100",
+                "MODEL_STEPS": "5000",
+                "MUTANT": "1",
+                # A mutant may have the length and the second of what it replaces, by which Python knows.
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
             capture_output=True,
             text=True,
         )
