@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
@@ -27,6 +27,9 @@ CHANNEL = "devices"
 # Seconds between two heartbeats, and for how long one is believed, counted from when it was sent.
 BEAT = 0.25
 LEASE = 1.0
+# For how many seconds beats go to PostgreSQL over one connection. Where the address has been moved to another
+# server, and the old one stays up, a new connection leads to the new one, as those of requests do.
+SENDER_AGE = 15.0
 
 # Who is told of each user that is heard of, beside the memory; None: something may have been missed.
 _hearers: list[Callable[[str | None], None]] = []
@@ -60,18 +63,24 @@ class PostgresLine:
         limits: dict[str, Any] = {"connect_timeout": 2, "tcp_user_timeout": 2000}
         # Nobody else hears the beats.
         self._own = f"{CHANNEL}_{secrets.token_hex(8)}"
-        listen: dict[str, Any] = (
-            {**limits, **parameters} if url == "postgres" else {**limits, "conninfo": url}
+        self._connect = partial(psycopg.connect, **{**limits, **parameters}, autocommit=True)
+        self._connection: Any = (
+            self._connect()
+            if url == "postgres"
+            else psycopg.connect(**limits, conninfo=url, autocommit=True)
         )
-        self._connection: Any = psycopg.connect(**listen, autocommit=True)
         try:
             self._connection.execute(f"LISTEN {CHANNEL}")
             self._connection.execute(f"LISTEN {self._own}")
-            # The way that the messages go, which the listening connection is not.
-            self._sender: Any = psycopg.connect(**{**limits, **parameters}, autocommit=True)
+            self._send_over_new()
         except BaseException:
             self._connection.close()
             raise
+
+    def _send_over_new(self) -> None:
+        """Connect the way that the messages go, which the listening connection is not."""
+        self._sender: Any = self._connect()
+        self._renewed_at = time.monotonic()
         # Behind a pooler the next statement may find another backend.
         self._sender.prepare_threshold = None
 
@@ -81,6 +90,9 @@ class PostgresLine:
         Raises TimeoutError if it is not.
         """
         sign = secrets.token_hex(8)
+        if time.monotonic() - self._renewed_at >= SENDER_AGE:
+            self._sender.close()
+            self._send_over_new()
         self._sender.execute("SELECT pg_notify(%s, %s)", [self._own, sign])
         deadline = time.monotonic() + LEASE
         while (left := deadline - time.monotonic()) > 0:

@@ -341,6 +341,34 @@ def test_a_database_that_restarts_takes_nobody_along(line, alice, sign_in):
     sign_in_remembered(sign_in, alice)
 
 
+@needs_postgresql
+@pytest.mark.postgres
+def test_an_address_that_moves_takes_the_listener_along(settings, monkeypatch):
+    """The old server stays up. Requests go to the new one, once their connections are made anew."""
+    connect, new = psycopg.connect, {}
+    made = []
+
+    def by_address(*args, **kwargs):
+        if threading.current_thread().name == "devices-bus":
+            made.append(new.get("dbname"))
+            kwargs |= new
+        return connect(*args, **kwargs)
+
+    monkeypatch.setattr(psycopg, "connect", by_address)
+    monkeypatch.setattr(invalidation, "SENDER_AGE", 0.2)
+    settings.DEVICES = project.DEVICES | {"LIVENESS": "cached", "BUS": "postgres"}
+    invalidation.listen()
+    try:
+        wait_for(lambda: session_cache.is_trusted)
+        # Another database hears as little of what is said here as another server.
+        new["dbname"] = "postgres"
+        wait_for(lambda: not session_cache.is_trusted)
+        # A sender that is not heard; then a listener and a sender there.
+        wait_for(lambda: session_cache.is_trusted and made.count("postgres") >= 3)
+    finally:
+        invalidation.stop()
+
+
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_process_inherits_no_memory_and_listens_for_itself(line, alice, sign_in):
     phone = sign_in_remembered(sign_in, alice)
