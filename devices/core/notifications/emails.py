@@ -30,9 +30,12 @@ RECOVERABLE: Final = (
 )
 # To operators, in English as the commands are.
 FAILOVER: Final = """\
-Sessions are on another database since {until:%Y-%m-%d %H:%M:%S %Z}: after a failover, or a restore.
+Sessions are on another database since {until:%Y-%m-%d %H:%M:%S %Z}: after a failover, a restore or a move.
 What was committed after {since:%Y-%m-%d %H:%M:%S %Z} may be missing: sessions that were ended then
 may live again.
+
+If you moved the database or upgraded it with pg_upgrade, and the site was stopped until the new server had
+everything, nothing is missing, and there is nothing to do. Otherwise run a command.
 
 The first of these ends those that the security log says were ended; the second all that it could be:
 
@@ -71,7 +74,7 @@ def send(notice: Notification, address: str, zone: str = "") -> None:
 
 def tell_admins_of_failover(since: datetime, until: datetime, commands: Sequence[str]) -> None:
     """Send ADMINS what a failover may have lost, and the commands that repair it. Failures are logged."""
-    subject = "The database has failed over: ended sessions may live again"
+    subject = "The database is another one: ended sessions may live again"
     text = FAILOVER.format(since=since, until=until, commands="\n\n    ".join(commands))
     try:
         mail_admins(subject, text)
