@@ -66,6 +66,7 @@ def check_databases(databases: Sequence[str] | None = None, **kwargs: Any) -> li
         *database.check_balancing(asked),
         *database.check_isolation(asked),
         *database.check_durability(asked),
+        *database.check_sequences(asked),
         *citus.check_database(asked),
     ]
 

@@ -176,6 +176,21 @@ def check_durability(databases: Sequence[str]) -> Iterator[CheckMessage]:
         )
 
 
+def check_sequences(databases: Sequence[str]) -> Iterator[CheckMessage]:
+    """Ask the database of the sessions, if it is among these, whether new rows can be inserted."""
+    if database.alias() not in databases:
+        return
+    if late := database.late_sequences():
+        labels = " ".join(sorted({model._meta.app_label for model in late}))
+        yield Error(
+            "Logins and sign-outs fail: the next number of a row is taken in "
+            + ", ".join(sorted(model._meta.db_table for model in late)),
+            hint=f"Run `manage.py sqlsequencereset {labels} | manage.py dbshell`, and so for your own apps. "
+            "Logical replication brings no sequences; see docs/recipes/new-server.md.",
+            id="devices.E153",
+        )
+
+
 def is_atomic() -> bool:
     """Return whether the requests of a database are transactions (ATOMIC_REQUESTS)."""
     return any(each.get("ATOMIC_REQUESTS") for each in connections.settings.values())

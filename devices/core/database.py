@@ -14,6 +14,7 @@ from django.db import (
     InterfaceError,
     OperationalError,
     connections,
+    models,
     router,
     transaction,
 )
@@ -168,13 +169,51 @@ def durable_commit() -> str:
 def replication() -> tuple[str, str, int]:
     """PostgreSQL's synchronous_commit and synchronous_standby_names here, and how many standbys there are."""
     with connection().cursor() as cursor:
-        # Others' columns are hidden from plain roles, their rows are not. A backup that runs counts as well.
+        # Others' columns are hidden from plain roles, their rows are not. A backup that runs counts as well;
+        # who reads changes by logical decoding does not, since no failover leads there.
         cursor.execute(
             "SELECT current_setting('synchronous_commit'),"
             " current_setting('synchronous_standby_names'), count(*) FROM pg_stat_replication"
+            " WHERE pid NOT IN (SELECT active_pid FROM pg_replication_slots"
+            " WHERE slot_type = 'logical' AND active_pid IS NOT NULL)"
         )
         commit, names, replicas = cursor.fetchone()
     return commit, names, replicas
+
+
+def late_sequences() -> list[type[models.Model]]:
+    """The app's models whose next row would get a number that is taken, so that it cannot be inserted.
+
+    Logical replication brings rows, and leaves the sequences where they were. Empty where there is no
+    PostgreSQL.
+    """
+    here = connection()
+    # Workers of Citus have ranges of numbers of their own.
+    if here.vendor != "postgresql" or conf.CITUS:
+        return []
+    there = set(here.introspection.table_names())
+    return [
+        model
+        for model in apps.get_models()
+        if model.__module__.partition(".")[0] == "devices"
+        and isinstance(model._meta.pk, models.AutoField)
+        and model._meta.db_table in there
+        and _is_late(here, model)
+    ]
+
+
+def _is_late(here: BaseDatabaseWrapper, model: type[models.Model]) -> bool:
+    table, column = here.ops.quote_name(model._meta.db_table), str(model._meta.pk.column)
+    with here.cursor() as cursor:
+        cursor.execute(
+            f"SELECT (SELECT max({here.ops.quote_name(column)}) FROM {table})"
+            " > coalesce(pg_sequence_last_value(numbers), 0)"
+            " FROM (SELECT pg_get_serial_sequence(%s, %s)::regclass AS numbers) AS its"
+            # A role can insert rows without the right to read the numbers.
+            " WHERE has_sequence_privilege(numbers, 'USAGE, SELECT')",
+            [table, column],
+        )
+        return bool(cursor.fetchone() == (True,))
 
 
 def history() -> str | None:

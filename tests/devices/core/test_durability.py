@@ -3,10 +3,12 @@
 from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial
+from io import StringIO
 from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
 from django.db import connection, transaction
 
 from devices.checks import check_databases
@@ -244,3 +246,43 @@ def test_it_is_said_when_nothing_guarantees_it(
 def test_the_suites_own_database_is_asked_in_earnest(settings):
     use(settings, "on")
     assert {message.id for message in check_databases(["default"])} <= {"devices.W151"}
+
+
+def put_right():
+    """What the check says; a rollback does not move sequences back."""
+    out = StringIO()
+    call_command("sqlsequencereset", "devices", stdout=out, no_color=True)
+    # The test is within a transaction already.
+    execute(out.getvalue().replace("BEGIN;", "").replace("COMMIT;", ""))
+
+
+@postgresql
+@pytest.mark.postgres
+@pytest.mark.django_db
+def test_numbers_that_are_taken_are_told(alice, sign_in):
+    """As after logical replication, which copies rows and no sequences."""
+    sign_in(alice)
+    assert "devices.E153" not in {each.id for each in check_databases(["default"])}
+    execute("SELECT setval(pg_get_serial_sequence('devices_activity', 'id'), 1, false)")
+    [told] = [each for each in check_databases(["default"]) if each.id == "devices.E153"]
+    assert "devices_activity" in told.msg and "devices_devicesession" not in told.msg
+    assert "sqlsequencereset devices |" in told.hint
+    # Without --database nobody is asked.
+    assert check_databases() == []
+    put_right()
+    assert database.late_sequences() == []
+
+
+@postgresql
+@pytest.mark.postgres
+@pytest.mark.django_db
+def test_a_role_that_may_not_read_the_numbers_is_told_nothing(alice, sign_in):
+    sign_in(alice)
+    execute("SELECT setval(pg_get_serial_sequence('devices_activity', 'id'), 1, false)")
+    execute(
+        "CREATE ROLE devices_writer; GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO devices_writer"
+    )
+    execute("SET LOCAL ROLE devices_writer")
+    assert database.late_sequences() == []
+    execute("RESET ROLE")
+    put_right()
