@@ -1534,8 +1534,8 @@ MUTANTS = [
     Mutant(
         "the length of a proof",
         PROOFS,
-        "    if len(raw) > MAX_LENGTH or not raw.isascii():",
-        "    if not raw.isascii():",
+        "    if len(raw) > MAX_LENGTH or not _COMPACT.fullmatch(raw):",
+        "    if not _COMPACT.fullmatch(raw):",
         WRONG_PROOFS,
         "long",
     ),
