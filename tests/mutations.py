@@ -2677,14 +2677,38 @@ MUTANTS = [
     Mutant(
         "a cookie session that a cache cannot read",
         "devices/web/session_cache.py",
-        """            try:
-                self._cache.get(NOTHING)
-            except Exception:
+        """            if self._is_away(*given):
                 return self._without(error)
-""",
-        "            return self._without(error)\n",
+            return _unreadable(error, method)
+        if self""",
+        """            return self._without(error)
+        if self""",
         "tests/devices/web/test_session_cache.py",
         "cannot_be_read",
+    ),
+    Mutant(
+        "cookies while a cache hides that it is away",
+        "devices/web/session_cache.py",
+        'return method == "get" and not self._cache.incr(key)',
+        "return False",
+        "tests/devices/web/test_session_cache.py",
+        "all_there_is",
+    ),
+    Mutant(
+        "the time of logins while a cache hides that it is away",
+        "devices/web/session_cache.py",
+        "return not self._cache.has_key(key)",
+        "return False",
+        "tests/devices/web/test_session_cache.py",
+        "fails_at_once",
+    ),
+    Mutant(
+        "a session without data",
+        "devices/web/session_cache.py",
+        "return answer is None or answer is False",
+        "return not answer",
+        "tests/devices/web/test_session_cache.py",
+        "without_data",
     ),
     Mutant(
         "the session of a page that another tab has signed out",

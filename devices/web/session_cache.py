@@ -6,6 +6,7 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, Final
 
+from asgiref.sync import sync_to_async
 from django.core.cache.backends.base import InvalidCacheKey
 from django.db import OperationalError
 
@@ -19,7 +20,8 @@ class SessionCache:
     """A cache as session engines use it. What it cannot read, or takes no key for, is not there.
 
     While it does not answer, whoever needs it gets an OperationalError, as where a database is away; for
-    others it is empty.
+    others it is empty. Some caches hide that, and find nothing then: those with django-redis's
+    IGNORE_EXCEPTIONS, and Django's for memcached during the second after an error.
     """
 
     def __init__(self, cache: Any, *, is_needed: bool) -> None:
@@ -37,28 +39,57 @@ class SessionCache:
 
     def _ask(self, method: str, *given: Any) -> Any:
         try:
-            return getattr(self._cache, method)(*given)
+            answer = getattr(self._cache, method)(*given)
         except Exception as error:
-            try:
-                self._cache.get(NOTHING)
-            except Exception:
+            if self._is_away(*given):
                 return self._without(error)
             return _unreadable(error, method)
+        if self._is_needed and _is_nothing(answer) and self._hides_outage(method, *given):
+            return self._without()
+        return answer
 
     async def _aask(self, method: str, *given: Any) -> Any:
+        # Asked anew without async: a cache may make its `aincr` of an `aget`, which finds nothing.
         try:
-            return await getattr(self._cache, method)(*given)
+            answer = await getattr(self._cache, method)(*given)
         except Exception as error:
-            try:
-                await self._cache.aget(NOTHING)
-            except Exception:
+            if await sync_to_async(self._is_away)(*given):
                 return self._without(error)
             return _unreadable(error, method)
+        if (
+            self._is_needed
+            and _is_nothing(answer)
+            and await sync_to_async(self._hides_outage)(method[1:], *given)
+        ):
+            return self._without()
+        return answer
 
-    def _without(self, error: Exception) -> None:
+    def _is_away(self, key: str, *given: Any) -> bool:
+        try:
+            self._cache.get(NOTHING)
+        except Exception:
+            return True
+        return self._hides_outage("get", key)
+
+    def _hides_outage(self, method: str, key: str, *given: Any) -> bool:
+        """Whether a cache that has found nothing, or added nothing, does not answer at all."""
+        try:
+            if method == "add":
+                return not self._cache.has_key(key)
+            # Nothing is counted: a key that is not there is an error, and so is the data of a session.
+            return method == "get" and not self._cache.incr(key)
+        except Exception:
+            return False
+
+    def _without(self, error: Exception | None = None) -> None:
         if self._is_needed:
             raise OperationalError("The cache of the cookie sessions does not answer.") from error
         logger.warning("The cache of the cookie sessions does not answer: %s", error)
+
+
+def _is_nothing(answer: Any) -> bool:
+    # A session without data is something.
+    return answer is None or answer is False
 
 
 def _unreadable(error: Exception, method: str) -> None:

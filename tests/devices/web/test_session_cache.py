@@ -7,6 +7,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings as project
 from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import CreateError
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import OperationalError
@@ -21,37 +22,32 @@ class Outage(Exception):
     """As a package for Redis or memcached has one of its own."""
 
 
+def _unless_away(name):
+    """A method that fails while the cache is away: with an error, or with nothing."""
+
+    def method(self, key, *args, **kwargs):
+        if self.is_away and self.is_silent:
+            # django-redis with IGNORE_EXCEPTIONS has None for all of these, pymemcache False.
+            return args[0] if name == "get" and args else None
+        if self.is_away:
+            self.is_silent = self.is_silent_after_an_error
+            raise Outage("connection refused")
+        if name == "get" and self.unreadable and self.unreadable in key:
+            raise AttributeError("no such class in this release")
+        return getattr(super(FailingCache, self), name)(key, *args, **kwargs)
+
+    return method
+
+
 class FailingCache(LocMemCache):
     """A cache that may be switched off, or hold what it cannot read."""
 
-    is_away = False
+    is_away = is_silent = is_silent_after_an_error = False
     unreadable = ""
 
-    def _look(self, key):
-        if self.is_away:
-            raise Outage("connection refused")
-
-    def get(self, key, *args, **kwargs):
-        self._look(key)
-        if self.unreadable and self.unreadable in key:
-            raise AttributeError("no such class in this release")
-        return super().get(key, *args, **kwargs)
-
-    def set(self, key, *args, **kwargs):
-        self._look(key)
-        super().set(key, *args, **kwargs)
-
-    def add(self, key, *args, **kwargs):
-        self._look(key)
-        return super().add(key, *args, **kwargs)
-
-    def delete(self, key, *args, **kwargs):
-        self._look(key)
-        return super().delete(key, *args, **kwargs)
-
-    def has_key(self, key, *args, **kwargs):
-        self._look(key)
-        return super().has_key(key, *args, **kwargs)
+    get, set, add, delete, has_key, incr = map(
+        _unless_away, ("get", "set", "add", "delete", "has_key", "incr")
+    )
 
 
 @pytest.fixture
@@ -60,7 +56,7 @@ def failing(settings):
     settings.CACHES = {**project.CACHES, "sessions": cache}
     settings.SESSION_CACHE_ALIAS = "sessions"
     yield caches["sessions"]
-    caches["sessions"].is_away = False
+    caches["sessions"].is_away = caches["sessions"].is_silent = False
     caches["sessions"].clear()
 
 
@@ -87,6 +83,13 @@ def sign_in(browser, user):
     return browser.post("/accounts/login/", {"login": user.email, "password": PASSWORD})
 
 
+@pytest.fixture(params=["errors", "silence", "an error, then silence"])
+def outage(request, failing):
+    failing.is_silent = request.param == "silence"
+    failing.is_silent_after_an_error = request.param == "an error, then silence"
+
+
+@pytest.mark.usefixtures("outage")
 def test_where_it_is_all_there_is_pages_answer_503_and_cookies_stay(use, failing, browser, alice):
     store = use("cache")
     browser = browser()
@@ -102,6 +105,45 @@ def test_where_it_is_all_there_is_pages_answer_503_and_cookies_stay(use, failing
     assert browser.get("/devices/").status_code == 200
     assert async_to_sync(store(key).aget)(SESSION_KEY) == str(alice.pk)
     assert DeviceSession.objects.get().revoked_at is None
+
+
+@pytest.mark.parametrize("how", ["is_silent", "is_silent_after_an_error"])
+def test_a_login_fails_at_once_while_a_cache_hides_that_it_is_away(use, failing, how):
+    """Django tries 10,000 keys where a cache adds none of them."""
+    store = use("cache")
+    setattr(failing, how, True)
+    failing.is_away = True
+    with pytest.raises(OperationalError):
+        store().create()
+    failing.is_away = failing.is_silent = False
+    store().create()
+
+
+@pytest.mark.usefixtures("outage")
+def test_where_the_database_has_them_too_people_sign_in(use, failing, alice):
+    """Here the first question is whether there is such a key, and not what it holds."""
+    use("cached_db")
+    failing.is_away = True
+    assert sign_in(browser := Client(raise_request_exception=False), alice).status_code == 302
+    assert browser.get("/devices/").status_code == 200
+
+
+def test_a_session_without_data_is_there(use, failing, monkeypatch):
+    """Also for pymemcache with `ignore_exc`, which has no error where something is no number."""
+    store = use("cache")()
+    store.save()
+    monkeypatch.setattr(FailingCache, "incr", lambda self, key: False)
+    assert store.load() == {}
+
+
+def test_a_key_that_is_taken_is_no_outage(use, failing):
+    """Of two sessions with one key the second gets another."""
+    store = use("cache")
+    taken, other = store(), store()
+    taken.create()
+    other._session_key = taken.session_key
+    with pytest.raises(CreateError):
+        other.save(must_create=True)
 
 
 def test_where_the_database_has_them_too_pages_go_on(use, failing, browser, alice, caplog):
