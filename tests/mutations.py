@@ -2687,6 +2687,14 @@ MUTANTS = [
         "cannot_be_read",
     ),
     Mutant(
+        "the second factors of other packages",
+        "devices/checks/integrations.py",
+        "if factors and Conf().SECOND_FACTOR is None and serves(*LOGINS):",
+        "if False:",
+        "tests/devices/checks/test_integrations.py",
+        "second_factors_of_other",
+    ),
+    Mutant(
         "cookies while a cache hides that it is away",
         "devices/web/session_cache.py",
         'return method == "get" and not self._cache.incr(key)',

@@ -1,4 +1,5 @@
-"""Other packages: whether logins by them start sessions, and whether what they cache can be trusted."""
+"""Other packages: whether logins by them start sessions, whether ours ask for their second factors, and
+whether what they cache can be trusted."""
 
 import sys
 from collections.abc import Iterator
@@ -10,13 +11,23 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.utils.module_loading import import_string
 
-from .urls import views
+from devices.conf import Conf
+
+from .urls import serves, views
 
 TOKENS = "devices.contrib.dj_rest_auth.tokens.SessionTokens"
 DJ_REST_AUTH_URLS = "devices.contrib.dj_rest_auth.urls"
 STRATEGY = "devices.contrib.djoser.TokenStrategy"
 # djoser's own, which makes tokens of no session.
 STOCK_STRATEGY = "djoser.social.token.jwt.TokenStrategy"
+
+# Packages that store second factors, which a login asks for by SECOND_FACTOR only.
+FACTORS = ("django_otp", "allauth.mfa")
+# Views that take a password for tokens.
+LOGINS = (
+    "rest_framework_simplejwt.views.TokenObtainPairView",
+    "devices.contrib.cookies.views.CookieLoginView",
+)
 
 
 def check() -> Iterator[CheckMessage]:
@@ -30,6 +41,14 @@ def check() -> Iterator[CheckMessage]:
             "djoser's social logins issue tokens without a session.",
             hint=f"Set DJOSER['SOCIAL_AUTH_TOKEN_STRATEGY'] to {STRATEGY}.",
             id="devices.E132",
+        )
+    factors = [name for name in FACTORS if apps.is_installed(name)]
+    if factors and Conf().SECOND_FACTOR is None and serves(*LOGINS):
+        yield checks.Warning(
+            f"The API signs people in with their password alone, whatever second factor {factors[0]} has.",
+            hint="Set DEVICES['SECOND_FACTOR'] and LOGIN_PROOF as docs/step-up.md says, or serve no login by "
+            "password.",
+            id="devices.W137",
         )
     if apps.is_installed("cacheops"):
         profile = import_string("cacheops.conf.model_profile")

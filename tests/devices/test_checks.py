@@ -19,13 +19,19 @@ from django.utils.module_loading import import_string
 from rest_framework_simplejwt.views import TokenObtainPairView
 
 from devices.api.serializers import SessionStartSerializer
-from devices.checks import check_deployment, check_settings, session_engine
+from devices.checks import check_deployment, check_settings, integrations, session_engine
 from devices.checks.names import COOKIES, MESSAGES, MIDDLEWARE, STORES
 from devices.checks.session_engine import JWTS, SESSION_TOKENS
 from devices.conf import conf
 from devices.web.session_store import DeviceSessionStore
 
 urlpatterns = [path("token", TokenObtainPairView.as_view())]
+
+
+@pytest.fixture(autouse=True)
+def factors(monkeypatch):
+    """The site has allauth's factors, and most of these settings have no SECOND_FACTOR for them."""
+    monkeypatch.setattr(integrations, "FACTORS", ())
 
 
 def ids() -> set[str]:

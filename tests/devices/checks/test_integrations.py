@@ -4,7 +4,9 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 from django.core.checks import run_checks
+from django.test import override_settings
 
 PLAIN = {"include_local_variables": False, "max_request_body_size": "never"}
 
@@ -31,3 +33,29 @@ def test_sentry_gets_no_tokens(monkeypatch, changes, reported):
 def test_a_sentry_before_2_is_not_asked(monkeypatch):
     monkeypatch.setitem(sys.modules, "sentry_sdk", SimpleNamespace())
     assert "devices.W136" not in reported_ids()
+
+
+@pytest.mark.parametrize("package", ["django_otp", "allauth.mfa"])
+@pytest.mark.parametrize(
+    ("served", "factor", "reported"),
+    [
+        ("devices.api.urls.tokens", None, False),
+        ("devices.api.urls.login", None, True),
+        ("devices.contrib.cookies.urls.login", None, True),
+        ("devices.api.urls.login", "accounts.second_factor.Authenticators", False),
+    ],
+)
+def test_the_api_asks_for_the_second_factors_of_other_packages(
+    settings, monkeypatch, package, served, factor, reported
+):
+    others = {"django_otp", "allauth.mfa"} - {package}
+    is_installed = apps.is_installed
+    monkeypatch.setattr(
+        apps,
+        "is_installed",
+        lambda name: name == package or (name not in others and is_installed(name)),
+    )
+    with override_settings(
+        ROOT_URLCONF=served, DEVICES={**settings.DEVICES, "SECOND_FACTOR": factor}
+    ):
+        assert ("devices.W137" in reported_ids()) is reported

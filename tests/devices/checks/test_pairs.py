@@ -10,11 +10,18 @@ from django.db import connections
 from django.test import override_settings
 from django.urls import include, path
 
-from devices.checks import check_settings, pairs
+from devices.checks import check_settings, integrations, pairs
 from devices.checks.values import DURATIONS, NUMBERS
 from devices.conf import Conf
 
 urlpatterns = [path("api/", include("devices.api.urls"))]
+
+
+@pytest.fixture(autouse=True)
+def factors(monkeypatch):
+    """The site has allauth's factors, and most of these settings have no SECOND_FACTOR for them."""
+    monkeypatch.setattr(integrations, "FACTORS", ())
+
 
 DAY = timedelta(days=1)
 # Whose first may not be as long as its second, or longer.

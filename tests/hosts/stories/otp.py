@@ -1,11 +1,27 @@
 """django-otp, as its documents say to install it: its `request.user.is_verified` and `@otp_required`."""
 
+from django_otp import match_token, user_has_device
 from django_otp.plugins.otp_static.models import StaticDevice
 
 from devices.core import sessions
+from devices.hooks import Proof, proof_by_backend
 from devices.models import DeviceSession, RevokeReason
 
-from .people import PASSWORD, Story
+from .people import PASSWORD, Story, post
+
+
+class OtpDevices:
+    def has(self, user):
+        return user_has_device(user)
+
+    def verify(self, user, code):
+        device = match_token(user, code)
+        return type(device).__name__ if device else None
+
+
+def proof_of(request, user) -> Proof:
+    proof = proof_by_backend(request, user)
+    return proof._replace(mfa=getattr(user, "otp_device", None) is not None)
 
 
 class Otp(Story):
@@ -39,6 +55,16 @@ class Otp(Story):
         self.assertEqual(browser.get("/vault").json(), {"user": "alice"})
         self.assertEqual(browser.get("/later").json(), {"user": "alice"})
         self.assertEqual(DeviceSession.objects.get().user, self.alice)
+
+    def test_a_page_with_a_code_proves_the_second_factor(self):
+        self.enter(self.client_class())
+        self.assertIsNotNone(DeviceSession.objects.get().mfa_at)
+
+    def test_the_api_asks_for_a_code_which_works_once(self):
+        given = {"username": "alice", "password": PASSWORD}
+        self.assertEqual(post("/api/token", **given).json()["code"], "otp_required")
+        self.assertEqual(post("/api/token", **given, otp="100000").status_code, 200)
+        self.assertEqual(post("/api/token", **given, otp="100000").json()["code"], "otp_invalid")
 
     def test_neither_holds_once_the_session_has_ended(self):
         browser = self.client_class()
