@@ -17,6 +17,7 @@ from tests.client import PASSWORD
 RECIPES = Path(settings.BASE_DIR) / "docs" / "recipes"
 # Pinned, since npm has no lock here.
 NPM = ("axios@1.12.2", "react@19.1.1", "react-dom@19.1.1", "jsdom@26.1.0")
+ANGULAR = ("@angular/core@21.2.26", "@angular/common@21.2.26", "@angular/compiler@21.2.26")
 # What a tab has and Node has not: a storage that its tabs share. And a count of what is sent. The network can
 # answer instead of the server, not answer at all (status 0), and hold an answer back.
 BROWSER = """
@@ -119,6 +120,27 @@ def test_two_tabs_that_refresh_at_once_both_stay_signed_in(node, alice):
     console.log(JSON.stringify(statuses));
     """
     assert node(SIGN_IN + story) == [200] * 20
+    assert DeviceSession.objects.get().revoked_at is None
+
+
+def test_an_answer_that_comes_after_later_refreshes_of_another_tab_changes_nothing(
+    node, alice, settings
+):
+    settings.DEVICES = {**settings.DEVICES, "REFRESH_GRACE": timedelta(0)}
+    story = """
+    const other = await import("./auth.js?tab=2");
+    const slow = hold("/api/token/refresh");
+    const { refresh } = await import("./auth.js");
+    const late = refresh(tokens.get().access);
+    await slow.reached;
+    for (let i = 0; i < 3; i++) await other.refresh(tokens.get().access);
+    slow.letGo();
+    await late;
+    expireAccess(tokens);
+    const answer = await api("/me").catch((error) => error.message);
+    console.log(JSON.stringify(answer.status ?? answer));
+    """
+    assert node(SIGN_IN + story) == 200
     assert DeviceSession.objects.get().revoked_at is None
 
 
@@ -282,15 +304,22 @@ def test_headers_come_in_each_form_that_fetch_takes(node, alice):
     story = """
     const type = ["Content-Type", "application/json"];
     const statuses = [];
+    const [path, url] = ["/sessions/current", "https://api.example.org/api/sessions/current"];
+    const body = JSON.stringify({ name: "mine" });
     for (const headers of [{ [type[0]]: type[1] }, [type], new Headers([type])]) {
-      expireAccess(tokens);
-      const body = JSON.stringify({ name: "mine" });
-      const answer = await api("/sessions/current", { method: "PATCH", headers, body });
-      statuses.push(answer.status);
+      const options = { method: "PATCH", headers, body };
+      for (const given of [[path, options], [new URL(url), options], [new Request(url, options)]]) {
+        expireAccess(tokens);
+        statuses.push((await api(...given)).status);
+      }
+    }
+    for (const elsewhere of ["https://example.org/api/me", "https://api.example.org/apis"]) {
+      statuses.push(await api(elsewhere).catch((error) => error.name));
     }
     console.log(JSON.stringify([statuses, (await api("/me")).status]));
     """
-    assert node(SIGN_IN + story) == [[200] * 3, 200]
+    assert node(SIGN_IN + story) == [[200] * 9 + ["TypeError"] * 2, 200]
+    assert set(DeviceSession.objects.values_list("name", flat=True)) == {"mine"}
 
 
 @pytest.mark.parametrize("adapter", ["http", "fetch"])
@@ -349,7 +378,7 @@ def test_axios_refreshes_once_and_tells_the_end(node, packages, alice):
     }
 
 
-def test_react_renders_again_when_the_session_ends(node, packages, alice):
+def test_react_renders_again_when_the_session_ends_or_is_another(node, packages, alice, mallory):
     story = """
     const { JSDOM } = await import("jsdom");
     const dom = new JSDOM("<div></div>");
@@ -358,12 +387,150 @@ def test_react_renders_again_when_the_session_ends(node, packages, alice):
     globalThis.IS_REACT_ACT_ENVIRONMENT = true;
     const { act, createElement } = await import("react");
     const { createRoot } = await import("react-dom/client");
-    const { useSignedIn } = await import("./useSignedIn.js");
-    const page = () => createElement("b", null, useSignedIn() ? "in" : "out");
+    const { useSession } = await import("./useSession.js");
+    const page = () => createElement("b", null, useSession() ?? "nobody");
     const box = document.querySelector("div");
+    const name = { [tokens.get().session]: "alice" };
     await act(() => createRoot(box).render(createElement(page)));
-    const before = box.textContent;
+    const seen = [name[box.textContent]];
+    // As a page sees it that was in the cache of the Back button meanwhile: one change.
+    await act(() => login("mallory@example.org", "PASSWORD"));
+    name[tokens.get().session] = "mallory";
+    seen.push(name[box.textContent]);
     await act(logout);
-    console.log(JSON.stringify([before, box.textContent]));
+    console.log(JSON.stringify([...seen, box.textContent]));
     """
-    assert node(SIGN_IN + story) == ["in", "out"]
+    assert node(SIGN_IN + story.replace("PASSWORD", PASSWORD)) == ["alice", "mallory", "nobody"]
+
+
+def test_public_endpoints_answer_who_is_signed_out(node, packages, live_server, alice):
+    story = """
+    await logout();
+    const { http } = await import("./http.js");
+    const answers = [await api("/schema"), await http.get("/schema")];
+    for (const ask of [api, http.get]) {
+      answers.push(await ask("/me").catch((error) => error instanceof SignedOut && error.message));
+    }
+    console.log(JSON.stringify(answers.map((each) => each.status ?? each)));
+    """
+    assert node(SIGN_IN + story) == [200, 200, *["not_authenticated"] * 2]
+
+
+# What asks with each of these, for a path. There is no GraphQL: the API says 405 to Apollo, which posts.
+ASKING = {
+    "ky": "(client) => (path) => client(`${url}${path}`)",
+    "ofetch": "(client) => (path) => client.raw(`${url}${path}`)",
+    "@reduxjs/toolkit": """(baseQuery) => {
+      const rtk = query.createApi({
+        baseQuery, endpoints: (build) => ({ get: build.query({ query: (path) => path }) })
+      });
+      const store = toolkit.configureStore({
+        reducer: { [rtk.reducerPath]: rtk.reducer },
+        middleware: (standard) => standard().concat(rtk.middleware),
+      });
+      const { initiate } = rtk.endpoints.get;
+      return (path) => store.dispatch(initiate(path, { forceRefetch: true })).unwrap();
+    }""",
+    "@apollo/client": """(link) => {
+      const client = new apollo.ApolloClient({ link, cache: new apollo.InMemoryCache() });
+      const query = apollo.gql`{ me }`;
+      return () => client.query({ query, fetchPolicy: "network-only" });
+    }""",
+    "@urql/core": """(client) => () => client.query("{ me }", {}).toPromise()
+      .then(({ error }) => { throw error.response ?? error; })""",
+    "@tanstack/query-core": """(options) => {
+      const client = new tanstack.QueryClient();
+      return () => client.fetchQuery({ queryKey: ["me"], staleTime: 0, ...options });
+    }""",
+}
+
+
+def test_libraries_that_are_given_the_fetch_of_the_recipe(node, tmp_path, alice):
+    rows = re.findall(
+        r"^\| [^|]*?(@?[\w/-]+) (\d[\d.]*)\)? \| `(.*)` \|$",
+        (RECIPES / "javascript.md").read_text(),
+        re.MULTILINE,
+    )
+    assert [name for name, _, _ in rows] == list(ASKING)
+    versions = [f"{name}@{version}" for name, version, _ in rows]
+    npm.install(tmp_path, [*versions, "graphql@16.12.0", "rxjs@7.8.2"], "no other library is tried")
+    clients = ",\n".join(f"{name!r}: ({ASKING[name]})({code})" for name, _, code in rows)
+    story = f"""
+    import ky from "ky";
+    import {{ createFetch }} from "ofetch";
+    import * as toolkit from "@reduxjs/toolkit";
+    import * as query from "@reduxjs/toolkit/query";
+    import * as apollo from "@apollo/client";
+    import {{ Client, fetchExchange }} from "@urql/core";
+    import * as tanstack from "@tanstack/query-core";
+    const [url, uri, baseUrl] = ["api", "api/me", "api"].map((path) => `https://api.example.org/${{path}}`);
+    const [exchanges, {{ fetchBaseQuery }}, {{ HttpLink }}] = [[fetchExchange], query, apollo];
+    const clients = {{ {clients} }};
+    """
+    story = story.replace("new Client({ url,", "new Client({ url: uri,")
+    story += """
+    const { forget } = await import("./forget.js");
+    const seen = {};
+    for (const [name, ask] of Object.entries(clients)) {
+      await login("alice@example.org", "PASSWORD");
+      expireAccess(tokens);
+      const before = refreshes();
+      // They did not fail by a 401.
+      const told = (error) => error.status ?? error.statusCode ?? String(error);
+      const all = Promise.all(["/me", "/sessions", "/me"].map((path) => ask(path).then(() => 200, told)));
+      const statuses = new Set(await all);
+      let emptied = 0;
+      const stop = forget(() => (emptied += 1));
+      const counted = refreshes() - before;
+      await logout();
+      sent.length = 0;
+      const refused = await ask("/me").then(() => 200, () => "refused");
+      stop();
+      seen[name] = [[...statuses], counted, refused, sent.length < 4, emptied];
+    }
+    console.log(JSON.stringify(seen));
+    process.exit();
+    """
+    told = node(SIGN_IN + story.replace("PASSWORD", PASSWORD))
+    assert told == {
+        name: [[405 if "apollo" in name else 200], 1, "refused", True, 1] for name in ASKING
+    }
+    assert not DeviceSession.objects.filter(revoke_reason="reuse").exists()
+
+
+def test_the_interceptor_for_angular(node, tmp_path, alice):
+    npm.install(tmp_path, [*ANGULAR, "rxjs@7.8.2"], "Angular is not tried")
+    story = """
+    import "@angular/compiler";
+    import { createEnvironmentInjector, Injector, provideZonelessChangeDetection, ɵINJECTOR_SCOPE }
+      from "@angular/core";
+    import { HttpClient, provideHttpClient, withFetch, withInterceptors } from "@angular/common/http";
+    import { firstValueFrom } from "rxjs";
+    const { interceptor } = await import("./interceptor.js");
+    const http = createEnvironmentInjector([
+      { provide: ɵINJECTOR_SCOPE, useValue: "root" },
+      provideZonelessChangeDetection(),
+      provideHttpClient(withFetch(), withInterceptors([interceptor])),
+    ], Injector.NULL).get(HttpClient);
+    const ask = (path) => firstValueFrom(http.get(`https://api.example.org${path}`, { observe: "response" }))
+      .then(({ status }) => status, (error) => error.status ?? [error instanceof SignedOut, error.message]);
+    expireAccess(tokens);
+    const seen = { all: await Promise.all(["me", "sessions", "me"].map((path) => ask(`/api/${path}`))) };
+    seen.refreshes = refreshes();
+    network.status = 503;
+    expireAccess(tokens);
+    seen.outage = await ask("/api/me").catch(String);
+    network.status = null;
+    await api("/sessions/current", { method: "DELETE" });
+    seen.ended = await ask("/api/me");
+    seen["signed out"] = [await ask("/api/schema"), await ask("/api/me"), await ask("/nowhere")];
+    console.log(JSON.stringify(seen));
+    process.exit();
+    """
+    assert node(SIGN_IN + story) == {
+        "all": [200] * 3,
+        "refreshes": 1,
+        "outage": [False, "refresh failed: 503"],
+        "ended": [True, "session_revoked"],
+        "signed out": [200, [True, "not_authenticated"], 404],
+    }
