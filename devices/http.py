@@ -371,7 +371,8 @@ def get_session(request: HttpRequest | Request) -> DeviceSession | None:
 def expect_answer(request: HttpRequest) -> list[OnAnswer]:
     """Promise to do, with the answer to this request, what is in the list that is returned by then."""
     promised: list[OnAnswer] = []
-    request.META[_ON_ANSWER] = promised
+    # No list, which oauthlib makes a dictionary of where it copies the headers of a request.
+    request.META[_ON_ANSWER] = promised.append
     if conf.DPOP_NONCE and request.META.get("HTTP_DPOP"):
         promised.append(_hand_out_nonce)
     return promised
@@ -379,7 +380,9 @@ def expect_answer(request: HttpRequest) -> list[OnAnswer]:
 
 def on_answer(request: HttpRequest | Request, do: OnAnswer) -> None:
     """Register what DeviceMiddleware does with the response to this request; without it, nothing."""
-    request.META.get(_ON_ANSWER, []).append(do)
+    register = request.META.get(_ON_ANSWER)
+    if register is not None:
+        register(do)
 
 
 def _hand_out_cookie(browser_id: str, request: HttpRequest, response: HttpResponse) -> None:

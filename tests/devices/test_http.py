@@ -113,3 +113,10 @@ def test_a_token_comes_by_a_scheme_of_the_settings_which_may_be_one_text(rf, set
     settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, "AUTH_HEADER_TYPES": schemes}
     assert bearer_token(rf.get("/", headers={"Authorization": "JWT a.b.c"})) == b"a.b.c"
     assert bearer_token(rf.get("/", headers={"Authorization": "J a.b.c"})) is None
+
+
+def test_a_copy_of_the_request_whose_lists_became_dictionaries_is_read():
+    """As oauthlib makes one, by which django-oauth-toolkit checks a password."""
+    copy = request_with()
+    copy.META = {key: {} if isinstance(value, list) else value for key, value in copy.META.items()}
+    assert get_login_client(copy).browser_id
