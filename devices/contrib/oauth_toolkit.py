@@ -51,8 +51,8 @@ class SessionValidator(OAuth2Validator):
         return bool(is_good) and _is_active(refresh_token, request.user.pk)
 
     def validate_silent_login(self, request: Request) -> bool:
-        # `prompt=none`. The view has answered `login_required` to anybody who is not signed in, and without this
-        # function django-oauth-toolkit 3.4.1 answers 500 to the others.
+        # `prompt=none`. The view says `login_required` to anybody who is not signed in; without this function
+        # django-oauth-toolkit 3.4.1 answers 500 to the others.
         return True
 
     def validate_silent_authorization(self, request: Request) -> bool:
