@@ -2695,6 +2695,22 @@ MUTANTS = [
         "second_factors_of_other",
     ),
     Mutant(
+        "what django-oauth-toolkit gives without a session",
+        "devices/checks/integrations.py",
+        "if not name or not issubclass(import_string(name), import_string(VALIDATOR)):",
+        "if not name:",
+        "tests/devices/checks/test_integrations.py",
+        "applications",
+    ),
+    Mutant(
+        "the generators of django-oauth-toolkit's tokens",
+        "devices/checks/integrations.py",
+        "if missing := [each for each in GENERATORS if not given.get(each)]:",
+        "if missing := [each for each in GENERATORS[:1] if not given.get(each)]:",
+        "tests/devices/checks/test_integrations.py",
+        "applications",
+    ),
+    Mutant(
         "cookies while a cache hides that it is away",
         "devices/web/session_cache.py",
         'return method == "get" and not self._cache.incr(key)',

@@ -21,6 +21,11 @@ STRATEGY = "devices.contrib.djoser.TokenStrategy"
 # djoser's own, which makes tokens of no session.
 STOCK_STRATEGY = "djoser.social.token.jwt.TokenStrategy"
 
+# What django-oauth-toolkit gives ends with its session by these.
+VALIDATOR = "devices.contrib.oauth_toolkit.SessionValidator"
+MAKE_TOKEN = "devices.contrib.oauth_toolkit.make_token"
+GENERATORS = ("ACCESS_TOKEN_GENERATOR", "REFRESH_TOKEN_GENERATOR")
+
 # Packages that store second factors, which a login asks for by SECOND_FACTOR only.
 FACTORS = ("django_otp", "allauth.mfa")
 # Views that take a password for tokens.
@@ -31,7 +36,7 @@ LOGINS = (
 
 
 def check() -> Iterator[CheckMessage]:
-    """Check logins by dj-rest-auth and djoser, what django-cacheops caches, and what Sentry is sent."""
+    """Check logins by other packages, the tokens that they make, what they cache, and what Sentry is sent."""
     served = {_path(getattr(view, "cls", None)) for view in views()}
     if apps.is_installed("dj_rest_auth"):
         yield from _dj_rest_auth(getattr(settings, "REST_AUTH", None) or {}, served)
@@ -50,6 +55,8 @@ def check() -> Iterator[CheckMessage]:
             "password.",
             id="devices.W137",
         )
+    if apps.is_installed("oauth2_provider"):
+        yield from _oauth_toolkit(getattr(settings, "OAUTH2_PROVIDER", None) or {})
     if apps.is_installed("cacheops"):
         profile = import_string("cacheops.conf.model_profile")
         ours = apps.get_app_config("devices").get_models()
@@ -99,6 +106,23 @@ def _dj_rest_auth(given: dict[str, Any], served: set[str]) -> Iterator[CheckMess
             "Logout by dj-rest-auth does not end the session.",
             hint=f"Include {DJ_REST_AUTH_URLS} in place of dj_rest_auth.urls.",
             id="devices.W134",
+        )
+
+
+def _oauth_toolkit(given: dict[str, Any]) -> Iterator[CheckMessage]:
+    name = given.get("OAUTH2_VALIDATOR_CLASS")
+    if not name or not issubclass(import_string(name), import_string(VALIDATOR)):
+        yield checks.Warning(
+            "What django-oauth-toolkit gives to applications outlives the session: they go on after a "
+            "sign-out everywhere.",
+            hint=f"Set OAUTH2_PROVIDER['OAUTH2_VALIDATOR_CLASS'] to {VALIDATOR} or a subclass of it.",
+            id="devices.W138",
+        )
+    elif missing := [each for each in GENERATORS if not given.get(each)]:
+        yield Error(
+            "django-oauth-toolkit's tokens name no session, so that each is refused.",
+            hint=f"Set OAUTH2_PROVIDER's {' and '.join(missing)} to {MAKE_TOKEN}.",
+            id="devices.E139",
         )
 
 

@@ -1,4 +1,4 @@
-"""Packages that send or store what is none of theirs to know."""
+"""Packages that send or store what is none of theirs to know, or that know nothing of sessions."""
 
 import sys
 from types import SimpleNamespace
@@ -33,6 +33,50 @@ def test_sentry_gets_no_tokens(monkeypatch, changes, reported):
 def test_a_sentry_before_2_is_not_asked(monkeypatch):
     monkeypatch.setitem(sys.modules, "sentry_sdk", SimpleNamespace())
     assert "devices.W136" not in reported_ids()
+
+
+OURS = "devices.contrib.oauth_toolkit"
+
+
+class Validator:
+    """In the place of ours, which needs the package."""
+
+
+class Derived(Validator):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("given", "reported"),
+    [
+        ({}, {"devices.W138"}),
+        ({"OAUTH2_VALIDATOR_CLASS": "builtins.object"}, {"devices.W138"}),
+        ({"OAUTH2_VALIDATOR_CLASS": f"{__name__}.Derived"}, {"devices.E139"}),
+        (
+            {
+                "OAUTH2_VALIDATOR_CLASS": f"{OURS}.SessionValidator",
+                "ACCESS_TOKEN_GENERATOR": f"{OURS}.make_token",
+            },
+            {"devices.E139"},
+        ),
+        (
+            {
+                "OAUTH2_VALIDATOR_CLASS": f"{__name__}.Derived",
+                "ACCESS_TOKEN_GENERATOR": f"{OURS}.make_token",
+                "REFRESH_TOKEN_GENERATOR": "of.a.project",
+            },
+            set(),
+        ),
+    ],
+)
+def test_what_applications_get_ends_with_its_session(settings, monkeypatch, given, reported):
+    monkeypatch.setitem(sys.modules, OURS, SimpleNamespace(SessionValidator=Validator))
+    is_installed = apps.is_installed
+    monkeypatch.setattr(
+        apps, "is_installed", lambda name: name == "oauth2_provider" or is_installed(name)
+    )
+    settings.OAUTH2_PROVIDER = given
+    assert reported_ids() & {"devices.W138", "devices.E139"} == reported
 
 
 @pytest.mark.parametrize("package", ["django_otp", "allauth.mfa"])
