@@ -125,11 +125,14 @@ TABS = {
 
 
 def factor_of_allauth():
+    from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
     from allauth.mfa.totp.internal.auth import TOTP
 
     DeviceSession.objects.all().delete()
     secret = random_base32()
-    TOTP.activate(people(), secret)
+    user = people()
+    TOTP.activate(user, secret)
+    spare = RecoveryCodes.activate(user)
     app = Headless().sign_in()
     asked = app.answer.json()
     assert app.answer.status_code == 401 and not DeviceSession.objects.exists()
@@ -138,6 +141,11 @@ def factor_of_allauth():
     code = {"code": Codes(secret).now()}
     app.answer = app.ask("POST", "/_allauth/app/v1/auth/2fa/authenticate", code, **step)
     assert app.hold().is_in() and only_session().mfa_at
+    # Nor does the API's own login do without.
+    plain = Login().sign_in()
+    assert plain.answer.json()["code"] == "otp_required", plain.answer.content
+    assert plain.sign_in(otp="000000").answer.json()["code"] == "otp_invalid"
+    assert plain.sign_in(otp=spare.get_unused_codes()[0]).is_in()
     return "asked for"
 
 

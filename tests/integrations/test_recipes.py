@@ -18,7 +18,7 @@ ACCOUNT_RATE_LIMITS = False
 PAGES = {
     "cookies": ("recipes/cookies", 1, 1, ""),
     "cookies for both tokens": ("recipes/cookies", 2, 2, ""),
-    "allauth, apps": ("integrations/allauth", 2, 2, "allauth"),
+    "allauth, apps": ("integrations/allauth", 2, 4, "allauth"),
     "Channels": ("recipes/channels", 1, 2, "channels"),
     "Django Ninja": ("recipes/ninja", 2, 3, "ninja"),
     "adrf": ("integrations/adrf", 2, 4, "adrf"),
