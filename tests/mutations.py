@@ -2562,6 +2562,14 @@ MUTANTS = [
         "synchronous_response",
     ),
     Mutant(
+        "whose session a browser had, where nobody had asked",
+        COOKIE,
+        "if known is None and isinstance(request.session, DeviceSessionStore):",
+        "if False:",
+        COOKIES,
+        "has_not_looked",
+    ),
+    Mutant(
         "answering apps in a form that they read",
         "devices/web/cookie.py",
         "elif isinstance(refused, SessionError) and wants_page(request):",

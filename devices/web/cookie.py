@@ -149,7 +149,7 @@ def begin(request: HttpRequest, user: AbstractBaseUser) -> DeviceSession:
         remember=proof.remember,
         is_device_proved=proof.is_device_proved or request.method is None,
     )
-    before: DeviceSession | None = getattr(request, "device_session", None)
+    before = _session_before(request)
     if is_cookie and before is not None:
         # There is one cookie, and now it is this session's.
         is_mine = before.user_id == session.user_id
@@ -163,6 +163,18 @@ def begin(request: HttpRequest, user: AbstractBaseUser) -> DeviceSession:
     if is_cookie:
         bound_cookie.offer(request, session)
     return session
+
+
+def _session_before(request: HttpRequest) -> DeviceSession | None:
+    """The DeviceSession that the cookie was for until now.
+
+    A view of Django REST framework, or a middleware, may sign somebody in before anything has
+    asked for `request.user`. Django's own engines have forgotten by then whose session it was.
+    """
+    known: DeviceSession | None = getattr(request, "device_session", None)
+    if known is None and isinstance(request.session, DeviceSessionStore):
+        known = request.session.device_session
+    return known
 
 
 def _abandon_unheard(session: DeviceSession, request: HttpRequest, answer: HttpResponse) -> None:

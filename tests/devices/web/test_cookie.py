@@ -3,7 +3,7 @@
 import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings as project
-from django.contrib.auth import SESSION_KEY, user_logged_in
+from django.contrib.auth import SESSION_KEY, login, user_logged_in
 from django.contrib.auth.backends import ModelBackend, RemoteUserBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.views import LoginView
@@ -12,6 +12,9 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
+from rest_framework.parsers import FormParser, MultiPartParser
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from accounts.models import User
 from devices.core import sessions
@@ -59,7 +62,23 @@ def root(make_user):
 # allauth's form, and Django's own, as a site without allauth has it.
 DOORS = [("/accounts/login/", "login"), ("/plain/login/", "username")]
 pytestmark = pytest.mark.urls(__name__)
+
+
+class SignIn(APIView):
+    """A view that has looked at nobody before it signs somebody in."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    parser_classes = (FormParser, MultiPartParser)
+
+    def post(self, request):
+        user = User.objects.get(email=request.data["email"])
+        login(request, user, project.AUTHENTICATION_BACKENDS[0])
+        return Response()
+
+
 urlpatterns = [
+    path("sign-in", SignIn.as_view()),
     path("plain/login/", LoginView.as_view(template_name="home.html")),
     *site.urlpatterns,
 ]
@@ -187,6 +206,24 @@ def test_another_person_in_the_same_browser_ends_the_session_of_the_first(alice,
     assert hers.revoke_reason == "logout"
     assert browser.device_session.user == root
     assert Browser().sign_in(alice.email).is_in()
+
+
+def test_so_it_does_where_a_view_has_not_looked_who_is_signed_in(alice, mallory, settings):
+    if settings.SESSION_ENGINE.startswith("django."):
+        pytest.skip("Django's engine forgets whose session it was")
+    browser = Browser().sign_in(alice.email)
+    hers, elsewhere = browser.device_session, Browser(FIREFOX).sign_in(alice.email)
+    assert browser.post("/sign-in", {"email": mallory.email}).status_code == 200
+    hers.refresh_from_db()
+    assert hers.revoke_reason == "logout"
+    assert browser.is_in() and browser.device_session.user == mallory
+    assert elsewhere.is_in()
+    # Of one's own, the new one takes the place.
+    mine = browser.device_session
+    browser.post("/sign-in", {"email": mallory.email})
+    mine.refresh_from_db()
+    assert mine.revoke_reason == "superseded"
+    assert browser.is_in()
 
 
 def test_A23_browsers_and_apps_share_one_limit(alice, sign_in, settings):
