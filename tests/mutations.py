@@ -2703,6 +2703,14 @@ MUTANTS = [
         "second_factors_of_other",
     ),
     Mutant(
+        "views that derive from those that a check looks for",
+        "devices/checks/urls.py",
+        "for cls in view.__mro__)",
+        "for cls in (view,))",
+        "tests/devices/checks/test_integrations.py",
+        "second_factors_of_other",
+    ),
+    Mutant(
         "what django-oauth-toolkit gives without a session",
         "devices/checks/integrations.py",
         "if not name or not issubclass(import_string(name), import_string(VALIDATOR)):",

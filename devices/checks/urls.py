@@ -104,10 +104,10 @@ def views() -> Iterator[Any]:
 
 
 def serves(*names: str) -> bool:
-    """Whether the project serves a view whose import path begins with one of these."""
-    classes = (getattr(view, "cls", getattr(view, "view_class", None)) for view in views())
-    paths = (f"{cls.__module__}.{cls.__qualname__}" for cls in classes if isinstance(cls, type))
-    return any(path.startswith(names) for path in paths)
+    """Whether the project serves a view whose import path, or that of a base, begins with one of these."""
+    served = (getattr(view, "cls", getattr(view, "view_class", None)) for view in views())
+    classes = (cls for view in served if isinstance(view, type) for cls in view.__mro__)
+    return any(f"{cls.__module__}.{cls.__qualname__}".startswith(names) for cls in classes)
 
 
 def _urlconfs() -> Iterator[Any]:

@@ -7,8 +7,26 @@ import pytest
 from django.apps import apps
 from django.core.checks import run_checks
 from django.test import override_settings
+from django.urls import path
+from rest_framework_simplejwt.views import TokenObtainPairView
 
+
+class Login(TokenObtainPairView):
+    """A project's own, as SimpleJWT's documents have it."""
+
+
+urlpatterns = [path("login", Login.as_view())]
 PLAIN = {"include_local_variables": False, "max_request_body_size": "never"}
+
+
+def install(monkeypatch, package, without=()):
+    """Have this package in INSTALLED_APPS, and of some others none."""
+    is_installed = apps.is_installed
+    monkeypatch.setattr(
+        apps,
+        "is_installed",
+        lambda name: name == package or (name not in without and is_installed(name)),
+    )
 
 
 def reported_ids():
@@ -71,10 +89,7 @@ class Derived(Validator):
 )
 def test_what_applications_get_ends_with_its_session(settings, monkeypatch, given, reported):
     monkeypatch.setitem(sys.modules, OURS, SimpleNamespace(SessionValidator=Validator))
-    is_installed = apps.is_installed
-    monkeypatch.setattr(
-        apps, "is_installed", lambda name: name == "oauth2_provider" or is_installed(name)
-    )
+    install(monkeypatch, "oauth2_provider")
     settings.OAUTH2_PROVIDER = given
     assert reported_ids() & {"devices.W138", "devices.E139"} == reported
 
@@ -86,19 +101,14 @@ def test_what_applications_get_ends_with_its_session(settings, monkeypatch, give
         ("devices.api.urls.tokens", None, False),
         ("devices.api.urls.login", None, True),
         ("devices.contrib.cookies.urls.login", None, True),
+        (__name__, None, True),
         ("devices.api.urls.login", "accounts.second_factor.Authenticators", False),
     ],
 )
 def test_the_api_asks_for_the_second_factors_of_other_packages(
     settings, monkeypatch, package, served, factor, reported
 ):
-    others = {"django_otp", "allauth.mfa"} - {package}
-    is_installed = apps.is_installed
-    monkeypatch.setattr(
-        apps,
-        "is_installed",
-        lambda name: name == package or (name not in others and is_installed(name)),
-    )
+    install(monkeypatch, package, without={"django_otp", "allauth.mfa"})
     with override_settings(
         ROOT_URLCONF=served, DEVICES={**settings.DEVICES, "SECOND_FACTOR": factor}
     ):
