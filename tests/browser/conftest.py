@@ -16,9 +16,14 @@ Drive = Callable[[Callable[[Callable[..., Visitor]], Any]], Any]
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Engine]:
+def chromium_path() -> str:
     if CHROMIUM is None:
         pytest.skip("needs Chromium: no page was looked at in a browser")
+    return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def chromium(chromium_path: str) -> Iterator[Engine]:
     engine = Engine(args=["--no-sandbox", "--disable-quic"])
     yield engine
     engine.close()

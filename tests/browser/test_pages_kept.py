@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import time
 from os import killpg
 
 import pytest
@@ -16,7 +15,7 @@ from tests.browser import test_cookies, test_javascript, test_react
 from tests.browser.engine import Engine
 from tests.browser.test_cookies import log_in, script
 from tests.browser.test_react import forget_refusals, sign_in
-from tests.browser.visitor import CHROMIUM
+from tests.bus import wait_for
 from tests.client import PASSWORD
 
 pytestmark = pytest.mark.urls(__name__)
@@ -96,24 +95,20 @@ _bundled = test_react._bundled
 
 
 @pytest.fixture(scope="module")
-def chromium():
+def chromium(chromium_path):
     """With the cache for the Back button, which the driver switches off otherwise."""
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: no page was looked at in a browser")
     engine = Engine(args=["--no-sandbox"], ignore_default_args=["--disable-back-forward-cache"])
     yield engine
     engine.close()
 
 
 @pytest.fixture
-def by_itself(tmp_path):
+def by_itself(chromium_path, tmp_path):
     """by_itself(url): Chromium goes there, without a driver."""
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: no page was looked at in a browser")
     running = []
 
     def go(url: str) -> None:
-        command = [CHROMIUM, "--headless=new", "--no-sandbox", "--no-first-run", url]
+        command = [chromium_path, "--headless=new", "--no-sandbox", "--no-first-run", url]
         command.insert(1, f"--user-data-dir={tmp_path}")
         quiet = subprocess.DEVNULL
         started = subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True)
@@ -132,9 +127,7 @@ def test_a_page_that_was_prepared_before_a_sign_out_shows_nobody(
 ):
     told.clear()
     by_itself(f"{live_server.url}/{client}/opener.html")
-    deadline = time.monotonic() + 60
-    while len(told) < 2 and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_for(lambda: len(told) >= 2, 60)
     assert told == ["began", ["nobody", "when shown"]]
     assert DeviceSession.objects.get().revoke_reason == "logout"
 
