@@ -341,6 +341,34 @@ def test_a_database_that_restarts_takes_nobody_along(line, alice, sign_in):
     sign_in_remembered(sign_in, alice)
 
 
+@pytest.mark.parametrize(
+    ("url", "read"),
+    [
+        (
+            "redis+sentinel://a.example.org:26379/main",
+            ([("a.example.org", 26379)], "main", {}, {"db": 0}),
+        ),
+        (
+            "rediss+sentinel://ann:p%40%2Fw@a:1,[::1]:2/main/3?sentinel_password=x&ssl_ca_certs=/ca.pem",
+            (
+                [("a", 1), ("::1", 2)],
+                "main",
+                {"password": "x", "ssl_ca_certs": "/ca.pem", "ssl": True},
+                {
+                    "username": "ann",
+                    "password": "p@/w",
+                    "ssl_ca_certs": "/ca.pem",
+                    "ssl": True,
+                    "db": 3,
+                },
+            ),
+        ),
+    ],
+)
+def test_the_url_of_sentinels_is_read_as_it_is_written(url, read):
+    assert invalidation.read_sentinel_url(url) == read
+
+
 @needs_postgresql
 @pytest.mark.postgres
 def test_an_address_that_moves_takes_the_listener_along(settings, monkeypatch):
