@@ -8,7 +8,7 @@ LISTEN = $(if $(findstring :,$(PORT)),,localhost:)$(PORT)
 # How many processes share the suite, each with a database of its own; 0 for this one alone.
 JOBS ?= 2
 
-# What one process has compiled, the hundreds that the suite starts need not, also where an image switches that off.
+# Compiled files are kept, also where an image switches that off: the suite starts hundreds of processes.
 export PYTHONDONTWRITEBYTECODE =
 
 # The README says so.
