@@ -115,6 +115,7 @@ def front(built, live_server, settings):
 
 
 chromium = conftest.chromium
+chromium_path = conftest.chromium_path
 
 
 @pytest.mark.django_db(transaction=True)
