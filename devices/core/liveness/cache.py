@@ -15,8 +15,8 @@ from django.db.models.base import ModelState
 
 from devices.models import DeviceSession
 
-# A few MB. Who is forgotten costs one query.
-MAX_ENTRIES = 10_000
+# About 20 MB. Who is forgotten costs one query.
+MAX_ENTRIES = 8_000
 # Seconds after which a session is looked up again without an invalidation.
 MAX_AGE = 30.0
 
