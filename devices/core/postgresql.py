@@ -54,11 +54,13 @@ class _Link:
 
     def __init__(self, given: "Connection[Any]") -> None:
         # How values are read and written: the host's own types, too.
-        self.adapters = AdaptersMap(given.adapters)
+        own = AdaptersMap(given.adapters)
         # Django's loader moves a time to the zone of the database in Python. Moments are the same in UTC.
         oid = adapters.types["timestamptz"].oid
         if loader := adapters.get_loader(oid, Format.TEXT):
-            self.adapters.register_loader(oid, loader)
+            own.register_loader(oid, loader)
+        # One for all statements, under the lock of the connection: it looks up each type only once.
+        self.converter = Transformer(own)
         # Names of statements. One that a connection runs once only is not worth preparing.
         self.has_run: set[str] = set()
         self.prepared: set[str] = set()
@@ -71,7 +73,7 @@ class _Link:
         """
         if self._is_exclusive is None:
             ask = partial(given.pgconn.send_query_params, b"SELECT pg_backend_pid()", None)
-            [[pid]] = _read(_results(given, [ask]), Transformer(self.adapters)).rows
+            [[pid]] = _read(_results(given, [ask]), self.converter).rows
             self._is_exclusive = pid == given.info.backend_pid
         return self._is_exclusive
 
@@ -129,7 +131,7 @@ class Direct:
             link = _links.get(given)
             if link is None:
                 link = _links[given] = _Link(given)
-            converter = Transformer(link.adapters)
+            converter = link.converter
             values = [_widened(value) for value in values]
             dumped = converter.dump_sequence(values, [PyFormat.TEXT] * len(values))
             before: list[Command] = []
@@ -250,6 +252,7 @@ def _read(results: Sequence[Any], converter: Any) -> Answer:
     if result.status == ExecStatus.TUPLES_OK:
         converter.set_pgresult(result)
         rows = converter.load_rows(0, result.ntuples, tuple)
+        converter.set_pgresult(None)  # It is there as long as the connection.
     return Answer(rows, result.command_tuples or 0)
 
 

@@ -184,7 +184,7 @@ def find(session_id: Any, user_id: Any) -> DeviceSession | None:
     found: DeviceSession | None = _lookup().find(session_id, user_id)
     if found is None:
         return None
-    for manager in rules(get_user_model()):
+    for manager in rules(type(found.user)):
         user = manager.db_manager(database.alias()).filter(pk=found.user_id).first()
         if user is None:
             return None

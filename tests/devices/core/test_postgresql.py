@@ -16,6 +16,7 @@ from django.db.transaction import TransactionManagementError
 from django.db.utils import DataError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from psycopg.adapt import AdaptersMap
 
 from devices.core import database, postgresql
 from devices.core.postgresql import Direct
@@ -121,6 +122,29 @@ def test_two_statements_about_a_table_are_told_apart(add):
     for failures in (1, 2, 3):
         assert add.run({"key": "a", "limit": 9, "more": 1}) == 1
         assert [row.failures for row in select.run({"key": "a"})] == [failures]
+
+
+def test_types_are_looked_up_once_per_connection(session, monkeypatch):
+    looked_up = []
+    get_loader = AdaptersMap.get_loader
+
+    def note(self, *given):
+        looked_up.append(given)
+        return get_loader(self, *given)
+
+    monkeypatch.setattr(AdaptersMap, "get_loader", note)
+    connection.close()
+    for _ in range(2):
+        validation.find(session.pk, session.user_id)
+    assert looked_up
+    looked_up.clear()
+    assert validation.find(session.pk, session.user_id) == session
+    assert not looked_up
+
+
+def test_an_answer_is_not_kept_with_the_connection(session):
+    validation.find(session.pk, session.user_id)
+    assert postgresql._links[connection.connection].converter.pgresult is None
 
 
 def test_a_login_prepares_its_statements(alice):
