@@ -1737,8 +1737,8 @@ MUTANTS = [
     Mutant(
         "telling what ends",
         "devices/core/sessions/revocation.py",
-        "    ended.record(session.pk for session in sessions)\n",
-        "",
+        "        ended.record(session.pk for session in sessions)\n",
+        "        pass\n",
         FEED,
         "each_end",
     ),
@@ -3744,7 +3744,7 @@ MUTANTS = [
     Mutant(
         "forgetting the key of a cookie session that has ended",
         "devices/web/session_store.py",
-        "            self._session_key = None\n",
+        "                self._session_key = None\n",
         "",
         STORES,
         "nobody",
