@@ -65,6 +65,12 @@ def test_the_schema_has_the_paths_of_the_url_map_and_no_others():
     assert not any(path.endswith("/") for path in SCHEMA["paths"])
 
 
+def test_the_methods_of_a_path_have_an_order_that_is_the_same_in_each_process():
+    order = ["get", "post", "put", "patch", "delete"]
+    for path, methods in SCHEMA["paths"].items():
+        assert list(methods) == [each for each in order if each in methods], path
+
+
 def test_the_bearer_token_is_the_way_to_authenticate():
     assert SCHEMA["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     open_ones = {name for name, operation in OPERATIONS.items() if "security" not in operation}

@@ -2,12 +2,18 @@
 
 from abc import ABC
 from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from drf_spectacular.drainage import isolate_view_method
 from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiViewExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import ResolvedComponent, get_class, safe_ref
+from drf_spectacular.plumbing import (
+    ResolvedComponent,
+    alpha_operation_sorter,
+    get_class,
+    safe_ref,
+)
 from drf_spectacular.utils import (
     Direction,
     OpenApiExample,
@@ -235,8 +241,17 @@ def _file(example: str) -> OpenApiResponse:
 def without_trailing_slash(
     endpoints: list[tuple[str, str, str, Any]],
 ) -> list[tuple[str, str, str, Any]]:
-    """One of SPECTACULAR_SETTINGS' PREPROCESSING_HOOKS: the shorter of the two spellings of each path."""
-    return [(path.rstrip("/"), regex, method, view) for path, regex, method, view in endpoints]
+    """One of SPECTACULAR_SETTINGS' PREPROCESSING_HOOKS: the shorter of the two spellings of each path.
+
+    The paths stay as the URLs have them. The methods of each get an order: those of a viewset come from a
+    set, and would be in another order in each process.
+    """
+    by_path = groupby(endpoints, key=lambda endpoint: endpoint[0])
+    return [
+        (path.rstrip("/"), regex, method, view)
+        for path, same in by_path
+        for _, regex, method, view in sorted(same, key=alpha_operation_sorter)
+    ]
 
 
 def _refusals(
