@@ -1,6 +1,7 @@
 """What services ask of the transmitter (SSF 1.0 §8), and where they poll (RFC 8936)."""
 
 import io
+import json
 import logging
 import re
 import time
@@ -77,7 +78,8 @@ def _read(client: str, sent: dict[str, Any]) -> HttpResponse:
     if "stream_id" in sent:
         return JsonResponse(streams.describe(_stream(client, sent)))
     found = [streams.describe(each) for each in streams.all_of(client)]
-    return JsonResponse(found, safe=False)
+    # Django 6.2 warns of JsonResponse's `safe`, without which earlier releases refuse a list.
+    return HttpResponse(json.dumps(found), content_type="application/json")
 
 
 def _update(client: str, sent: dict[str, Any], *, is_whole: bool = False) -> HttpResponse:
