@@ -2376,10 +2376,18 @@ MUTANTS = [
     Mutant(
         "finding import paths of SimpleJWT that lead nowhere",
         "devices/checks/paths.py",
-        "if isinstance(path, str) and not _is_callable(path):",
+        "if isinstance(path, str) and not callable(found(path)):",
         "if False:",
         HOSTS,
         "readme",
+    ),
+    Mutant(
+        "import paths that Django's releases refuse differently",
+        "devices/checks/paths.py",
+        'or path.startswith(".") or not path:',
+        "or not path:",
+        "tests/devices/test_checks.py",
+        "absolute_path",
     ),
     Mutant(
         "asking for rights where they are written",

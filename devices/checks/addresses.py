@@ -11,10 +11,11 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
-from django.utils.module_loading import import_string
 
 from devices.conf import conf
 from devices.core.clients.geolocation import GeoIP2
+
+from .paths import found
 
 # RFC 9110, 5.1; servers drop names with an underscore, which WSGI cannot tell from a hyphen.
 _HEADER = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
@@ -85,10 +86,7 @@ def _geolocation() -> Iterator[CheckMessage]:
             hint="Set ASN_DATABASE to an ASN database of MaxMind or DB-IP (.mmdb), or leave it out.",
             id="devices.W105",
         )
-    try:
-        backend = import_string(conf.GEO_BACKEND)
-    except ImportError:
-        return  # which devices.E040 says
+    backend = found(conf.GEO_BACKEND)  # devices.E040 says if it is none.
     if not (isinstance(backend, type) and issubclass(backend, GeoIP2)):
         return
     if problem := _problem():

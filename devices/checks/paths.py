@@ -32,7 +32,7 @@ def check() -> Iterator[CheckMessage]:
     for key, arguments in PATHS.items():
         value = given.get(key) or ()
         for path in [value] if isinstance(value, str) else value:
-            if not _is_callable(path):
+            if not callable(found(path)):
                 yield Error(
                     f"DEVICES['{key}']: {path!r} is not the import path of a function or class.",
                     hint="Give the import path of a function or class; see docs/settings.md.",
@@ -67,7 +67,7 @@ def check_simplejwt() -> Iterator[CheckMessage]:
     for key in (*IMPORT_STRINGS, *SERIALIZERS):
         value = given.get(key)
         for path in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(path, str) and not _is_callable(path):
+            if isinstance(path, str) and not callable(found(path)):
                 yield Error(
                     f"SIMPLE_JWT['{key}']: {path!r} is not the import path of a function or class.",
                     hint="Correct the path; see docs/existing-project.md.",
@@ -75,19 +75,23 @@ def check_simplejwt() -> Iterator[CheckMessage]:
                 )
 
 
+def found(path: Any) -> Any:
+    """What an import path leads to; None if it leads nowhere, or is none."""
+    # Django's releases raise different errors for what is no absolute path.
+    if not isinstance(path, str) or path.startswith(".") or not path:
+        return None
+    try:
+        return import_string(path)
+    except ImportError:
+        return None
+
+
 def _is_second_factor(path: str) -> bool:
     try:
-        backend = import_string(path)()
-    except (ImportError, TypeError):
+        backend = found(path)()
+    except TypeError:
         return False
     return callable(getattr(backend, "has", None)) and callable(getattr(backend, "verify", None))
-
-
-def _is_callable(path: Any) -> bool:
-    try:
-        return callable(import_string(path))
-    except (ImportError, AttributeError):
-        return False
 
 
 def _takes(path: str, arguments: int) -> bool:

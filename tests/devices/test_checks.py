@@ -280,6 +280,23 @@ def test_what_is_remembered_needs_a_bus(expected, changes):
 
 
 @pytest.mark.parametrize(
+    ("expected", "changes"),
+    [
+        ("E040", {"DEVICES": project.DEVICES | {"CLAIMS": ".claims.of"}}),
+        ("E040", {"DEVICES": project.DEVICES | {"GEO_BACKEND": ".places.Places"}}),
+        ("E040", {"DEVICES": project.DEVICES | {"LABEL_RULES": [""]}}),
+        ("E040", {"DEVICES": project.DEVICES | {"LABEL_RULES": [len]}}),
+        ("E052", jwt(USER_AUTHENTICATION_RULE="")),
+        ("E052", jwt(USER_AUTHENTICATION_RULE=".rules.may_sign_in")),
+        ("E052", jwt(TOKEN_REFRESH_SERIALIZER=".serializers.Refresh")),
+    ],
+)
+def test_what_is_no_absolute_path_is_said_too(expected, changes):
+    with override_settings(**changes):
+        assert ids() == {expected}
+
+
+@pytest.mark.parametrize(
     ("expected", "path"),
     [
         (set(), "tests.factor.Codes"),
@@ -288,6 +305,7 @@ def test_what_is_remembered_needs_a_bus(expected, changes):
         ({"E030"}, "tests.client.Device"),
         ({"E030"}, "tests.client.PASSWORD"),
         ({"E030"}, "Codes"),
+        ({"E030"}, ".factor.Codes"),
     ],
 )
 def test_the_second_factor_is_where_it_is_said_to_be(expected, path):
