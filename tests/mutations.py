@@ -2026,6 +2026,14 @@ MUTANTS = [
         "not_remembered_beyond_it",
     ),
     Mutant(
+        "an outage of the keys of others, which is no refusal",
+        TOKENS,
+        "isinstance(error.__cause__, pyjwt.PyJWKClientConnectionError)",
+        "False",
+        "tests/devices/core/test_tokens.py",
+        "keys_of_others_cannot_be_read",
+    ),
+    Mutant(
         "what was checked under a key that has gone",
         TOKENS,
         "return jwt.api_settings, keyring.current()",

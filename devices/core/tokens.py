@@ -20,7 +20,7 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 from devices.conf import conf
 from devices.core.keys import keyring
 from devices.core.keys.key import Key
-from devices.exceptions import TokenNotValid
+from devices.exceptions import KeysUnavailable, TokenNotValid
 from devices.models import Binding, DeviceSession
 
 # Far above what a token of ours needs; nothing longer is worth decoding.
@@ -332,15 +332,22 @@ class KeyringBackend(TokenBackend):
         return pyjwt.encode(claims, secret, self.algorithm, {"typ": typ}, json_encoder=encoder)
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
-        """The payload of a token under the key that its header names. Raises TokenBackendError.
+        """The payload of a token under the key that its header names.
 
         A name is looked up among the keys and nowhere else, and a key takes its own algorithm only
         (RFC 8725 §3.1). Other members of the header, such as `jku`, `jwk` and `x5c`, are not looked at.
+        Raises TokenBackendError, or KeysUnavailable if a JWK_URL or the keys cannot be read.
         """
         keys = keyring.current() if verify and conf.SIGNING_KEYS else None
         key = None if keys is None else self._find_key(keys, token)
         decode = super().decode if key is None else key.backend.decode
-        payload: dict[str, Any] = decode(token, verify)
+        try:
+            payload: dict[str, Any] = decode(token, verify)
+        except TokenBackendError as error:
+            if isinstance(error.__cause__, pyjwt.PyJWKClientConnectionError):
+                # SimpleJWT takes it for a bad token, and clients would sign people out.
+                raise KeysUnavailable from error
+            raise
         return payload
 
     def _find_key(self, keys: keyring.Keyring, token: Any) -> Key | None:

@@ -8,10 +8,12 @@ from unittest import mock
 
 import pytest
 from django.conf import settings as project
+from rest_framework_simplejwt import state
 
 from devices.core import tokens
 from devices.core.tokens import Claims
 from devices.exceptions import TokenNotValid
+from tests.ports import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +95,15 @@ def test_what_is_signed_by_keys_that_others_may_withdraw_is_not_remembered(
     assert phone.is_in() and phone.is_in()
     assert len(checked) == 0
     assert calculated() == 2
+
+
+def test_while_the_keys_of_others_cannot_be_read_nobody_is_signed_out(phone, monkeypatch):
+    # SimpleJWT refuses the token then, as if it were bad.
+    away = f"http://127.0.0.1:{free_port()}/jwks.json"
+    backend = tokens.KeyringBackend("ES256", jwk_url=away)
+    monkeypatch.setattr(state, "token_backend", backend)
+    for answer in (phone.get("/api/me"), phone.refresh()):
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
 
 
 def test_A44_no_more_tokens_are_remembered_than_fit(phone, monkeypatch, checked, calculated):
