@@ -59,7 +59,7 @@ class LimitedModelBackend(ModelBackend):
         guessed = wrong_guesses()
         user = self._find(username)
         # A manager may find somebody by many spellings, which share the attempts.
-        login = str(username) if user is None else logins.username_of(user)
+        login = logins.folded(str(username)) if user is None else logins.username_of(user)
         guess = (login.casefold(), password)
         try:
             attempt = None if guess in guessed else throttling.begin(login, client)
@@ -82,7 +82,7 @@ class LimitedModelBackend(ModelBackend):
             return user
         if attempt is not None:
             attempt.failed(is_unknown=user is None)
-            guessed.add(guess)
+            guessed[guess] = attempt
         security_log.log(Event.LOGIN_FAILED, user_id=user and user.pk, client=client)
         return None
 

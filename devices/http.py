@@ -32,6 +32,7 @@ from .core.clients import ip_address
 from .core.clients.client import Client, clean_user_agent
 from .core.clients.device_key import PAGES
 from .core.clients.user_agents.hints import HINT_HEADERS
+from .core.throttling import Attempt
 from .exceptions import (
     RETRY_AFTER,
     ConfirmationRequired,
@@ -296,18 +297,31 @@ def current_request() -> HttpRequest | None:
     return _answering.get()
 
 
-def wrong_guesses() -> set[tuple[str, str | None]]:
+def wrong_guesses() -> dict[tuple[str, str | None], Attempt | None]:
     """Which passwords were wrong for which accounts in the current request, so that none counts twice.
 
-    Several backends in AUTHENTICATION_BACKENDS may compare the same one. Without a request it is empty.
+    Several backends in AUTHENTICATION_BACKENDS may compare the same one. The attempt is named while one of
+    them may still find it right. Without a request it is empty.
     """
     request: Any = _answering.get()
     if request is None:
-        return set()
+        return {}
     if not hasattr(request, "wrong_guesses"):
-        request.wrong_guesses = set()
-    found: set[tuple[str, str | None]] = request.wrong_guesses
+        request.wrong_guesses = {}
+    found: dict[tuple[str, str | None], Attempt | None] = request.wrong_guesses
     return found
+
+
+def settle_guesses(*, are_right: bool) -> None:
+    """Say that no other backend is asked about the guesses of the current request any more.
+
+    `are_right` if somebody is signed in by them: what LimitedModelBackend does not know, LDAP may.
+    """
+    guesses = wrong_guesses()
+    for guess, attempt in guesses.items():
+        if are_right and attempt is not None:
+            attempt.forgiven()
+        guesses[guess] = None
 
 
 def is_answering() -> bool:

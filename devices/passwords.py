@@ -38,7 +38,8 @@ def check_password(user: AbstractBaseUser, raw_password: str | None) -> bool:
         attempt.succeeded()
     else:
         attempt.failed()
-        wrong_guesses().add(guess)
+        # Who asks for it signs nobody in by it.
+        wrong_guesses()[guess] = None
     return is_right
 
 

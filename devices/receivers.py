@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.apps import AppConfig, apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.signals import user_login_failed
 from django.core.signals import request_started, setting_changed
 from django.db.models import Model
 from django.db.models.signals import (
@@ -25,7 +26,7 @@ from .conf import conf
 from .core import erasure, failover, logins, maintenance, sessions, throttling
 from .core.liveness import db_triggers
 from .core.notifications import outbox, worker
-from .http import current_session
+from .http import current_session, settle_guesses
 from .models import NotificationKind
 
 # Named here, so that every process that may do them knows the tasks.
@@ -148,6 +149,12 @@ def account_deleted(instance: AbstractBaseUser, origin: Any = None, **kwargs: An
     """End the user's sessions, and clear what no foreign key reaches."""
     sessions.account_leaves(instance)
     erasure.account_leaves(instance, origin)
+
+
+@receiver(user_login_failed, dispatch_uid="devices.login_failed")
+def login_failed(**kwargs: Any) -> None:
+    """No backend has found the password right."""
+    settle_guesses(are_right=False)
 
 
 @receiver(pre_migrate, dispatch_uid="devices.about_to_migrate")

@@ -148,6 +148,7 @@ def start_session(
     dpop.check_login(client.presentation)
     if user is None or not conf.AUTHENTICATION_RULE(user):
         raise AccountNotActive
+    http.settle_guesses(are_right=True)
     factor = ""
     # Without a code, `sessions.start` asks whether the device is trusted, and else for one.
     if not mfa and (otp or conf.TRUSTED_DEVICE_MAX_AGE is None):

@@ -12,6 +12,7 @@ from django.test import Client
 
 from accounts.models import User
 from devices.core import sessions, throttling
+from devices.core.clients.client import Client as Caller
 from devices.exceptions import TooManyAttempts
 from devices.models import DeviceSession, LoginThrottle, RevokeReason
 from tests.client import PASSWORD, Device
@@ -97,6 +98,19 @@ def test_spellings_that_a_manager_takes_for_one_account_share_its_attempts(
         assert guess(f"alice{'..' * dots}@example.org").status_code == 401
     assert guess(f"alice{'..' * 10}@example.org", PASSWORD).status_code == 429
     assert guess(password=PASSWORD).status_code == 429
+
+
+@pytest.mark.django_db
+def test_a_guess_that_is_found_right_after_all_leaves_those_in_progress_alone():
+    client = Caller(ip_address="192.0.2.7")
+    first, second = (throttling.begin("lena", client) for _ in range(2))
+    first.failed(is_unknown=True)
+    first.forgiven()
+    row = LoginThrottle.objects.get(pk=throttling.account_key("lena"))
+    assert (row.pending, row.failures, row.consecutive, row.is_unknown) == (1, 0, 0, False)
+    second.failed()
+    row.refresh_from_db()
+    assert (row.pending, row.failures, row.consecutive) == (0, 1, 1)
 
 
 def test_each_further_window_of_failures_is_twice_as_long(alice, clock):

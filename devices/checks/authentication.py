@@ -34,6 +34,11 @@ from .names import (
 from .urls import by_password_alone, serves, takes_ended_sessions
 
 SESSIONS = "django.contrib.sessions"
+# They ask a directory for each password. Others that name a password, such as django-axes', compare none.
+DIRECTORIES = {
+    "django_auth_ldap.backend.LDAPBackend",
+    "django_python3_ldap.auth.LDAPBackend",
+}
 
 
 def check() -> Iterator[CheckMessage]:
@@ -113,8 +118,13 @@ def _unlimited(backends: list[Any], ours: type) -> str:
     return ", ".join(
         backend.__name__
         for backend in before
-        if issubclass(backend, ModelBackend)
-        and "password" in signature(backend.authenticate).parameters
+        if (
+            issubclass(backend, ModelBackend)
+            and "password" in signature(backend.authenticate).parameters
+        )
+        or not DIRECTORIES.isdisjoint(
+            f"{each.__module__}.{each.__name__}" for each in backend.mro()
+        )
     )
 
 

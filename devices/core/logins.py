@@ -1,5 +1,6 @@
 """What people sign in with: USERNAME_FIELD of the user model, a text, a number or a row of another table."""
 
+import unicodedata
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -13,6 +14,11 @@ def username_of(user: AbstractBaseUser) -> str:
     """Return the login of a user as text."""
     field: Any = user._meta.get_field(get_user_model().USERNAME_FIELD)
     return str(field.value_from_object(user))
+
+
+def folded(login: str) -> str:
+    """Return a login that is nobody's here in one spelling: a directory ignores blanks and wide letters."""
+    return " ".join(unicodedata.normalize("NFKC", login).split())
 
 
 def find(login: str) -> AbstractBaseUser | None:

@@ -90,6 +90,17 @@ class Attempt:
         if is_unknown:
             _forget_unknown()
 
+    def forgiven(self) -> None:
+        """Count the failure as a success after all: another backend knows the password."""
+        one, none = _count(1), _count(0)
+        LoginThrottle.objects.using(database.alias()).filter(key=self.key).update(
+            failures=Greatest(F("failures") - one, none),
+            consecutive=Greatest(F("consecutive") - one, none),
+            pending=F("pending") + one,
+            is_unknown=False,
+        )
+        self.succeeded()
+
 
 _counted: ContextVar[bool] = ContextVar("devices.counted", default=False)
 

@@ -33,6 +33,7 @@ from devices.http import (
     get_client,
     get_login_client,
     on_answer,
+    settle_guesses,
     wants_page,
 )
 from devices.models import DeviceSession, RevokeReason
@@ -140,6 +141,7 @@ def begin(request: HttpRequest, user: AbstractBaseUser) -> DeviceSession:
     if not isinstance(proof, Proof):
         raise ImproperlyConfigured(f"DEVICES['LOGIN_PROOF'] returned no Proof: {proof!r}")
     is_cookie = is_of_browser(request)
+    settle_guesses(are_right=True)
     session = sessions.start(
         user,
         get_browser_client(request) if is_cookie else get_login_client(request),
@@ -290,7 +292,8 @@ def proof_by_backend(request: HttpRequest, user: AbstractBaseUser) -> Proof:
 def _takes_password(backend: Any) -> bool:
     # RemoteUserBackend and what signs in by links, tickets or assertions is often a ModelBackend as well, for
     # its permissions. Where anything is taken, it may be a password.
-    if not isinstance(backend, ModelBackend):
-        return False
-    taken = signature(backend.authenticate).parameters.values()
-    return any(each.name == "password" or each.kind is Parameter.VAR_KEYWORD for each in taken)
+    taken = signature(backend.authenticate).parameters
+    return "password" in taken or (
+        isinstance(backend, ModelBackend)
+        and any(each.kind is Parameter.VAR_KEYWORD for each in taken.values())
+    )

@@ -33,6 +33,15 @@ def claims(session):
     """For CLAIMS."""
 
 
+class LDAPBackend:
+    """By its path that of a package, which is not there."""
+
+    __module__ = "django_auth_ldap.backend"
+
+    def authenticate(self, request, username=None, password=None, **kwargs):
+        return None
+
+
 def urls(code: str) -> str:
     """Settings with a URLconf that has some more in it."""
     return f"""
@@ -161,6 +170,10 @@ urlpatterns += [path("s", token_obtain_sliding)]"""),
     "Django's backend first": (
         "E039",
         'AUTHENTICATION_BACKENDS.insert(0, "django.contrib.auth.backends.ModelBackend")',
+    ),
+    "a directory first": (
+        "E039",
+        'AUTHENTICATION_BACKENDS.insert(0, "stories.checks.LDAPBackend")',
     ),
     "Django's backend only": (
         "W003",
