@@ -2374,6 +2374,22 @@ MUTANTS = [
         "readme",
     ),
     Mutant(
+        "the doubt of who has no password to confirm with",
+        "devices/web/step_up.py",
+        "        may_not = self.session.is_impersonated or form.needs_approval",
+        "        may_not = self.session.is_impersonated",
+        "tests/devices/web/test_step_up.py",
+        "doubt",
+    ),
+    Mutant(
+        "a way on for who has no password to confirm with",
+        "devices/web/step_up.py",
+        'if self.get_context_data(form=form)["can_sign_in"]:',
+        "if False:",
+        "tests/devices/web/test_step_up.py",
+        "no_password_here",
+    ),
+    Mutant(
         "asking in the admin whose proof it is",
         "devices/admin_site.py",
         "session = get_session(request)\n",

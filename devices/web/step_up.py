@@ -180,10 +180,17 @@ class ConfirmView(RedirectURLMixin, FormView):
         if where and has_other and not self.session.is_impersonated:
             query = urlencode({REDIRECT_FIELD_NAME: self.get_success_url()})
             context["other_way"] = f"{resolve_url(where)}?{query}"
+        form = context["form"]
+        may_not = self.session.is_impersonated or form.needs_approval
+        # A provider or a directory knows the password, and this site does not.
+        context["can_sign_in"] = not (form.fields or may_not or "other_way" in context)
         return context
 
     def form_valid(self, form: forms.Form) -> HttpResponse:
-        if not form.fields:
-            # No password and no factor: nothing was proved.
-            return self.form_invalid(form)
-        return super().form_valid(form)
+        if form.fields:
+            return super().form_valid(form)
+        if self.get_context_data(form=form)["can_sign_in"]:
+            logout(self.request)
+            return redirect_to_login(self.get_success_url())
+        # No password and no factor: nothing was proved.
+        return self.form_invalid(form)

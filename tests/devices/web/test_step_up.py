@@ -9,8 +9,9 @@ from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import include, path
+from django.utils import timezone
 
-from devices.models import Activity, DeviceSession
+from devices.models import Activity, DeviceSession, RevokeReason
 from devices.web.step_up import confirmed_page
 from tests.authenticator import enrol
 from tests.client import PASSWORD
@@ -110,6 +111,33 @@ def test_V7_5_3_a_password_does_not_do_for_who_has_a_second_factor(browser, alic
     assert confirm(browser, otp=app.recovery_codes[0]).status_code == 302
     methods = Activity.objects.filter(kind="session.confirmed").order_by("pk")
     assert [entry.data["method"] for entry in methods] == ["totp", "recovery_codes"]
+
+
+@pytest.fixture
+def stranger_to_passwords(alice, clock, settings):
+    """Signed in 16 minutes ago by what another system knows of them, as a directory or a provider."""
+    settings.DEVICES = {**settings.DEVICES, "REAUTHENTICATION_URL": None}
+    alice.set_unusable_password()
+    alice.save()
+    browser = Client()
+    browser.force_login(alice)
+    clock.shift(SIXTEEN_MINUTES)
+    return browser
+
+
+def test_who_has_no_password_here_signs_in_again(stranger_to_passwords):
+    page = stranger_to_passwords.get("/devices/confirm/?next=/devices/history.csv")
+    assert "Sign in again" in page.content.decode()
+    answer = confirm(stranger_to_passwords, "/devices/history.csv")
+    assert answer["Location"] == "/accounts/login/?next=/devices/history.csv"
+    assert DeviceSession.objects.get().revoke_reason == RevokeReason.LOGOUT
+
+
+def test_a_doubt_does_not_end_by_signing_in_again(stranger_to_passwords, clock):
+    DeviceSession.objects.update(reauth_required_since=timezone.now())
+    assert "Sign in again" not in stranger_to_passwords.get("/devices/confirm/").content.decode()
+    assert confirm(stranger_to_passwords).status_code == 200
+    assert DeviceSession.objects.active().exists()
 
 
 @pytest.mark.parametrize(
