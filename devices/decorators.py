@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial, wraps
 from inspect import isawaitable
-from typing import Any
+from typing import Any, TypeVar, cast, overload
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.http import HttpRequest
@@ -20,7 +20,8 @@ from devices.shortcuts import authenticate, error_response
 from .core import step_up
 from .web.step_up import to_confirm, to_sign_in
 
-View = Callable[..., Any]
+# A guarded view keeps its type, for host projects that check theirs.
+View = TypeVar("View", bound=Callable[..., Any])
 
 __all__ = ["recently_confirmed", "session_required"]
 
@@ -41,8 +42,18 @@ def session_required(view: View) -> View:
     return _guarded(view, lambda session: None)
 
 
+@overload
+def recently_confirmed(view: View) -> View: ...
+
+
+@overload
 def recently_confirmed(
-    view: View | None = None, *, within: timedelta | None = None, max_age: int | None = None
+    view: None = None, *, within: timedelta | None = None, max_age: int | None = None
+) -> Callable[[View], View]: ...
+
+
+def recently_confirmed(
+    view: Any = None, *, within: timedelta | None = None, max_age: int | None = None
 ) -> Any:
     """As `session_required`, and the user proved recently who they are, by a second factor if any.
 
@@ -66,9 +77,7 @@ def recently_confirmed(
         if step_up.missing_proof(session, within) is not None:
             raise ConfirmationRequired(within if within is not None else conf.STEP_UP_MAX_AGE)
 
-    def decorate(view: View) -> View:
-        return _guarded(view, check)
-
+    decorate = partial(_guarded, check=check)
     return decorate if view is None else decorate(view)
 
 
@@ -90,10 +99,10 @@ def _guarded(view: View, check: Callable[[DeviceSession], None]) -> View:
         return refusal(request) or view(request, *args, **kwargs)
 
     # Where a cookie came, `authenticate` runs the check.
-    return csrf_exempt(wraps(view)(later if _is_asynchronous(view) else guarded))
+    return cast(View, csrf_exempt(wraps(view)(later if _is_asynchronous(view) else guarded)))
 
 
-def _is_asynchronous(view: View) -> bool:
+def _is_asynchronous(view: Callable[..., Any]) -> bool:
     """Whether a view is a coroutine function, or the `dispatch` of a class with asynchronous handlers."""
     bound = view.func if isinstance(view, partial) else view
     instance = getattr(bound, "__self__", None)

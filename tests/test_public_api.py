@@ -6,12 +6,14 @@ import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_overloads, get_type_hints
 
 import pytest
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from devices import exceptions
+from devices.decorators import recently_confirmed, session_required
 from devices.exceptions import DevicesError, TooManyAttempts
 from tests.source import parse
 
@@ -54,6 +56,16 @@ def described() -> Iterator[str]:
 def test_no_name_changes_unnoticed():
     """A change here is a change for host projects: the changelog has to tell it."""
     assert "\n".join(described()) + "\n" == LIST.read_text()
+
+
+def test_decorators_keep_the_type_of_a_view():
+    """As projects that check their types with mypy's `strict` ask of a decorator."""
+    bare, called = get_overloads(recently_confirmed)
+    for decorator in (session_required, bare):
+        types = get_type_hints(decorator)
+        assert types["view"] is types["return"]
+    [taken], returned = get_args(get_type_hints(called)["return"])
+    assert taken is returned
 
 
 def test_each_name_has_a_docstring_and_stands_on_the_page():

@@ -116,7 +116,7 @@ class DeviceSessionAuthentication(JWTAuthentication):
         token: bytes | None = super().get_raw_token(header)
         return token
 
-    def get_validated_token(self, raw_token: str | bytes) -> SessionToken:
+    def get_validated_token(self, raw_token: bytes) -> Token:
         """The access token, with its session. Raises SessionDenied (401)."""
         return SessionToken(raw_token, _authenticate(raw_token, current_client))
 

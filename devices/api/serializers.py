@@ -99,6 +99,8 @@ class SessionStartSerializer(TokenObtainSerializer):
 
     session: DeviceSession
     tokens: shortcuts.Tokens
+    # Known once `validate` has returned. Before, SimpleJWT may have None.
+    user: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
