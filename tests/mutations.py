@@ -2374,6 +2374,22 @@ MUTANTS = [
         "readme",
     ),
     Mutant(
+        "one question at a time where a page takes the place of another",
+        "devices/static/devices/devices.js",
+        "    if (!page.isConnected) {",
+        "    if (false) {",
+        "tests/browser/test_parts_of_pages.py",
+        "place_of_another",
+    ),
+    Mutant(
+        "forms that Turbo leaves alone",
+        "devices/templates/devices/page.html",
+        ' data-turbo="false" data-hx-boost="false"',
+        "",
+        "tests/browser/test_parts_of_pages.py",
+        "not_for_turbo",
+    ),
+    Mutant(
         "the doubt of who has no password to confirm with",
         "devices/web/step_up.py",
         "        may_not = self.session.is_impersonated or form.needs_approval",
