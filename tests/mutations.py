@@ -2240,8 +2240,8 @@ MUTANTS = [
     Mutant(
         "the types that a host has registered on its connections",
         "devices/core/postgresql.py",
-        "self.adapters = AdaptersMap(given.adapters)",
-        "self.adapters = AdaptersMap(adapters)",
+        "own = AdaptersMap(given.adapters)",
+        "own = AdaptersMap(adapters)",
         "tests/devices/core/test_postgresql.py",
         "own_types",
     ),
