@@ -65,11 +65,16 @@ def test_what_staff_revoked_and_what_one_of_them_did(revoker, root, alice, start
     assert revoker.get(LOG, {"by": "x"})["Location"].endswith("?e=1")
 
 
-def test_the_owner_reads_of_no_incident(alice, incident):
+def test_the_owner_reads_of_no_incident(alice, incident, sign_in):
     browser = Browser()
     browser.force_login(alice)
     session = DeviceSession.objects.get(user=alice, revoked_at__isnull=False)
-    assert incident not in browser.get(f"/devices/{session.pk}/").content.decode()
+    page = browser.get(f"/devices/{session.pk}/")
+    answer = sign_in(alice).get(f"/api/sessions/{session.pk}/activity")
+    assert "session.revoked" in answer.content.decode()
+    for read in (page, answer):
+        assert read.status_code == 200
+        assert incident not in read.content.decode()
 
 
 # Revoking where the eye is
