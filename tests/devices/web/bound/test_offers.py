@@ -55,7 +55,11 @@ urlpatterns = [path("login", LoginView.as_view()), path("", include("project.url
 
 
 @pytest.mark.urls(__name__)
-def test_a_login_with_the_request_of_rest_framework_is_one_too(alice, mallory):
+@pytest.mark.parametrize(
+    "engine", ["devices.web.session_engines.db", "django.contrib.sessions.backends.db"]
+)
+def test_a_login_with_the_request_of_rest_framework_is_one_too(alice, mallory, settings, engine):
+    settings.SESSION_ENGINE = engine
     browser = BoundBrowser()
     browser.sign_in(mallory.email)
     answer = browser.register(browser.sign_in(alice.email, "/login"))
