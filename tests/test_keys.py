@@ -467,11 +467,15 @@ def test_other_libraries_read_our_keys_and_verify_our_tokens(
 ):
     rotate("--algorithm", algorithm)
     rotate()
-    token = sign_in(alice).access
+    phone = sign_in(alice)
+    token = phone.access
     expected = claims_of(token)
     client = jwt.PyJWKClient(f"{live_server.url}/.well-known/jwks.json")
     key = client.get_signing_key_from_jwt(token)
     assert jwt.decode(token, key, [algorithm], audience="devices-api") == expected
+    # They accept a refresh token, too: docs/keys.md says by which claim a service tells.
+    refresh = jwt.decode(phone.refresh_token, key, [algorithm], audience="devices-api")
+    assert (expected["token_type"], refresh["token_type"]) == ("access", "refresh")
     found = joserfc_jwk.KeySet.import_key_set(published())
     assert joserfc_jwt.decode(token, found, algorithms=[algorithm]).claims == expected
     # And the name of the key is the thumbprint that others calculate.
