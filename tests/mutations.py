@@ -2382,6 +2382,14 @@ MUTANTS = [
         "place_of_another",
     ),
     Mutant(
+        "the nonce of our script",
+        "devices/templates/devices/page.html",
+        ' nonce="{{ csp_nonce }}{{ request.csp_nonce }}" defer>',
+        " defer>",
+        "tests/devices/web/test_devices.py",
+        "nonce",
+    ),
+    Mutant(
         "forms that Turbo leaves alone",
         "devices/templates/devices/page.html",
         ' data-turbo="false" data-hx-boost="false"',

@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from csp.constants import NONCE, STRICT_DYNAMIC
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
@@ -449,3 +450,19 @@ def test_each_icon_is_drawn_and_no_two_alike():
     }
     assert {*DeviceType, *wording._MARKED.values()} <= pictures.keys()
     assert len(set(pictures.values())) == len(pictures)
+
+
+def test_its_script_and_style_have_the_nonce_of_a_strict_policy(browser, settings):
+    settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": {"script-src": [NONCE, STRICT_DYNAMIC]}}
+    answer = browser.get(LIST)
+    [nonce] = re.findall(r"'nonce-([^']+)'", answer["Content-Security-Policy"])
+    page = answer.content.decode()
+    for ours in ("devices.css", "devices.js"):
+        assert re.search(rf'devices/{ours}"[^>]* nonce="{re.escape(nonce)}"', page), ours
+
+
+def test_all_scripts_and_styles_have_a_nonce():
+    templates = Path(devices.__file__).parent / "templates"
+    for path in templates.rglob("*.html"):
+        for tag in re.findall(r"<(?:script|link rel=.stylesheet)[^>]*>", path.read_text()):
+            assert ' nonce="{{ csp_nonce }}{{ request.csp_nonce }}"' in tag, path
