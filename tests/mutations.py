@@ -2382,6 +2382,14 @@ MUTANTS = [
         "place_of_another",
     ),
     Mutant(
+        "a start without a driver of PostgreSQL",
+        "devices/core/postgresql.py",
+        "except (ImportError, ImproperlyConfigured):",
+        "except ImportError:",
+        "tests/test_wheel.py",
+        "driver",
+    ),
+    Mutant(
         "the nonce of our script",
         "devices/templates/devices/page.html",
         ' nonce="{{ csp_nonce }}{{ request.csp_nonce }}" defer>',

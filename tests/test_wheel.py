@@ -1,6 +1,7 @@
 """The app `devices` alone: built, installed and used where nothing of this site is (R24)."""
 
 import ast
+import os
 import re
 import shutil
 import sys
@@ -60,3 +61,14 @@ def test_a_stranger_takes_the_app_in_by_the_lines_of_the_readme(wheel_site, tmp_
     host = Host(tmp_path, wheel_site)
     shutil.copy(ROOT / "tests/stranger.py", host.folder / "story.py")
     assert host.run("story.py").endswith("The stranger is content.\n")
+
+
+def test_a_stranger_on_sqlite_needs_no_driver_of_postgresql(wheel_site, tmp_path):
+    host = Host(tmp_path, wheel_site)
+    shutil.copy(ROOT / "tests/stranger.py", host.folder / "story.py")
+    for driver in ("psycopg", "psycopg2"):
+        missing = tmp_path / "missing" / driver
+        missing.mkdir(parents=True)
+        (missing / "__init__.py").write_text(f"raise ImportError('No module named {driver}')")
+    path = os.pathsep.join([str(tmp_path / "missing"), str(wheel_site)])
+    assert host.run("story.py", PYTHONPATH=path).endswith("The stranger is content.\n")

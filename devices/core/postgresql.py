@@ -11,6 +11,7 @@ from types import FunctionType
 from typing import Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError
 from django.db.backends.utils import CursorWrapper
 
@@ -23,7 +24,8 @@ try:
 
     if not capabilities.has_pipeline():
         raise ImportError("What belongs together is sent together, which takes libpq 14.")
-except ImportError:
+except (ImportError, ImproperlyConfigured):
+    # Without any psycopg, as on SQLite, Django's engine raises the second.
     Connection: Any = None  # type: ignore[no-redef]
 
 logger = logging.getLogger("devices")
