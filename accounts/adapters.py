@@ -28,7 +28,6 @@ from devices.shortcuts import missing_proof
 
 from . import addresses, first_proof, limits, recovery
 from .models import User
-from .reauthentication import METHOD_OF_ID, method_of
 
 logger = logging.getLogger("accounts")
 
@@ -200,12 +199,8 @@ class AccountAdapter(DevicesAccountAdapter):
         return False
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
-        """Those of `reauthentication.method_of`, by name; a new login for who has nothing else."""
-        methods = [
-            method
-            for method in super().get_reauthentication_methods(user)
-            if METHOD_OF_ID.get(method["id"]) == method_of(user)
-        ]
+        """Those of `reauthentication.flows`; a new login for who has none."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
         if not methods and user.is_authenticated:
             again = reverse("account_sign_in_again")
             return [{"id": "again", "description": _("Sign in again"), "url": again}]

@@ -33,7 +33,6 @@ METHOD_OF_ID = {
     "reauthenticate": "password",
     "reauthenticate_by_code": "code",
     "mfa_reauthenticate": "mfa",
-    "mfa_reauthenticate:webauthn": "mfa",
 }
 
 
@@ -44,7 +43,7 @@ def code_recipients(user: AbstractBaseUser) -> list[dict[str, str]]:
 
 
 def flows(user: Any) -> list[dict[str, Any]]:
-    """What apps are told that they may ask for."""
+    """The ways to confirm that pages offer, and that apps are told of."""
     method = method_of(user)
     listed: list[dict[str, Any]] = _all_flows(user)
     return [flow for flow in listed if METHOD_OF_ID.get(flow["id"]) == method]

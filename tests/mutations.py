@@ -3996,9 +3996,9 @@ MUTANTS = [
     ),
     Mutant(
         "second factor: the password removes none",
-        ADAPTERS,
-        'if METHOD_OF_ID.get(method["id"]) == method_of(user)',
-        "if True",
+        REAUTHENTICATION,
+        'if METHOD_OF_ID.get(flow["id"]) == method]',
+        "]",
         DOORS,
         "V7_5_3",
     ),
