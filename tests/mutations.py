@@ -480,7 +480,7 @@ MUTANTS = [
     Mutant(
         "functions that do not take their arguments",
         "devices/checks/paths.py",
-        "            elif not _takes(path, arguments):",
+        "            elif not _takes(called, arguments):",
         "            elif False:",
         "tests/hosts/test_stories.py",
         "readme",
@@ -644,6 +644,14 @@ MUTANTS = [
         "if False:",
         HOSTS,
         "readme",
+    ),
+    Mutant(
+        "the attempts of whom a new password came between",
+        "devices/core/throttling.py",
+        "    for _ in range(3):",
+        "    for _ in range(1):",
+        "tests/test_login_throttling.py",
+        "comes_between",
     ),
     Mutant(
         "the limit of clients without an address",
@@ -2416,7 +2424,7 @@ MUTANTS = [
     Mutant(
         "a way on for who has no password to confirm with",
         "devices/web/step_up.py",
-        'if self.get_context_data(form=form)["can_sign_in"]:',
+        "if self._can_sign_in(form):",
         "if False:",
         "tests/devices/web/test_step_up.py",
         "no_password_here",

@@ -66,6 +66,21 @@ def test_A30_after_ten_failures_not_even_the_right_password_is_looked_at(alice, 
     assert guess(password=PASSWORD).status_code == 200
 
 
+def test_a_new_password_that_comes_between_does_not_use_up_the_attempts(alice, monkeypatch):
+    """It deletes the row of the account, which may just have been created."""
+    reserve, deleted = throttling._reserve, []
+
+    def late(limits):
+        if not deleted and LoginThrottle.objects.filter(key=throttling.account_key(alice.email)):
+            deleted.append(throttling.reset(alice.email))
+        return reserve(limits)
+
+    monkeypatch.setattr(throttling, "_reserve", late)
+    assert guess().status_code == 401
+    assert deleted
+    assert LoginThrottle.objects.get(key=throttling.account_key(alice.email)).failures == 1
+
+
 def test_A30_every_sign_in_method_counts_on_the_same_account(alice, hasher, clock):
     for _ in range(4):
         assert guess().status_code == 401

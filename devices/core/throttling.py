@@ -238,10 +238,17 @@ def _reserve_anew(limits: dict[str, int]) -> bool:
     # In the past for everybody, also for a process that read the clock earlier: the first count starts the
     # window. Two processes may try to create the row; then both count in the same one.
     over = timezone.now() - WINDOW
-    LoginThrottle.objects.bulk_create(
-        [LoginThrottle(key=key, window_ends=over) for key in limits], ignore_conflicts=True
-    )
-    return _reserve(limits)
+    rows = LoginThrottle.objects.using(database.alias()).filter(key__in=limits)
+    for _ in range(3):
+        LoginThrottle.objects.bulk_create(
+            [LoginThrottle(key=key, window_ends=over) for key in limits], ignore_conflicts=True
+        )
+        if _reserve(limits):
+            return True
+        # A new password deletes the row (`reset`), which says nothing about the limit.
+        if rows.count() == len(limits):
+            break
+    return False
 
 
 def _reserve(limits: dict[str, int]) -> bool:
