@@ -31,6 +31,7 @@ from .names import (
     SERIALIZERS,
     STORES,
 )
+from .paths import import_path
 from .urls import by_password_alone, serves, takes_ended_sessions
 
 SESSIONS = "django.contrib.sessions"
@@ -106,7 +107,7 @@ def _get_token() -> Iterator[CheckMessage]:
         classes += cls.__subclasses__()
         if cls.get_token.__func__ is not TokenObtainSerializer.get_token.__func__:
             yield Error(
-                f"{cls.__module__}.{cls.__qualname__}.get_token is not called, so its claims are missing.",
+                f"{import_path(cls)}.get_token is not called, so its claims are missing.",
                 hint="Move them to a function, and set DEVICES['CLAIMS'] to its import path.",
                 id="devices.E100",
             )
@@ -122,9 +123,7 @@ def _unlimited(backends: list[Any], ours: type) -> str:
             issubclass(backend, ModelBackend)
             and "password" in signature(backend.authenticate).parameters
         )
-        or not DIRECTORIES.isdisjoint(
-            f"{each.__module__}.{each.__name__}" for each in backend.mro()
-        )
+        or not DIRECTORIES.isdisjoint(import_path(each) for each in backend.mro())
     )
 
 

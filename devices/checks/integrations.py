@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 
 from devices.conf import Conf
 
+from .paths import import_path
 from .urls import serves, views
 
 TOKENS = "devices.contrib.dj_rest_auth.tokens.SessionTokens"
@@ -37,7 +38,8 @@ LOGINS = (
 
 def check() -> Iterator[CheckMessage]:
     """Check logins by other packages, the tokens that they make, what they cache, and what Sentry is sent."""
-    served = {_path(getattr(view, "cls", None)) for view in views()}
+    classes = (getattr(view, "cls", None) for view in views())
+    served = {import_path(cls) for cls in classes if isinstance(cls, type)}
     if apps.is_installed("dj_rest_auth"):
         yield from _dj_rest_auth(getattr(settings, "REST_AUTH", None) or {}, served)
     strategy = getattr(settings, "DJOSER", {}).get("SOCIAL_AUTH_TOKEN_STRATEGY", STOCK_STRATEGY)
@@ -124,7 +126,3 @@ def _oauth_toolkit(given: dict[str, Any]) -> Iterator[CheckMessage]:
             hint=f"Set OAUTH2_PROVIDER's {' and '.join(missing)} to {MAKE_TOKEN}.",
             id="devices.E139",
         )
-
-
-def _path(cls: Any) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}" if isinstance(cls, type) else ""

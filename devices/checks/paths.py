@@ -1,7 +1,7 @@
 """Import paths in DEVICES and SIMPLE_JWT, and URL names, which would otherwise fail at the first login."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.conf import settings
@@ -32,13 +32,14 @@ def check() -> Iterator[CheckMessage]:
     for key, arguments in PATHS.items():
         value = given.get(key) or ()
         for path in [value] if isinstance(value, str) else value:
-            if not callable(found(path)):
+            called = found(path)
+            if not callable(called):
                 yield Error(
                     f"DEVICES['{key}']: {path!r} is not the import path of a function or class.",
                     hint="Give the import path of a function or class; see docs/settings.md.",
                     id="devices.E040",
                 )
-            elif not _takes(path, arguments):
+            elif not _takes(called, arguments):
                 yield Error(
                     f"DEVICES['{key}']: {path} is called with {arguments} arguments, which it does not take.",
                     hint="See docs/settings.md for what it is called with.",
@@ -86,6 +87,11 @@ def found(path: Any) -> Any:
         return None
 
 
+def import_path(cls: type) -> str:
+    """The path by which a class is imported."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
 def _is_second_factor(path: str) -> bool:
     try:
         backend = found(path)()
@@ -94,10 +100,10 @@ def _is_second_factor(path: str) -> bool:
     return callable(getattr(backend, "has", None)) and callable(getattr(backend, "verify", None))
 
 
-def _takes(path: str, arguments: int) -> bool:
+def _takes(called: Callable[..., Any], arguments: int) -> bool:
     """Whether it can be called with so many arguments, as far as Python can tell."""
     try:
-        inspect.signature(import_string(path)).bind(*[None] * arguments)
+        inspect.signature(called).bind(*[None] * arguments)
     except TypeError:
         return False
     except ValueError:

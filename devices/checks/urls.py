@@ -23,6 +23,7 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from devices.conf import conf
 
 from .names import AUTHENTICATION, SERIALIZERS
+from .paths import import_path
 
 STOCK = "rest_framework_simplejwt.serializers"
 
@@ -107,7 +108,7 @@ def serves(*names: str) -> bool:
     """Whether the project serves a view whose import path, or that of a base, begins with one of these."""
     served = (getattr(view, "cls", getattr(view, "view_class", None)) for view in views())
     classes = (cls for view in served if isinstance(view, type) for cls in view.__mro__)
-    return any(f"{cls.__module__}.{cls.__qualname__}".startswith(names) for cls in classes)
+    return any(import_path(cls).startswith(names) for cls in classes)
 
 
 def _urlconfs() -> Iterator[Any]:
@@ -158,7 +159,7 @@ def by_password_alone(where: str, cls: type) -> Iterator[CheckMessage]:
     """Report a class that lets in by a password with each request, where logins ask for more."""
     if issubclass(cls, BasicAuthentication) and (conf.SECOND_FACTOR or conf.DEVICE_CODE_METHODS):
         yield Error(
-            f"{where} lets in by the password alone, by {_name(cls)}.",
+            f"{where} lets in by the password alone, by {import_path(cls)}.",
             hint=f"Use {AUTHENTICATION} there: second factors and codes are asked for at the login.",
             id="devices.E051",
         )
@@ -168,10 +169,10 @@ def _authentication(view: Any, cls: Any) -> Iterator[CheckMessage]:
     # Those of the settings are another check's.
     own = _classes(view, cls) - set(drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES)
     for each in own:
-        yield from by_password_alone(_name(cls), each)
+        yield from by_password_alone(import_path(cls), each)
         if takes_ended_sessions(each):
             yield Error(
-                f"{_name(cls)} reads tokens by {_name(each)}, which knows no sessions.",
+                f"{import_path(cls)} reads tokens by {import_path(each)}, which knows no sessions.",
                 hint=f"Use {AUTHENTICATION} there, or derive the class from it.",
                 id="devices.E047",
             )
@@ -198,12 +199,8 @@ def _serializer(view: Any, cls: Any) -> Iterator[CheckMessage]:
     is_stock = any(base.__module__ == STOCK for base in getattr(used, "__mro__", ()))
     if is_stock and used not in told and not issubclass(used, ours):
         yield Error(
-            f"{_name(cls)} issues or accepts tokens without a session, by {_name(used)}.",
+            f"{import_path(cls)} issues or accepts tokens without a session, by {import_path(used)}.",
             hint=f"Derive the serializer from one of {', '.join(SERIALIZERS.values())}. "
             "There are no sliding tokens.",
             id="devices.E038",
         )
-
-
-def _name(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"

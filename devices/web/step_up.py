@@ -174,23 +174,31 @@ class ConfirmView(RedirectURLMixin, FormView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(next=self.get_redirect_url(), **kwargs)
-        where = conf.REAUTHENTICATION_URL
-        # A user with a password only has no other way.
-        has_other = context["form"].needs_code or not self.session.user.has_usable_password()
-        if where and has_other and not self.session.is_impersonated:
-            query = urlencode({REDIRECT_FIELD_NAME: self.get_success_url()})
-            context["other_way"] = f"{resolve_url(where)}?{query}"
         form = context["form"]
-        may_not = self.session.is_impersonated or form.needs_approval
-        # A provider or a directory knows the password, and this site does not.
-        context["can_sign_in"] = not (form.fields or may_not or "other_way" in context)
-        return context
+        if other_way := self._other_way(form):
+            context["other_way"] = other_way
+        return context | {"can_sign_in": self._can_sign_in(form)}
 
     def form_valid(self, form: forms.Form) -> HttpResponse:
         if form.fields:
             return super().form_valid(form)
-        if self.get_context_data(form=form)["can_sign_in"]:
+        if self._can_sign_in(form):
             logout(self.request)
             return redirect_to_login(self.get_success_url())
         # No password and no factor: nothing was proved.
         return self.form_invalid(form)
+
+    def _other_way(self, form: Any) -> str:
+        """Where REAUTHENTICATION_URL leads, if the user proves something there; empty if not."""
+        where = conf.REAUTHENTICATION_URL
+        # A user with a password only has no other way.
+        has_other = form.needs_code or not self.session.user.has_usable_password()
+        if not where or not has_other or self.session.is_impersonated:
+            return ""
+        query = urlencode({REDIRECT_FIELD_NAME: self.get_success_url()})
+        return f"{resolve_url(where)}?{query}"
+
+    def _can_sign_in(self, form: Any) -> bool:
+        """Whether only a new login proves something: a provider or a directory knows the password."""
+        may_not = self.session.is_impersonated or form.needs_approval
+        return not (form.fields or may_not or self._other_way(form))
