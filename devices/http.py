@@ -126,9 +126,14 @@ def presentation_of(request: HttpRequest | Request) -> Presentation:
 
 def scheme_of(request: HttpRequest | Request) -> str:
     """The scheme of the Authorization header, in lower case; empty if there is none."""
-    header = request.META.get(jwt.api_settings.AUTH_HEADER_NAME, "")
+    return scheme_in(request.META.get(jwt.api_settings.AUTH_HEADER_NAME, ""))
+
+
+def scheme_in(header: str | bytes) -> str:
+    """The scheme that such a header begins with, in lower case; empty if there is none."""
+    text = header if isinstance(header, str) else header.decode("latin-1")
     # By any blank, as in `bearer_token`.
-    return (str(header).split() or [""])[0].lower()
+    return (text.split(maxsplit=1) or [""])[0].lower()
 
 
 def client_showing(request: HttpRequest, proof: str = "") -> Client:
@@ -207,7 +212,7 @@ def check_scheme(scheme: str, session: DeviceSession) -> None:
 
     Raises TokenNotValid.
     """
-    if session.binding != Binding.DPOP and scheme == dpop.SCHEME:
+    if scheme == dpop.SCHEME and session.binding != Binding.DPOP:
         raise TokenNotValid
 
 

@@ -1326,10 +1326,18 @@ MUTANTS = [
     Mutant(
         "a token that comes by DPoP and is bound to nothing",
         "devices/http.py",
-        "if session.binding != Binding.DPOP and scheme == dpop.SCHEME:",
+        "if scheme == dpop.SCHEME and session.binding != Binding.DPOP:",
         "if False:",
         DPOP_TESTS,
         "as_ever",
+    ),
+    Mutant(
+        "a token that comes by DPoP in a header of the project's own and is bound to nothing",
+        "devices/api/authentication.py",
+        "check_scheme(scheme_in(header), session)",
+        "check_scheme(scheme_of(request), session)",
+        "tests/devices/api/test_authentication.py",
+        "its_scheme_counts",
     ),
     Mutant(
         "a token that comes to a socket by DPoP and is bound to nothing",
@@ -2716,8 +2724,8 @@ MUTANTS = [
     Mutant(
         "reading the scheme before any blank",
         "devices/http.py",
-        'return (str(header).split() or [""])[0].lower()',
-        'return str(header).strip().partition(" ")[0].lower()',
+        'return (text.split(maxsplit=1) or [""])[0].lower()',
+        'return text.strip().partition(" ")[0].lower()',
         "tests/test_dpop.py",
         "behind_any_blank",
     ),

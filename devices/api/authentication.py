@@ -2,16 +2,21 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, cast
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 from rest_framework import settings as drf
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.versioning import BaseVersioning
-from rest_framework_simplejwt.authentication import AUTH_HEADER_TYPES, JWTAuthentication
+from rest_framework_simplejwt.authentication import (
+    AUTH_HEADER_TYPE_BYTES,
+    AUTH_HEADER_TYPES,
+    JWTAuthentication,
+)
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
@@ -29,6 +34,7 @@ from devices.http import (
     get_session,
     note_session,
     plain_request,
+    scheme_in,
     scheme_of,
 )
 from devices.models import DeviceSession
@@ -63,6 +69,15 @@ class DeviceSessionAuthentication(JWTAuthentication):
     `request.auth`; then `devices.http.get_session(request)` is the session.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Not JWTAuthentication's, which looks the user model up for each request.
+        super(JWTAuthentication, self).__init__(*args, **kwargs)
+
+    @cached_property
+    def user_model(self) -> type[AbstractBaseUser]:
+        """The model of AUTH_USER_MODEL, for subclasses that ask for it."""
+        return get_user_model()
+
     def authenticate(self, request: Request) -> tuple[AbstractBaseUser, DeviceSession] | None:
         header = self.get_header(request)
         raw_token = None if header is None else self.get_raw_token(header)
@@ -70,7 +85,7 @@ class DeviceSessionAuthentication(JWTAuthentication):
             return None
         user, session = self.admit(request, raw_token)
         try:
-            check_scheme(scheme_of(request), session)
+            check_scheme(scheme_in(header), session)
         except TokenNotValid as error:
             raise SessionDenied(error) from error
         return user, session
@@ -108,6 +123,8 @@ class DeviceSessionAuthentication(JWTAuthentication):
     def get_raw_token(self, header: bytes) -> bytes | None:
         """The token in a header of one of AUTH_HEADER_TYPES or DPoP, in capitals or not (RFC 9110, 11.1)."""
         scheme, *rest = header.split() or [b""]
+        if scheme in AUTH_HEADER_TYPE_BYTES and len(rest) == 1:
+            return rest[0]
         if scheme.lower() == dpop.SCHEME.encode():
             scheme = AUTH_HEADER_TYPES[0].encode()
         for known in AUTH_HEADER_TYPES:

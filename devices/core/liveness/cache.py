@@ -37,7 +37,7 @@ class Template:
     def copy(self) -> DeviceSession:
         """Return the session once more, with a user of its own."""
         session: DeviceSession = self._session.copy()
-        session._state.fields_cache["user"] = self._user.copy()
+        session._state.fields_cache = {"user": self._user.copy()}
         return session
 
 

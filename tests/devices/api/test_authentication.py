@@ -1,6 +1,12 @@
 """The authentication class, as host projects extend it."""
 
 import pytest
+from django.contrib.auth import get_user_model
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.test import APIRequestFactory
+from rest_framework.views import APIView
 from rest_framework_simplejwt.tokens import AccessToken
 
 from devices.api.authentication import DeviceSessionAuthentication
@@ -23,3 +29,60 @@ def test_the_user_of_a_token_that_a_subclass_read_is_the_session_s(alice, sign_i
     sessions.revoke(DeviceSession.objects.get(), reason=RevokeReason.USER)
     with pytest.raises(SessionDenied):
         own.get_user(own.get_validated_token(phone.access))
+
+
+class FromAnotherHeader(DeviceSessionAuthentication):
+    """A gateway has the Authorization header for itself."""
+
+    def get_header(self, request):
+        return request.META.get("HTTP_X_SESSION", "").encode()
+
+
+@pytest.mark.parametrize(("scheme", "status"), [("Bearer", 200), ("bearer", 200), ("DPoP", 401)])
+def test_a_subclass_may_read_another_header_and_its_scheme_counts(alice, sign_in, scheme, status):
+    class View(APIView):
+        authentication_classes = (FromAnotherHeader,)
+        permission_classes = (IsAuthenticated,)
+
+        def get(self, request):
+            return Response(str(request.user.pk))
+
+    headers = {"X-Session": f"{scheme} {sign_in(alice).access}", "Authorization": "Basic YTpi"}
+    request = APIRequestFactory().get("/api/me", headers=headers)
+    assert View.as_view()(request).status_code == status
+
+
+class FromTheQuery(DeviceSessionAuthentication):
+    """A header that is text, and without a scheme."""
+
+    def get_header(self, request):
+        return request.GET.get("token", "")
+
+    def get_raw_token(self, header):
+        return header.encode()
+
+
+def test_a_subclass_may_have_a_header_without_a_scheme(alice, sign_in):
+    request = Request(APIRequestFactory().get("/", {"token": sign_in(alice).access}))
+    user, session = FromTheQuery().authenticate(request)
+    assert user == alice
+    assert session == DeviceSession.objects.get()
+
+
+def test_a_request_without_a_token_is_of_nobody():
+    assert FromAnotherHeader().authenticate(Request(APIRequestFactory().get("/"))) is None
+
+
+def test_the_user_model_is_known_as_in_the_parent_class():
+    assert DeviceSessionAuthentication().user_model is get_user_model()
+
+
+class Configured(DeviceSessionAuthentication):
+    def __init__(self, audience):
+        super().__init__()
+        self.audience, self.user_model = audience, DeviceSession
+
+
+def test_a_subclass_may_set_the_user_model_itself():
+    own = Configured("phones")
+    assert (own.audience, own.user_model) == ("phones", DeviceSession)
