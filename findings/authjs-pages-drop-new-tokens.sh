@@ -8,7 +8,7 @@
 # ask, stores it, and Auth.js 5 as the proxy of Next.js. A server that ends a session when a used refresh token comes
 # back does so here.
 set -euo pipefail
-folder=$(mktemp -d); trap 'kill $(jobs -p) 2> /dev/null; rm -rf "$folder"' EXIT
+folder=$(mktemp -d); trap 'kill $(jobs -p) 2> /dev/null || true; rm -rf "$folder"' EXIT
 cd "$folder"
 export NEXT_TELEMETRY_DISABLED=1 AUTH_TRUST_HOST=true
 echo '{"private": true}' > package.json

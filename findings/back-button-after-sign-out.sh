@@ -67,7 +67,7 @@ with sync_playwright() as playwright:
         page = browser.new_context().new_page()
         page.goto(site + first)
         page.goto(site + then)
-        page.evaluate("history.back()")
+        page.evaluate("setTimeout(() => history.back())")  # after the answer to this call
         page.wait_for_url(site + first, wait_until="commit")
         page.wait_for_timeout(500)
         seen[first, then] = page.title()

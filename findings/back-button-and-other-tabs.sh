@@ -83,7 +83,7 @@ with sync_playwright() as playwright:
         held = tab.evaluate("navigator.locks.query().then(state => state.held.length)")
         said[name] = tab.evaluate(of_the_tab), held
         tab.wait_for_timeout(500)
-        page.evaluate("history.back()")
+        page.evaluate("setTimeout(() => history.back())")  # after the answer to this call
         page.wait_for_url(site + "/page", wait_until="commit")
         page.wait_for_timeout(500)
         seen[name] = page.title()

@@ -86,8 +86,8 @@ _links: "WeakKeyDictionary[Connection[Any], _Link]" = WeakKeyDictionary()
 class Direct:
     """SQL with numbered parameters, under the name by which it is prepared."""
 
-    # Until somebody discards what is prepared, a pooler hands out another backend, or a column gets another
-    # type: from then on this process prepares nothing.
+    # Until somebody discards what is prepared, a pooler hands out another backend, or the type of a
+    # column changes. From then on this process prepares nothing.
     may_prepare: ClassVar = True
 
     def __init__(self, name: str, sql: str, *, is_read: bool) -> None:
