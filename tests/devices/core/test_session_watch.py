@@ -121,9 +121,12 @@ def test_whatever_ends_it_is_told_within_a_second_and_once(heard, make_user, wat
 
 
 def test_what_had_ended_before_anybody_watched_is_told(heard, make_user, watched):
-    session = start(make_user())
-    revoke(DeviceSession.objects.get())
+    session, other = start(make_user()), start(make_user("bob@example.org"))
+    stays = watched(other)
+    revoke(session)
+    time.sleep(0.5)  # What the bus has said is done with by then.
     assert type(watched(session).get(timeout=SECOND)) is SessionRevoked
+    assert stays.empty()
 
 
 def test_the_time_of_a_session_is_over_when_it_is_not_moved(heard, make_user, watched):
