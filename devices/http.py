@@ -196,10 +196,7 @@ def bearer_token(request: HttpRequest | Request) -> bytes | None:
     header = request.META.get(jwt.api_settings.AUTH_HEADER_NAME, "")
     raw = header if isinstance(header, bytes) else header.encode("latin-1", errors="replace")
     scheme, *rest = raw.split() or [b""]
-    given = jwt.api_settings.AUTH_HEADER_TYPES
-    # SimpleJWT takes one as a text, too.
-    types = (*(given if isinstance(given, list | tuple) else [given]), dpop.SCHEME)
-    if scheme.lower() not in {each.lower().encode() for each in types}:
+    if scheme_in(scheme) not in {*_token_schemes(), dpop.SCHEME}:
         return None
     if len(rest) != 1:
         raise TokenNotValid
@@ -214,6 +211,30 @@ def check_scheme(scheme: str, session: DeviceSession) -> None:
     """
     if scheme == dpop.SCHEME and session.binding != Binding.DPOP:
         raise TokenNotValid
+
+
+def bearer_challenge(
+    request: HttpRequest | Request | None, bearer: str = 'Bearer realm="api"'
+) -> str:
+    """The WWW-Authenticate header of a 401: what a client may send.
+
+    That is a token, and with DPoP a proof, too (RFC 9449 §7.1). One that sent a token is told that it is not
+    good (RFC 6750 §3.1).
+    """
+    scheme = scheme_of(request) if request is not None else ""
+    if scheme == dpop.SCHEME:
+        return challenge()
+    if scheme in _token_schemes():
+        bearer += ', error="invalid_token"'
+    # Where it is up to the client, a client that knows of DPoP needs not be told.
+    is_up_to_client = conf.DPOP in ("off", "optional")
+    return bearer if is_up_to_client else f"{bearer}, {challenge()}"
+
+
+def _token_schemes() -> set[str]:
+    """What SimpleJWT's AUTH_HEADER_TYPES names, in lower case. It takes one as a text, too."""
+    given = jwt.api_settings.AUTH_HEADER_TYPES
+    return {each.lower() for each in (given if isinstance(given, list | tuple) else [given])}
 
 
 def challenge(error: ConfirmationRequired | DPoPError | None = None) -> str:

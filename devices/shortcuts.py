@@ -489,8 +489,8 @@ def error_response(error: DevicesError | TooManyAttempts) -> JsonResponse:
     response["Cache-Control"] = "no-store"
     if isinstance(error, TooManyAttempts):
         response["Retry-After"] = str(error.retry_after)
-    if isinstance(error, SessionError):
-        response["WWW-Authenticate"] = 'Bearer realm="api"'
+    if error.status == 401:
+        response["WWW-Authenticate"] = http.bearer_challenge(http.current_request())
     for name, value in http.error_headers(error).items():
         response[name] = value
     return response

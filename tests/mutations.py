@@ -456,8 +456,8 @@ MUTANTS = [
     Mutant(
         "a scheme that is one text",
         "devices/http.py",
-        "*(given if isinstance(given, list | tuple) else [given])",
-        "*given",
+        "(given if isinstance(given, list | tuple) else [given])",
+        "given",
         "tests/devices/test_http.py",
         "one_text",
     ),
@@ -2912,11 +2912,19 @@ MUTANTS = [
     ),
     Mutant(
         "that a token is not good",
-        "devices/api/authentication.py",
-        """            bearer += ', error="invalid_token"'""",
-        "            pass",
+        "devices/http.py",
+        """        bearer += ', error="invalid_token"'""",
+        "        pass",
         "tests/test_authorization.py",
         "any_bytes",
+    ),
+    Mutant(
+        "that a token is not good, outside DRF",
+        "devices/shortcuts.py",
+        "http.bearer_challenge(http.current_request())",
+        "http.bearer_challenge(None)",
+        "tests/devices/test_decorators.py",
+        "until_its_session_ends",
     ),
     Mutant(
         "when to ask again, where keys are away",

@@ -20,14 +20,13 @@ from rest_framework_simplejwt.authentication import (
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
-from devices.conf import conf
 from devices.core import sessions, tokens
 from devices.core.binding import dpop
 from devices.core.clients.client import Client
 from devices.exceptions import SessionError, SessionRequired, TokenNotValid
 from devices.http import (
     answering,
-    challenge,
+    bearer_challenge,
     check_scheme,
     current_client,
     get_client,
@@ -35,7 +34,6 @@ from devices.http import (
     note_session,
     plain_request,
     scheme_in,
-    scheme_of,
 )
 from devices.models import DeviceSession
 
@@ -106,19 +104,8 @@ class DeviceSessionAuthentication(JWTAuthentication):
             return self.get_user(token), _session_behind(token)
 
     def authenticate_header(self, request: Request) -> str:
-        """What a client may send: a token, and with DPoP a proof, too (RFC 9449 §7.1).
-
-        To one that sent a token, that it is not good (RFC 6750 §3.1).
-        """
-        bearer: str = super().authenticate_header(request)
-        scheme = scheme_of(request)
-        if scheme == dpop.SCHEME:
-            return challenge()
-        if scheme in (each.lower() for each in AUTH_HEADER_TYPES):
-            bearer += ', error="invalid_token"'
-        # Where it is up to the client, a client that knows of DPoP needs not be told.
-        is_up_to_client = conf.DPOP in ("off", "optional")
-        return bearer if is_up_to_client else f"{bearer}, {challenge()}"
+        """What a client may send, and whether the token that it sent was not good."""
+        return bearer_challenge(request, super().authenticate_header(request))
 
     def get_raw_token(self, header: bytes) -> bytes | None:
         """The token in a header of one of AUTH_HEADER_TYPES or DPoP, in capitals or not (RFC 9110, 11.1)."""

@@ -78,12 +78,16 @@ def refusal(answer):
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_token_opens_the_view_until_its_session_ends(view, alice):
     client = Client(enforce_csrf_checks=True)
-    assert refusal(client.post(f"/{view}")) == (401, "session_required")
+    unknown = client.post(f"/{view}")
+    assert refusal(unknown) == (401, "session_required")
+    assert unknown["WWW-Authenticate"] == 'Bearer realm="api"'
     session = sign_in(client, alice)
     opened = client.post(f"/{view}")
     assert opened.json() == {"user": "alice@example.org", "session": str(session.pk)}
     DeviceSession.objects.update(revoked_at=session.created_at, revoke_reason="user")
-    assert refusal(client.post(f"/{view}")) == (401, "session_revoked")
+    ended = client.post(f"/{view}")
+    assert refusal(ended) == (401, "session_revoked")
+    assert ended["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_token"'
 
 
 @pytest.mark.parametrize("view", VIEWS)
