@@ -10,7 +10,13 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from devices.exceptions import TooManyAttempts
-from devices.http import get_login_client, plain_request, wrong_guesses
+from devices.http import (
+    WrongGuess,
+    get_login_client,
+    note_wrong,
+    plain_request,
+    wrong_guesses,
+)
 
 from .core import hashing, logins, throttling
 from .core.clients.client import Client
@@ -55,14 +61,13 @@ class LimitedModelBackend(ModelBackend):
             # Nobody's, and nothing that could be hashed.
             return None
         client = get_login_client(request) if request is not None else Client()
-        # Another backend may have compared some, by `devices.passwords`, which counted them.
-        guessed = wrong_guesses()
         user = self._find(username)
         # A manager may find somebody by many spellings, which share the attempts.
         login = logins.folded(str(username)) if user is None else logins.username_of(user)
         guess = (login.casefold(), password)
         try:
-            attempt = None if guess in guessed else throttling.begin(login, client)
+            # Another backend may have compared it, by `devices.passwords`, which counted it.
+            attempt = None if guess in wrong_guesses() else throttling.begin(login, client)
         except TooManyAttempts:
             security_log.log(Event.LOGIN_BLOCKED, user_id=user and user.pk, client=client)
             raise
@@ -82,8 +87,7 @@ class LimitedModelBackend(ModelBackend):
             return user
         if attempt is not None:
             attempt.failed(is_unknown=user is None)
-            guessed[guess] = attempt
-        security_log.log(Event.LOGIN_FAILED, user_id=user and user.pk, client=client)
+        note_wrong(guess, WrongGuess(attempt, user and user.pk, client))
         return None
 
     async def aauthenticate(self, *args: Any, **kwargs: Any) -> Any:

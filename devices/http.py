@@ -32,6 +32,8 @@ from .core.clients import ip_address
 from .core.clients.client import Client, clean_user_agent
 from .core.clients.device_key import PAGES
 from .core.clients.user_agents.hints import HINT_HEADERS
+from .core.log import security_log
+from .core.log.security_log import Event
 from .core.throttling import Attempt
 from .exceptions import (
     RETRY_AFTER,
@@ -323,19 +325,37 @@ def current_request() -> HttpRequest | None:
     return _answering.get()
 
 
-def wrong_guesses() -> dict[tuple[str, str | None], Attempt | None]:
+class WrongGuess(NamedTuple):
+    """A password that LimitedModelBackend found wrong, and another backend may still find right."""
+
+    attempt: Attempt | None
+    user_id: Any
+    client: Client
+
+
+def wrong_guesses() -> dict[tuple[str, str | None], WrongGuess | None]:
     """Which passwords were wrong for which accounts in the current request, so that none counts twice.
 
-    Several backends in AUTHENTICATION_BACKENDS may compare the same one. The attempt is named while one of
-    them may still find it right. Without a request it is empty.
+    Several backends in AUTHENTICATION_BACKENDS may compare the same one. None stands for one that no other
+    backend is asked about any more. Without a request it is empty.
     """
     request: Any = _answering.get()
     if request is None:
         return {}
     if not hasattr(request, "wrong_guesses"):
         request.wrong_guesses = {}
-    found: dict[tuple[str, str | None], Attempt | None] = request.wrong_guesses
+    found: dict[tuple[str, str | None], WrongGuess | None] = request.wrong_guesses
     return found
+
+
+def note_wrong(guess: tuple[str, str | None], wrong: WrongGuess) -> None:
+    """Note a wrong guess, to be logged as a failed login unless another backend finds it right."""
+    if not is_answering():
+        _log_failure(wrong)
+        return
+    guesses = wrong_guesses()
+    # Of two backends that find it wrong, the first has counted it.
+    guesses[guess] = guesses.get(guess) or wrong
 
 
 def settle_guesses(*, are_right: bool) -> None:
@@ -344,10 +364,18 @@ def settle_guesses(*, are_right: bool) -> None:
     `are_right` if somebody is signed in by them: what LimitedModelBackend does not know, LDAP may.
     """
     guesses = wrong_guesses()
-    for guess, attempt in guesses.items():
-        if are_right and attempt is not None:
-            attempt.forgiven()
+    for guess, wrong in guesses.items():
         guesses[guess] = None
+        if wrong is None:
+            continue
+        if not are_right:
+            _log_failure(wrong)
+        elif wrong.attempt is not None:
+            wrong.attempt.forgiven()
+
+
+def _log_failure(wrong: WrongGuess) -> None:
+    security_log.log(Event.LOGIN_FAILED, user_id=wrong.user_id, client=wrong.client)
 
 
 def is_answering() -> bool:

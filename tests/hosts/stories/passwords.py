@@ -3,15 +3,18 @@
 from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import MD5PasswordHasher
+from django.core.exceptions import PermissionDenied
+from django.db.models import Sum
 from django.test import Client, RequestFactory, override_settings
 from django.urls import include, path
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from devices.backends import LimitedModelBackend
 from devices.core import throttling
 from devices.exceptions import TooManyAttempts
 from devices.http import answering
-from devices.models import DeviceSession, LoginThrottle
+from devices.models import DeviceSession, FailedLogin, LoginThrottle
 from devices.shortcuts import start_session
 
 from .people import PASSWORD, Story, get, post
@@ -64,8 +67,20 @@ class Several(APIView):
         return Response(status=204)
 
 
+class OneBackend(APIView):
+    """Asks a backend without Django's `authenticate`, which says when all of them have failed."""
+
+    authentication_classes = permission_classes = ()
+
+    def post(self, request):
+        if LimitedModelBackend().authenticate(request, **request.data) is None:
+            raise PermissionDenied
+        return Response(status=204)
+
+
 urlpatterns = [
     path("", include("stranger.urls")),
+    path("own/backend", OneBackend.as_view()),
     path("own/password", SetPassword.as_view()),
     path("own/several", Several.as_view()),
 ]
@@ -168,6 +183,11 @@ class AnotherBackendKnows(Story):
     def assert_no_failures(self):
         counted = LoginThrottle.objects.values_list("failures", "consecutive", "is_unknown")
         self.assertLessEqual(set(counted), {(0, 0, False)})
+        self.assertEqual(self.listed(), 0)
+
+    def listed(self):
+        """How many sign-ins staff see as failed."""
+        return FailedLogin.objects.aggregate(sum=Sum("count", default=0))["sum"]
 
     @behind_ours("ByAddress")
     def test_who_types_the_address_has_not_failed(self):
@@ -198,6 +218,7 @@ class AnotherBackendKnows(Story):
         answers = [self.guess(name, f"wrong {n}") for n in range(3) for name in names]
         self.assertEqual(answers, [401] * 10 + [429] * 5)
         self.assertEqual(self.guess("lena", PASSWORD), 429)
+        self.assertEqual(self.listed(), 16)
 
     @behind_ours("Directory")
     def test_failures_of_before_are_told_to_the_next_login(self):
@@ -215,6 +236,20 @@ class AnotherBackendKnows(Story):
             self.assertEqual(post("/own/several", logins=logins).status_code, 204)
         row = LoginThrottle.objects.get(pk=throttling.account_key("alice"))
         self.assertEqual((row.failures, row.consecutive), (4, 4))
+        self.assertEqual(self.listed(), 4)
+
+    @behind_ours("ByAddress")
+    def test_two_that_find_it_wrong_make_one_failure(self):
+        self.assertEqual(self.guess("alice", "wrong"), 401)
+        self.assertEqual(self.listed(), 1)
+
+    def test_a_view_that_asks_our_backend_by_itself_is_told_of_too(self):
+        self.assertEqual(post("/own/backend", username="alice", password="wrong").status_code, 403)
+        self.assertEqual(self.listed(), 1)
+
+    def test_so_is_code_without_a_request(self):
+        self.assertIsNone(LimitedModelBackend().authenticate(None, "alice", "wrong"))
+        self.assertEqual(self.listed(), 1)
 
 
 class InTests(Story):
