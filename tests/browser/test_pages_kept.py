@@ -61,6 +61,16 @@ PREPARED = """
   const [{ activationStart }] = performance.getEntriesByType("navigation");
   tell([seen, document.prerendering ? "in the background" : activationStart > 0 ? "when shown" : "anew"]);
 """
+# As in Firefox and WebKit, where a page in that cache misses what other tabs store
+# (`findings/back-hides-what-other-tabs-stored.sh`).
+LISTENER = """
+  const { onChange } = await import("/tokens/auth.js");
+  await enter();
+  addEventListener("storage", (event) => event.stopImmediatePropagation(), true);
+  window.heard = [];
+  onChange(() => heard.push(tokens.get()));
+"""
+ROLES = {"opener": OPENER, "prepared": PREPARED, "listener": LISTENER}
 
 
 def page(request, client, role):
@@ -70,7 +80,7 @@ def page(request, client, role):
 
 
 def program(request, client, role):
-    text = CLIENTS[client] + TELL + {"opener": OPENER, "prepared": PREPARED}[role]
+    text = CLIENTS[client] + TELL + ROLES[role]
     return script(text.replace("PASSWORD", PASSWORD))(request)
 
 
@@ -160,3 +170,22 @@ def test_back_shows_the_page_of_who_is_signed_in(drive, db, alice, mallory, next
         return tab.evaluate("sessionStorage.wasKept")
 
     assert drive(story) == "yes"
+
+
+def test_back_tells_of_a_sign_out_in_another_tab_without_an_event_of_the_storage(drive, db, alice):
+    def story(visit):
+        visitor = visit(bypass_csp=True)  # what waits in a page is a string
+        tab = visitor.page
+        tab.goto("/tokens/listener.html")
+        tab.wait_for_function("window.heard")
+        tab.goto("/shop")
+        other = visitor.context.new_page()
+        other.goto("/shop")
+        other.evaluate("localStorage.removeItem('tokens')")
+        tab.evaluate("() => { setTimeout(() => history.back()); }")
+        tab.wait_for_url("/tokens/listener.html", wait_until="commit")
+        tab.wait_for_function("window.heard?.length")
+        forget_refusals(visitor)
+        return tab.evaluate("window.heard")
+
+    assert drive(story) == [None]
