@@ -19,7 +19,9 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import DisallowedHost
 from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.request import HttpHeaders
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 from django.utils.encoding import escape_uri_path
 from django.utils.http import url_has_allowed_host_and_scheme
 from rest_framework.request import Request
@@ -272,6 +274,20 @@ def error_headers(error: Exception) -> dict[str, str]:
 def _quotable(text: str) -> str:
     """What RFC 6750 §3 allows in an `error_description`."""
     return "".join(c for c in text[:200] if c.isascii() and c.isprintable() and c not in '"\\')
+
+
+def token_header() -> str:
+    """The name of the header that tokens come in, as `Vary` has it."""
+    name: str = jwt.api_settings.AUTH_HEADER_NAME
+    return HttpHeaders.parse_header_name(name) or name
+
+
+def vary_by_token(request: HttpRequest | Request) -> None:
+    """Have DeviceMiddleware tell caches that the answer to this request depends on its token.
+
+    Else a browser keeps it for the next person, who asks for the same URL with another token.
+    """
+    on_answer(request, lambda _, answer: patch_vary_headers(answer, (token_header(),)))
 
 
 def wants_page(request: HttpRequest) -> bool:

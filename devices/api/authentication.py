@@ -34,6 +34,7 @@ from devices.http import (
     note_session,
     plain_request,
     scheme_in,
+    token_header,
 )
 from devices.models import DeviceSession
 
@@ -77,6 +78,7 @@ class DeviceSessionAuthentication(JWTAuthentication):
         return get_user_model()
 
     def authenticate(self, request: Request) -> tuple[AbstractBaseUser, DeviceSession] | None:
+        vary(request, token_header())
         header = self.get_header(request)
         raw_token = None if header is None else self.get_raw_token(header)
         if raw_token is None:
@@ -170,6 +172,16 @@ def _get_validated_token(self: JWTAuthentication, raw_token: bytes) -> Token:
     if "session_id" in token:
         _session_behind(token)
     return token
+
+
+def vary(request: Request, header: str) -> None:
+    """Have the view's answer tell caches that it depends on this header of the request.
+
+    Among them is Django's `cache_page`, which sees the answer before any middleware does.
+    """
+    headers = getattr(request.parser_context.get("view"), "headers", None)
+    if headers is not None:
+        headers["Vary"] = ", ".join(filter(None, (headers.get("Vary"), header)))
 
 
 class ForSessions(ProjectFormats):

@@ -84,6 +84,7 @@ def test_a_token_opens_the_view_until_its_session_ends(view, alice):
     session = sign_in(client, alice)
     opened = client.post(f"/{view}")
     assert opened.json() == {"user": "alice@example.org", "session": str(session.pk)}
+    assert "Authorization" in opened["Vary"], "a browser keeps it for the next person"
     DeviceSession.objects.update(revoked_at=session.created_at, revoke_reason="user")
     ended = client.post(f"/{view}")
     assert refusal(ended) == (401, "session_revoked")

@@ -4,7 +4,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from rest_framework.request import Request
 
 from devices import csrf
-from devices.api.authentication import DeviceSessionAuthentication
+from devices.api.authentication import DeviceSessionAuthentication, vary
 from devices.conf import conf
 from devices.core import tokens
 from devices.exceptions import SessionRequired
@@ -29,6 +29,7 @@ class CookieAuthentication(DeviceSessionAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[AbstractBaseUser, DeviceSession] | None:
+        vary(request, "Cookie")
         found = super().authenticate(request)
         if found is not None:
             if conf.ACCESS_COOKIE:

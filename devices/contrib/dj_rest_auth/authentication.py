@@ -5,7 +5,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from rest_framework.request import Request
 
 from devices import csrf
-from devices.api.authentication import DeviceSessionAuthentication
+from devices.api.authentication import DeviceSessionAuthentication, vary
 from devices.models import DeviceSession
 
 
@@ -17,6 +17,7 @@ class JWTCookieAuthentication(DeviceSessionAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[AbstractBaseUser, DeviceSession] | None:
+        vary(request, "Cookie")
         found = super().authenticate(request)
         name = api_settings.JWT_AUTH_COOKIE
         access = request.COOKIES.get(name) if name else None

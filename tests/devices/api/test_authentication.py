@@ -1,7 +1,10 @@
 """The authentication class, as host projects extend it."""
 
+import json
+
 import pytest
 from django.contrib.auth import get_user_model
+from django.views.decorators.cache import cache_page
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +15,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from devices.api.authentication import DeviceSessionAuthentication
 from devices.api.errors import SessionDenied
 from devices.core import sessions
+from devices.http import token_header
 from devices.models import DeviceSession, RevokeReason
 
 
@@ -86,3 +90,27 @@ class Configured(DeviceSessionAuthentication):
 def test_a_subclass_may_set_the_user_model_itself():
     own = Configured("phones")
     assert (own.audience, own.user_model) == ("phones", DeviceSession)
+
+
+class Mine(APIView):
+    authentication_classes = (DeviceSessionAuthentication,)
+    permission_classes = ()
+
+    def get(self, request):
+        return Response(request.user.pk)
+
+
+def test_a_cache_does_not_give_one_person_what_another_was_answered(
+    alice, mallory, sign_in, rf, settings
+):
+    view = cache_page(60)(Mine.as_view())
+
+    def ask(**headers):
+        response = view(rf.get("/mine", headers=headers)).render()
+        return json.loads(response.content or "null"), response.get("Vary")
+
+    tokens = [sign_in(each).access for each in (alice, mallory)]
+    told = [ask(Authorization=f"Bearer {token}") for token in (*tokens, *tokens)]
+    assert [*told, ask()] == [(pk, "Authorization") for pk in [alice.pk, mallory.pk] * 2 + [None]]
+    settings.SIMPLE_JWT = settings.SIMPLE_JWT | {"AUTH_HEADER_NAME": "HTTP_X_ACCESS_TOKEN"}
+    assert token_header() == "X-Access-Token"

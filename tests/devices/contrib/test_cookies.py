@@ -290,7 +290,9 @@ def test_the_access_token_may_be_in_a_cookie_too(with_access, alice):
     assert set(body) == {"csrf_token", "session_id", "expires_in"}
     cookie = browser.cookies[ACCESS]
     assert cookie["httponly"] and cookie["secure"] and cookie["samesite"] == "Strict"
-    assert browser.get("/own", secure=True).json()["session"] == body["session_id"]
+    own = browser.get("/own", secure=True)
+    assert own.json()["session"] == body["session_id"]
+    assert {"Authorization", "Cookie"} <= set(own["Vary"].split(", ")), "caches go by it"
     assert refusal(browser.post("/own")) == (403, "csrf_failed")
     with_token = {**HERE, "X-CSRFToken": body["csrf_token"]}
     assert browser.post("/own", headers=with_token).status_code == 200
