@@ -498,6 +498,89 @@ def test_libraries_that_are_given_the_fetch_of_the_recipe(node, tmp_path, alice)
     assert not DeviceSession.objects.filter(revoke_reason="reuse").exists()
 
 
+# The core of react-admin, without what draws it.
+REACT_ADMIN = (
+    "ra-core@5.15.4", "react@18.3.1", "react-dom@18.3.1", "react-router@7.18.7", "react-router-dom@7.18.7",
+    "@tanstack/react-query@5.108.4", "react-hook-form@7.92.0", "jsdom@26.1.0",
+)  # fmt: skip
+
+
+def test_react_admin_signs_out_at_the_end_of_the_session_and_not_before(node, tmp_path, alice):
+    npm.install(tmp_path, REACT_ADMIN, "react-admin is not tried")
+    code = (tmp_path / "admin.js").read_text()
+    (tmp_path / "admin.js").write_text(code.replace('"react-admin"', '"ra-core"'))
+    story = """
+    const { JSDOM } = await import("jsdom");
+    const { window } = new JSDOM("", { url: "http://localhost/", pretendToBeVisual: true });
+    const { document, location, history, HTMLElement } = window;
+    Object.assign(globalThis, { window, document, location, history, HTMLElement });
+    Object.defineProperty(globalThis, "navigator", { value: window.navigator });
+    window.scrollTo = () => {};
+    console.error = () => {};
+    const { createElement } = await import("react");
+    const { createRoot } = await import("react-dom/client");
+    const admin = await import("ra-core");
+    const { authProvider, httpClient } = await import("./admin.js");
+    const url = "https://api.example.org/api";
+    const paths = { sessions: "/sessions", more: "/sessions", denied: "/admin/sessions/revoke" };
+    const errors = [];
+    const getList = async (name) => {
+      const options = name === "denied" ? { method: "POST", body: '{"user": 3, "dry_run": true}' } : {};
+      const { json } = await httpClient(url + paths[name], options).catch((error) => {
+        errors.push([error.status ?? null, error.body?.code ?? null]);
+        throw error;
+      });
+      return { data: json, total: json.length };
+    };
+    function Page() {
+      ["more", "denied"].forEach((name) => admin.useGetList(name, {}, { retry: false }));
+      const { data } = admin.useGetList("sessions", {}, { retry: false });
+      return createElement("p", null, data?.length ? "list" : "empty");
+    }
+    const nothing = () => null;
+    const parts = { ready: nothing, notFound: nothing, loading: nothing, error: nothing };
+    const pause = (time) => new Promise((done) => setTimeout(done, time));
+    async function open() {
+      errors.length = sent.length = 0;
+      const box = document.body.appendChild(document.createElement("div"));
+      const root = createRoot(box);
+      window.location.hash = "#/sessions";
+      const page = createElement(admin.Resource, { name: "sessions", list: Page });
+      const [loginPage, layout] = [() => "login", ({ children }) => children];
+      const given = { authProvider, dataProvider: { getList }, loginPage, layout, ...parts };
+      root.render(createElement(admin.CoreAdmin, given, page));
+      for (let count = 0; count < 50 && !/list|login/.test(box.textContent); count++) await pause(100);
+      await pause(300);
+      const seen = [box.textContent, refreshes(), errors.sort().map(String)];
+      root.unmount();
+      return seen;
+    }
+    const seen = [];
+    expireAccess(tokens);
+    seen.push(await open());
+    network.status = 503;
+    expireAccess(tokens);
+    seen.push((await open())[0], Boolean(tokens.get()));
+    network.status = null;
+    const refresh = tokens.get().refresh;
+    const headers = { "Content-Type": "application/json" };
+    await fetch(`${url}/token/blacklist`, { method: "POST", headers, body: JSON.stringify({ refresh }) });
+    seen.push((await open())[0], tokens.get());
+    await authProvider.login({ username: "alice@example.org", password: "PASSWORD" });
+    seen.push(Boolean(tokens.get()));
+    await authProvider.logout();
+    console.log(JSON.stringify([...seen, tokens.get()]));
+    process.exit();
+    """
+    told = node(SIGN_IN + story.replace("PASSWORD", PASSWORD))
+    assert told == [
+        ["list", 1, ["403,permission_denied"]],
+        *["empty", True],
+        *["login", None],
+        *[True, None],
+    ]
+
+
 def test_the_interceptor_for_angular(node, tmp_path, alice):
     npm.install(tmp_path, [*ANGULAR, "rxjs@7.8.2"], "Angular is not tried")
     story = """
