@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.http import StreamingHttpResponse
+from django.urls import include, path
 
+from devices.decorators import session_required
 from devices.models import DeviceSession
+from devices.shortcuts import while_active
 from tests import npm
 from tests.client import PASSWORD
 
@@ -496,6 +500,51 @@ def test_libraries_that_are_given_the_fetch_of_the_recipe(node, tmp_path, alice)
         name: [[405 if "apollo" in name else 200], 1, "refused", True, 1] for name in ASKING
     }
     assert not DeviceSession.objects.filter(revoke_reason="reuse").exists()
+
+
+@session_required
+def feed(request):
+    """Two events, and the end: so the client has to connect again."""
+    events = while_active(request.auth, iter(["data: 1\n\n", "data: 2\n\n"]))
+    return StreamingHttpResponse(events, content_type="text/event-stream")
+
+
+urlpatterns = [path("api/feed", feed), path("", include("project.urls"))]
+
+
+@pytest.mark.urls(__name__)
+def test_a_feed_is_opened_again_until_the_session_ends(node, tmp_path, alice):
+    npm.install(tmp_path, ["@microsoft/fetch-event-source@2.0.1"], "no feed is read")
+    code = blocks("outside-drf")["feed.js"]
+    (tmp_path / "feed.js").write_text(code.replace("5000", "50"))
+    story = """
+    const nothing = () => {};
+    const page = { addEventListener: nothing, removeEventListener: nothing };
+    Object.assign(globalThis, { window: globalThis, document: page });
+    const { listen } = await import("./feed.js");
+    const url = "https://api.example.org/api";
+    const told = (error) => [error instanceof SignedOut, error.message];
+    const asked = (name) => sent.filter((path) => path.endsWith(name)).length;
+    async function until(isTrue) {
+      while (!isTrue()) await new Promise((done) => setTimeout(done, 20));
+    }
+    const heard = [];
+    const refused = await listen(`${url}/unknown`).catch(told);
+    expireAccess(tokens);
+    const feed = listen(`${url}/feed`, ({ data }) => heard.push(data)).catch(told);
+    await until(() => heard.length > 3);
+    const counted = refreshes();
+    network.status = 0;
+    const before = asked("/feed");
+    await until(() => asked("/feed") > before + 1);
+    network.status = null;
+    const { refresh } = tokens.get();
+    const headers = { "Content-Type": "application/json" };
+    await fetch(`${url}/token/blacklist`, { method: "POST", headers, body: JSON.stringify({ refresh }) });
+    console.log(JSON.stringify([refused, heard.slice(0, 4), counted, await feed]));
+    """
+    ended = [True, "session_revoked"]
+    assert node(SIGN_IN + story) == [[False, "404"], ["1", "2"] * 2, 1, ended]
 
 
 # The core of react-admin, without what draws it.
