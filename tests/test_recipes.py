@@ -442,6 +442,8 @@ ASKING = {
     }""",
     "@urql/core": """(client) => () => client.query("{ me }", {}).toPromise()
       .then(({ error }) => { throw error.response ?? error; })""",
+    "openapi-fetch": """(client) => (path) => client.GET(path)
+      .then(({ response }) => { if (!response.ok) throw response; })""",
     "@tanstack/query-core": """(options) => {
       const client = new tanstack.QueryClient();
       return () => client.fetchQuery({ queryKey: ["me"], staleTime: 0, ...options });
@@ -466,6 +468,7 @@ def test_libraries_that_are_given_the_fetch_of_the_recipe(node, tmp_path, alice)
     import * as query from "@reduxjs/toolkit/query";
     import * as apollo from "@apollo/client";
     import {{ Client, fetchExchange }} from "@urql/core";
+    import createClient from "openapi-fetch";
     import * as tanstack from "@tanstack/query-core";
     const [url, uri, baseUrl] = ["api", "api/me", "api"].map((path) => `https://api.example.org/${{path}}`);
     const [exchanges, {{ fetchBaseQuery }}, {{ HttpLink }}] = [[fetchExchange], query, apollo];
