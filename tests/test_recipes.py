@@ -544,10 +544,12 @@ def test_a_feed_is_opened_again_until_the_session_ends(node, tmp_path, alice):
     const { refresh } = tokens.get();
     const headers = { "Content-Type": "application/json" };
     await fetch(`${url}/token/blacklist`, { method: "POST", headers, body: JSON.stringify({ refresh }) });
-    console.log(JSON.stringify([refused, heard.slice(0, 4), counted, await feed]));
+    const ended = await feed;
+    const nobody = await listen(`${url}/feed`).catch(told);
+    console.log(JSON.stringify([refused, heard.slice(0, 4), counted, ended, nobody]));
     """
-    ended = [True, "session_revoked"]
-    assert node(SIGN_IN + story) == [[False, "404"], ["1", "2"] * 2, 1, ended]
+    ended = [[True, "session_revoked"], [True, "session_required"]]
+    assert node(SIGN_IN + story) == [[False, "404"], ["1", "2"] * 2, 1, *ended]
 
 
 # The core of react-admin, without what draws it.

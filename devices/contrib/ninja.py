@@ -16,7 +16,9 @@ from datetime import timedelta
 
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
+from ninja.errors import AuthenticationError
 from ninja.security.base import AuthBase
+from rest_framework.exceptions import NotAuthenticated
 
 from devices import shortcuts
 from devices.exceptions import DevicesError, SessionRequired, TooManyAttempts
@@ -65,10 +67,21 @@ class RecentlyConfirmed(DeviceAuth):
 
 
 def handle_errors(api: NinjaAPI) -> None:
-    """Answer the errors of this app in operations of an API: `{"detail", "code"}`, with their status."""
+    """Answer the errors of this app in operations of an API: `{"detail", "code"}`, with their status.
+
+    And Ninja's own refusal of a request that nothing in `auth` let through: it has neither a code nor the
+    challenge of RFC 9110, section 15.5.2, without which java.net.http may fail.
+    """
 
     def answer(request: HttpRequest, error: DevicesError | TooManyAttempts) -> HttpResponse:
         return shortcuts.error_response(error)
 
+    def refuse(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+        said = {"detail": error.message, "code": NotAuthenticated.default_code}
+        response: HttpResponse = api.create_response(request, said, status=error.status_code)
+        response["WWW-Authenticate"] = 'Bearer realm="api"'
+        return response
+
     for kind in (DevicesError, TooManyAttempts):
         api.add_exception_handler(kind, answer)
+    api.add_exception_handler(AuthenticationError, refuse)

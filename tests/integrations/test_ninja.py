@@ -109,7 +109,10 @@ def test_it_is_refused_at_the_next_request_after_the_end(make_user, read, by_coo
 
 
 def test_who_has_nothing_is_refused_or_left_to_the_next_way(db, read):
-    assert Client().get(read).status_code == 401
+    refused = Client().get(read)
+    assert refused.status_code == 401
+    assert refused.json() == {"detail": "Unauthorized", "code": "not_authenticated"}
+    assert refused["WWW-Authenticate"].startswith("Bearer")
     assert Client().get("/ninja/either").json() == {"auth": "another way"}
     answer = Client().get("/ninja/either", headers={"Authorization": "Bearer x"})
     assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
