@@ -9,11 +9,12 @@ from typing import Any, TypeVar, cast, overload
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 
 from devices.conf import conf
 from devices.exceptions import ConfirmationRequired, DevicesError, SessionError
-from devices.http import wants_page
+from devices.http import token_header, wants_page
 from devices.models import DeviceSession
 from devices.shortcuts import authenticate, error_response
 
@@ -93,13 +94,19 @@ def _guarded(view: View, check: Callable[[DeviceSession], None]) -> View:
 
     async def later(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         answer = await sync_to_async(refusal)(request) or view(request, *args, **kwargs)
-        return await answer if isawaitable(answer) else answer
+        return _vary(await answer if isawaitable(answer) else answer)
 
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return refusal(request) or view(request, *args, **kwargs)
+        return _vary(refusal(request) or view(request, *args, **kwargs))
 
     # Where a cookie came, `authenticate` runs the check.
     return cast(View, csrf_exempt(wraps(view)(later if _is_asynchronous(view) else guarded)))
+
+
+def _vary(answer: Any) -> Any:
+    """Tell caches that the answer is for who asked: `cache_page` sees it before any middleware does."""
+    patch_vary_headers(answer, (token_header(), "Cookie"))
+    return answer
 
 
 def _is_asynchronous(view: Callable[..., Any]) -> bool:

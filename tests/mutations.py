@@ -2330,8 +2330,16 @@ MUTANTS = [
         "devices/shortcuts.py",
         "        http.vary_by_token(request)\n",
         "",
+        "tests/devices/test_shortcuts.py",
+        "caches",
+    ),
+    Mutant(
+        "that an answer depends on who asked, for caches above a guarded view",
+        "devices/decorators.py",
+        '    patch_vary_headers(answer, (token_header(), "Cookie"))\n',
+        "",
         "tests/devices/test_decorators.py",
-        "a_token_opens",
+        "cache",
     ),
     Mutant(
         "that an answer depends on the cookie, for caches",

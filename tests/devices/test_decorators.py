@@ -9,6 +9,7 @@ from django.test import AsyncClient, Client
 from django.urls import path
 from django.utils.decorators import method_decorator
 from django.views import View
+from django.views.decorators.cache import cache_page
 
 from devices.decorators import recently_confirmed, session_required
 from devices.models import DeviceSession
@@ -69,6 +70,7 @@ VIEWS = {
     "recent_later": recent_later,
 }
 urlpatterns = [path(name, view) for name, view in VIEWS.items()]
+urlpatterns.append(path("kept", cache_page(60)(function)))
 
 
 def refusal(answer):
@@ -89,6 +91,19 @@ def test_a_token_opens_the_view_until_its_session_ends(view, alice):
     ended = client.post(f"/{view}")
     assert refusal(ended) == (401, "session_revoked")
     assert ended["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_token"'
+
+
+@pytest.mark.parametrize("by_cookie", [False, True], ids=["token", "cookie"])
+def test_what_a_cache_keeps_is_for_who_asked(alice, mallory, by_cookie):
+    def ask(client):
+        return client.get("/kept")
+
+    clients = [Client(), Client()]
+    for client, user in zip(clients, (alice, mallory), strict=True):
+        sign_in(client, user, cookie=by_cookie)
+    told = [ask(client).json()["user"] for client in (*clients, *clients)]
+    assert told == [alice.email, mallory.email] * 2
+    assert refusal(ask(Client())) == (401, "session_required")
 
 
 @pytest.mark.parametrize("view", VIEWS)

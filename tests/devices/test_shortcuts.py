@@ -109,6 +109,12 @@ def nobody(user):
 # Authentication
 
 
+def test_caches_are_told_that_an_answer_depends_on_the_token(alice):
+    client = Client()
+    sign_in(client, alice)
+    assert "Authorization" in client.get("/who")["Vary"].split(", ")
+
+
 def test_a_cookie_needs_a_csrf_token_also_in_views_that_are_exempt(alice):
     act["user"] = alice
     browser = Client(enforce_csrf_checks=True)
