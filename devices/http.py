@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -278,16 +278,28 @@ def _quotable(text: str) -> str:
 
 def token_header() -> str:
     """The name of the header that tokens come in, as `Vary` has it."""
-    name: str = jwt.api_settings.AUTH_HEADER_NAME
-    return HttpHeaders.parse_header_name(name) or name
+    return _header_name(jwt.api_settings.AUTH_HEADER_NAME)
 
 
-def vary_by_token(request: HttpRequest | Request) -> None:
-    """Have DeviceMiddleware tell caches that the answer to this request depends on its token.
+@cache
+def _header_name(key: str) -> str:
+    return HttpHeaders.parse_header_name(key) or key
 
-    Else a browser keeps it for the next person, who asks for the same URL with another token.
+
+def vary(request: HttpRequest | Request, header: str) -> None:
+    """Have the answer tell caches that it depends on this header of the request.
+
+    Else a browser keeps it for the next person, who asks for the same URL with another token. In a view of
+    DRF the view says so: `cache_page` sees the answer before any middleware does. Elsewhere DeviceMiddleware
+    does.
     """
-    on_answer(request, lambda _, answer: patch_vary_headers(answer, (token_header(),)))
+    # SimpleJWT's class is called with requests of Django, too, in middleware.
+    view = getattr(request, "parser_context", {}).get("view")
+    headers = getattr(view, "headers", None)
+    if headers is None:
+        on_answer(request, lambda _, answer: patch_vary_headers(answer, (header,)))
+    else:
+        headers["Vary"] = f"{headers['Vary']}, {header}" if headers.get("Vary") else header
 
 
 def wants_page(request: HttpRequest) -> bool:

@@ -257,7 +257,7 @@ def authenticate(
         raw, request = credentials, None
     else:
         request = credentials
-        http.vary_by_token(request)
+        http.vary(request, http.token_header())
         try:
             found = http.bearer_token(request)
         except TokenNotValid:

@@ -2328,7 +2328,7 @@ MUTANTS = [
     Mutant(
         "that an answer depends on the token, for caches, in views without DRF",
         "devices/shortcuts.py",
-        "        http.vary_by_token(request)\n",
+        "        http.vary(request, http.token_header())\n",
         "",
         "tests/devices/test_shortcuts.py",
         "caches",

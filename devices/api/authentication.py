@@ -35,6 +35,7 @@ from devices.http import (
     plain_request,
     scheme_in,
     token_header,
+    vary,
 )
 from devices.models import DeviceSession
 
@@ -172,16 +173,6 @@ def _get_validated_token(self: JWTAuthentication, raw_token: bytes) -> Token:
     if "session_id" in token:
         _session_behind(token)
     return token
-
-
-def vary(request: Request, header: str) -> None:
-    """Have the view's answer tell caches that it depends on this header of the request.
-
-    Among them is Django's `cache_page`, which sees the answer before any middleware does.
-    """
-    headers = getattr(request.parser_context.get("view"), "headers", None)
-    if headers is not None:
-        headers["Vary"] = ", ".join(filter(None, (headers.get("Vary"), header)))
 
 
 class ForSessions(ProjectFormats):

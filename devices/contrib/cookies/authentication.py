@@ -4,10 +4,11 @@ from django.contrib.auth.models import AbstractBaseUser
 from rest_framework.request import Request
 
 from devices import csrf
-from devices.api.authentication import DeviceSessionAuthentication, vary
+from devices.api.authentication import DeviceSessionAuthentication
 from devices.conf import conf
 from devices.core import tokens
 from devices.exceptions import SessionRequired
+from devices.http import vary
 from devices.models import Binding, DeviceSession
 from devices.shortcuts import authenticate
 from devices.web import bound_cookie

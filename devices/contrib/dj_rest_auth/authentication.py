@@ -5,7 +5,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from rest_framework.request import Request
 
 from devices import csrf
-from devices.api.authentication import DeviceSessionAuthentication, vary
+from devices.api.authentication import DeviceSessionAuthentication
+from devices.http import vary
 from devices.models import DeviceSession
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.test import RequestFactory
 from django.views.decorators.cache import cache_page
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -114,3 +115,12 @@ def test_a_cache_does_not_give_one_person_what_another_was_answered(
     assert [*told, ask()] == [(pk, "Authorization") for pk in [alice.pk, mallory.pk] * 2 + [None]]
     settings.SIMPLE_JWT = settings.SIMPLE_JWT | {"AUTH_HEADER_NAME": "HTTP_X_ACCESS_TOKEN"}
     assert token_header() == "X-Access-Token"
+
+
+def test_middleware_may_ask_with_a_request_of_django(alice, sign_in):
+    request = RequestFactory().get(
+        "/", headers={"Authorization": f"Bearer {sign_in(alice).access}"}
+    )
+    user, session = DeviceSessionAuthentication().authenticate(request)
+    assert user == alice
+    assert session == DeviceSession.objects.get()
