@@ -2870,7 +2870,7 @@ MUTANTS = [
     Mutant(
         "a cookie session that a cache cannot read",
         "devices/web/session_cache.py",
-        """            if self._is_away(*given):
+        """            if self._is_away(method, *given):
                 return self._without(error)
             return _unreadable(error, method)
         if self""",
@@ -2910,6 +2910,14 @@ MUTANTS = [
         "if missing := [each for each in GENERATORS[:1] if not given.get(each)]:",
         "tests/devices/checks/test_integrations.py",
         "applications",
+    ),
+    Mutant(
+        "pages while a cache takes nothing",
+        "devices/web/session_cache.py",
+        'if method in ("set", "add", "delete"):',
+        "if False:",
+        "tests/devices/web/test_session_cache.py",
+        "takes_nothing",
     ),
     Mutant(
         "cookies while a cache hides that it is away",

@@ -12,7 +12,7 @@ from django.db import OperationalError
 
 logger = logging.getLogger("devices")
 
-# Nothing is kept by this name.
+# Nothing is kept by this name for longer than a second.
 NOTHING: Final = "devices.nothing"
 
 
@@ -20,8 +20,10 @@ class SessionCache:
     """A cache as session engines use it. What it cannot read, or takes no key for, is not there.
 
     While it does not answer, whoever needs it gets an OperationalError, as where a database is away; for
-    others it is empty. Some caches hide that, and find nothing then: those with django-redis's
-    IGNORE_EXCEPTIONS, and Django's for memcached during the second after an error.
+    others it is empty. It is the same for what is to be written while it can only be read, as a Redis without
+    memory or one that a failover has made a replica. Some caches hide that they do not answer, and find
+    nothing then: those with django-redis's IGNORE_EXCEPTIONS, and Django's for memcached during the second
+    after an error.
     """
 
     def __init__(self, cache: Any, *, is_needed: bool) -> None:
@@ -41,7 +43,7 @@ class SessionCache:
         try:
             answer = getattr(self._cache, method)(*given)
         except Exception as error:
-            if self._is_away(*given):
+            if self._is_away(method, *given):
                 return self._without(error)
             return _unreadable(error, method)
         if self._is_needed and _is_nothing(answer) and self._hides_outage(method, *given):
@@ -53,7 +55,7 @@ class SessionCache:
         try:
             answer = await getattr(self._cache, method)(*given)
         except Exception as error:
-            if await sync_to_async(self._is_away)(*given):
+            if await sync_to_async(self._is_away)(method[1:], *given):
                 return self._without(error)
             return _unreadable(error, method)
         if (
@@ -64,9 +66,11 @@ class SessionCache:
             return self._without()
         return answer
 
-    def _is_away(self, key: str, *given: Any) -> bool:
+    def _is_away(self, method: str, key: str, *given: Any) -> bool:
         try:
             self._cache.get(NOTHING)
+            if method in ("set", "add", "delete"):
+                self._cache.set(NOTHING, 0, 1)
         except Exception:
             return True
         return self._hides_outage("get", key)

@@ -32,6 +32,8 @@ def _unless_away(name):
         if self.is_away:
             self.is_silent = self.is_silent_after_an_error
             raise Outage("connection refused")
+        if name in self.refused:
+            raise Outage("You can't write against a read only replica.")
         if name == "get" and self.unreadable and self.unreadable in key:
             raise AttributeError("no such class in this release")
         return getattr(super(FailingCache, self), name)(key, *args, **kwargs)
@@ -40,10 +42,11 @@ def _unless_away(name):
 
 
 class FailingCache(LocMemCache):
-    """A cache that may be switched off, or hold what it cannot read."""
+    """A cache that may be switched off, hold what it cannot read, or refuse what is to be written."""
 
     is_away = is_silent = is_silent_after_an_error = False
     unreadable = ""
+    refused = ()
 
     get, set, add, delete, has_key, incr = map(
         _unless_away, ("get", "set", "add", "delete", "has_key", "incr")
@@ -57,6 +60,7 @@ def failing(settings):
     settings.SESSION_CACHE_ALIAS = "sessions"
     yield caches["sessions"]
     caches["sessions"].is_away = caches["sessions"].is_silent = False
+    caches["sessions"].refused = ()
     caches["sessions"].clear()
 
 
@@ -159,6 +163,41 @@ def test_where_the_database_has_them_too_pages_go_on(use, failing, browser, alic
     assert browser.get("/devices/").status_code == 200
     failing.is_away = False
     assert browser.get("/devices/").status_code == 200
+
+
+# As a Redis without memory, and a master that a failover has made a replica.
+FULL, READ_ONLY = ("set", "add", "incr"), ("set", "add", "incr", "delete")
+
+
+@pytest.mark.parametrize("refused", [FULL, READ_ONLY])
+def test_where_it_is_all_there_is_and_takes_nothing_logins_answer_503(
+    use, failing, browser, alice, refused
+):
+    use("cache")
+    browser = browser()
+    failing.refused = refused
+    assert browser.get("/devices/").status_code == 200
+    page = sign_in(Client(raise_request_exception=False), alice)
+    assert page.status_code == 503
+    assert page["Retry-After"]
+    failing.refused = ()
+    assert browser.get("/devices/").status_code == 200
+
+
+@pytest.mark.parametrize("refused", [FULL, READ_ONLY])
+def test_where_the_database_has_them_too_pages_go_on_while_it_takes_nothing(
+    use, failing, browser, alice, refused
+):
+    use("cached_db")
+    browser = browser()
+    failing.refused = refused
+    assert browser.get("/devices/").status_code == 200
+    held = browser.cookies["__Host-sessionid"].value
+    assert browser.post("/accounts/logout/").status_code == 302
+    assert sign_in(browser, alice).status_code == 302
+    assert browser.get("/devices/").status_code == 200
+    browser.cookies["__Host-sessionid"] = held
+    assert browser.get("/devices/").status_code == 302
 
 
 def test_who_signs_out_meanwhile_is_out_although_the_cache_still_has_the_session(
