@@ -1502,7 +1502,9 @@ MUTANTS = [
     Mutant(
         "refusing where a Redis does not answer",
         REPLAY,
-        '        raise OperationalError("The Redis that remembers used proofs does not answer.") from error',
+        "        raise OperationalError(\n"
+        '            f"The Redis that remembers used proofs does not take them: {type(error).__name__}"\n'
+        "        ) from error",
         "        return True",
         DPOP_TESTS,
         "nobody_can_tell",
@@ -2910,6 +2912,14 @@ MUTANTS = [
         "if missing := [each for each in GENERATORS[:1] if not given.get(each)]:",
         "tests/devices/checks/test_integrations.py",
         "applications",
+    ),
+    Mutant(
+        "used proofs at the master that Sentinels name",
+        "devices/core/redis_servers.py",
+        "return watched.master_for(name)",
+        "return watched.slave_for(name)",
+        "tests/proxies/test_redis.py",
+        "proofs_are_remembered",
     ),
     Mutant(
         "pages while a cache takes nothing",

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 
-from devices.conf import Conf, conf, is_redis
-from devices.core import database
+from devices.conf import Conf, conf
+from devices.core import database, redis_servers
 from devices.core.binding import replay
 
 from . import urls
@@ -76,13 +76,15 @@ def _dpop() -> Iterator[CheckMessage]:
             id="devices.E120",
         )
     store = conf.DPOP_STORE
-    if not is_redis(store) and store != replay.DATABASE:
+    is_redis = redis_servers.is_url(store)
+    if not is_redis and store != replay.DATABASE:
         yield Error(
             "DEVICES['DPOP_STORE'] is neither 'database' nor the URL of a Redis.",
-            hint="Write redis://host:6379/0. A Django cache does not work: it may evict a proof.",
+            hint="Write redis://host:6379/0, or redis+sentinel://host:26379/name/0. A Django cache does not "
+            "work: it may evict a proof.",
             id="devices.E121",
         )
-    if is_redis(store) and find_spec("redis") is None:
+    if is_redis and find_spec("redis") is None:
         yield Error(
             "DEVICES['DPOP_STORE'] names a Redis, but the package redis is not installed.",
             hint="pip install redis",
@@ -91,7 +93,7 @@ def _dpop() -> Iterator[CheckMessage]:
     # There is no second connection that could write beside the request's.
     connection = database.connection()
     is_atomic = connection.settings_dict["ATOMIC_REQUESTS"] and connection.vendor == "sqlite"
-    if required and is_atomic and not is_redis(store):
+    if required and is_atomic and not is_redis:
         yield Error(
             "With ATOMIC_REQUESTS on SQLite, a used proof cannot be stored in another transaction.",
             hint="Set DEVICES['DPOP_STORE'] to the URL of a Redis, or use PostgreSQL.",

@@ -7,8 +7,8 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.db import connections, router
 
-from devices.conf import Conf, is_redis
-from devices.core.liveness import invalidation
+from devices.conf import Conf
+from devices.core import redis_servers
 from devices.core.liveness.invalidation import is_postgres
 from devices.models import DeviceSession
 
@@ -71,14 +71,7 @@ def _is_pooled() -> bool:
 def _is_bus(bus: str) -> bool:
     if is_postgres(bus):
         return connections[_database()].vendor == "postgresql" and find_spec("psycopg") is not None
-    if invalidation.is_sentinel(bus):
-        try:
-            invalidation.read_sentinel_url(bus)
-        except ValueError:
-            return False
-    elif not is_redis(bus):
-        return False
-    return find_spec("redis") is not None
+    return redis_servers.is_url(bus) and find_spec("redis") is not None
 
 
 def _database() -> str:

@@ -172,6 +172,7 @@ DJANGO = "django.contrib.sessions.backends"
         ("E120", {"DEVICES": {"DPOP": "sometimes"}}),
         ("E120", {"DEVICES": {"DPOP": "tests.dpop.SITE.nothing"}}),
         ("E121", {"DEVICES": {"DPOP_STORE": "memcached://127.0.0.1"}}),
+        ("E121", {"DEVICES": {"DPOP_STORE": "redis+sentinel://127.0.0.1/0"}}),
     ],
 )
 def test_A47_what_weakens_the_sessions_is_said(expected, changes):

@@ -13,11 +13,15 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from datetime import timedelta
 
 import httpx
 import pytest
+from django.conf import settings as project
+from django.db import OperationalError
 from redis import Redis, RedisError
 
+from devices.core.binding import replay
 from devices.core.liveness import invalidation
 from devices.core.liveness.cache import MAX_AGE as BOUND
 from devices.core.liveness.invalidation import RedisLine, SentinelLine
@@ -242,6 +246,35 @@ def test_a_line_moves_with_the_master_though_the_old_one_goes_on(program, tmp_pa
         with pytest.raises(ConnectionError, match="Another Redis"):
             settle(line)
         line.close()
+
+
+@pytest.mark.parametrize("how", ["by hand", "killed"])
+def test_used_proofs_are_remembered_through_a_failover(program, tmp_path, settings, how):
+    with sentinel(program, tmp_path) as (store, watcher, processes):
+        settings.DEVICES = project.DEVICES | {"DPOP_STORE": store}
+        assert [use("first"), use("first")] == [True, False]
+        before = watcher.sentinel_get_master_addr_by_name("main")
+        wait_for(lambda: Redis(port=before[1]).wait(1, 1000) == 1)
+        if how == "killed":
+            processes[before[1]].kill()
+        else:
+            wait_for(lambda: bool(failed_over(watcher)), 30)
+        wait_for(lambda: watcher.sentinel_get_master_addr_by_name("main") != before, 30)
+        # Who asks the old master meanwhile is refused, and so is what is written to a replica.
+        wait_for(lambda: takes("second"), 30)
+        assert not any(map(use, ("first", "second")))
+        assert [use("third"), use("third")] == [True, False]
+
+
+def use(jti):
+    return replay.use("thumbprint", jti, timedelta(minutes=5))
+
+
+def takes(jti):
+    try:
+        return use(jti)
+    except OperationalError:
+        return False
 
 
 def failed_over(watcher):

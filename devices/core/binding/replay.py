@@ -8,8 +8,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -17,12 +16,10 @@ from django.utils import timezone
 from jwt.utils import base64url_encode
 
 from devices.conf import conf
-from devices.core import database
+from devices.core import database, redis_servers
 from devices.models import UsedProof
 
 DATABASE: Final = "database"
-# Seconds that a Redis has to answer.
-PATIENCE: Final = 1.0
 # One in so many deletes the first so many that are over.
 TURN: Final = 32
 PER_TURN: Final = 320
@@ -100,20 +97,12 @@ def _use_in_redis(url: str, name: str, kept: timedelta) -> bool:
 
     _, schema = database.place()
     try:
-        answer = _redis(url).set(
+        answer = redis_servers.client(url).set(
             f"devices:dpop:{schema}:{name}", b"", nx=True, px=int(kept.total_seconds() * 1000)
         )
     except redis.RedisError as error:
-        raise OperationalError("The Redis that remembers used proofs does not answer.") from error
+        # Which error says whether it is away, full, a replica, or a node of a Cluster.
+        raise OperationalError(
+            f"The Redis that remembers used proofs does not take them: {type(error).__name__}"
+        ) from error
     return bool(answer)
-
-
-@cache
-def _redis(url: str) -> Any:
-    import redis
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    return redis.Redis.from_url(
-        url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=Retry(NoBackoff(), 0)
-    )

@@ -12,12 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from functools import cache, partial
+from functools import partial
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, unquote
 
 from devices.conf import conf
-from devices.core import database
+from devices.core import database, redis_servers
 
 from .cache import session_cache
 
@@ -126,7 +125,7 @@ class RedisLine:
     """PUBLISH and SUBSCRIBE of Redis."""
 
     def __init__(self, url: str) -> None:
-        self._redis = _redis(url)
+        self._redis = redis_servers.client(url)
         self._pubsub = self._redis.pubsub()
         self._own = f"{CHANNEL}:{secrets.token_hex(8)}"
         self._pubsub.subscribe(CHANNEL, self._own)
@@ -293,11 +292,6 @@ def is_postgres(url: str) -> bool:
     return url == "postgres" or url.startswith(("postgres://", "postgresql://"))
 
 
-def is_sentinel(url: str) -> bool:
-    """Whether a BUS is a Redis that Sentinels watch over: redis+sentinel://host:26379,host:26379/name/0."""
-    return url.startswith(("redis+sentinel://", "rediss+sentinel://"))
-
-
 def tells_all(alias: str) -> bool:
     """Whether this process hears of every change on this database as it is committed, by whatever program.
 
@@ -349,8 +343,8 @@ def _missed() -> None:
 
 def _publish_to_redis(url: str, names: Iterable[str]) -> None:
     try:
-        redis = _redis(url)
-        if is_sentinel(url):
+        redis = redis_servers.client(url)
+        if redis_servers.is_sentinel(url):
             # After a failover by hand the old master still takes messages: this drops connections to it.
             redis.connection_pool.get_master_address()
         with redis.pipeline(transaction=False) as pipeline:
@@ -369,61 +363,8 @@ def _open() -> Line:
         raise ConnectionError("There is no bus.")
     if is_postgres(url):
         return PostgresLine(url)
-    return SentinelLine(url) if is_sentinel(url) else RedisLine(url)
-
-
-@cache
-def _redis(url: str) -> Any:
-    import redis
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    limits: dict[str, Any] = {
-        "socket_timeout": LEASE,
-        "socket_connect_timeout": LEASE,
-        "retry": Retry(NoBackoff(), 0),
-    }
-    if not is_sentinel(url):
-        return redis.Redis.from_url(url, **limits)
-    from redis.sentinel import Sentinel
-
-    hosts, name, sentinels, server = read_sentinel_url(url)
-    watched = Sentinel(hosts, sentinel_kwargs=limits | sentinels, **limits, **server)
-    # Once a connection is lost, where the master is now is asked anew.
-    return watched.master_for(name)
-
-
-def read_sentinel_url(
-    url: str,
-) -> tuple[list[tuple[str, int]], str, dict[str, Any], dict[str, Any]]:
-    """Hosts of the Sentinels, the name of the master, and what to connect to Sentinels and servers with.
-
-    The user and password before the hosts are the servers'; those of the Sentinels are `sentinel_username`
-    and `sentinel_password` in the query, beside redis-py's `ssl_…`. Raises ValueError.
-    """
-    # Not by urlsplit, which since Python 3.14 refuses IPv6 addresses in a list of hosts.
-    scheme, _, rest = url.partition("://")
-    rest, _, asked = rest.partition("?")
-    authority, _, path = rest.partition("/")
-    credentials, _, listed = authority.rpartition("@")
-    hosts = []
-    for each in listed.split(","):
-        host, _, port = each.rpartition(":")
-        hosts.append((host.strip("[]"), int(port)))
-    name, _, number = path.strip("/").partition("/")
-    query = dict(parse_qsl(asked, strict_parsing=bool(asked)))
-    own = {key: query.pop(f"sentinel_{key}", None) for key in ("username", "password")}
-    if (
-        not name
-        or not all(host for host, _ in hosts)
-        or any(not key.startswith("ssl_") for key in query)
-    ):
-        raise ValueError("It is redis+sentinel://host:port,host:port/name/number.")
-    tls = {**query, "ssl": True} if scheme == "rediss+sentinel" else {}
-    login = zip(own, map(unquote, credentials.partition(":")[::2]), strict=True)
-    server = {key: value for key, value in login if value}
-    sentinels = {key: value for key, value in own.items() if value}
-    return hosts, name, {**sentinels, **tls}, {**server, **tls, "db": int(number or 0)}
+    is_sentinel = redis_servers.is_sentinel(url)
+    return SentinelLine(url) if is_sentinel else RedisLine(url)
 
 
 def _after_fork() -> None:

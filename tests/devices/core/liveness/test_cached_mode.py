@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from accounts.models import User
-from devices.core import database, sessions
+from devices.core import database, redis_servers, sessions
 from devices.core.liveness import cache as room
 from devices.core.liveness import invalidation
 from devices.core.liveness.cache import session_cache
@@ -75,13 +75,13 @@ def redis_line(settings, monkeypatch):
             proxy.server = server
             url = f"redis://127.0.0.1:{server.port}/0"
             listening = f"redis://127.0.0.1:{proxy.port}/0"
-            redis_of = invalidation._redis
+            redis_of = redis_servers.client
 
             def through_proxy(asked):
                 listens = threading.current_thread().name == "devices-bus"
                 return redis_of(listening if listens else url)
 
-            monkeypatch.setattr(invalidation, "_redis", through_proxy)
+            monkeypatch.setattr(redis_servers, "client", through_proxy)
             settings.DEVICES = project.DEVICES | {"LIVENESS": "cached", "BUS": url}
             yield proxy
             for each in (url, listening):
@@ -339,34 +339,6 @@ def test_a_database_that_restarts_takes_nobody_along(line, alice, sign_in):
     assert seconds_until_refused(phone, 5.0) < invalidation.LEASE + 0.5
     wait_for(lambda: session_cache.is_trusted)
     sign_in_remembered(sign_in, alice)
-
-
-@pytest.mark.parametrize(
-    ("url", "read"),
-    [
-        (
-            "redis+sentinel://a.example.org:26379/main",
-            ([("a.example.org", 26379)], "main", {}, {"db": 0}),
-        ),
-        (
-            "rediss+sentinel://ann:p%40%2Fw@a:1,[::1]:2/main/3?sentinel_password=x&ssl_ca_certs=/ca.pem",
-            (
-                [("a", 1), ("::1", 2)],
-                "main",
-                {"password": "x", "ssl_ca_certs": "/ca.pem", "ssl": True},
-                {
-                    "username": "ann",
-                    "password": "p@/w",
-                    "ssl_ca_certs": "/ca.pem",
-                    "ssl": True,
-                    "db": 3,
-                },
-            ),
-        ),
-    ],
-)
-def test_the_url_of_sentinels_is_read_as_it_is_written(url, read):
-    assert invalidation.read_sentinel_url(url) == read
 
 
 @needs_postgresql
