@@ -2914,6 +2914,14 @@ MUTANTS = [
         "applications",
     ),
     Mutant(
+        "what a pooler keeps of the sessions",
+        "devices/checks/database.py",
+        'if cache == "on" and "devices" not in unsafe:',
+        "if False:",
+        "tests/devices/checks/test_database.py",
+        "asks_standbys",
+    ),
+    Mutant(
         "used proofs at the master that Sentinels name",
         "devices/core/redis_servers.py",
         "return watched.master_for(name)",

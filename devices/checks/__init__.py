@@ -63,7 +63,7 @@ def check_databases(databases: Sequence[str] | None = None, **kwargs: Any) -> li
         return []
     # Another server may not know what the others ask for.
     return [*database.check_database(asked)] or [
-        *database.check_balancing(asked),
+        *database.check_pgpool(asked),
         *database.check_isolation(asked),
         *database.check_durability(asked),
         *database.check_sequences(asked),

@@ -104,13 +104,13 @@ def check_isolation(databases: Sequence[str]) -> Iterator[CheckMessage]:
         yield _fails_at_meetings(name)
 
 
-def check_balancing(databases: Sequence[str]) -> Iterator[CheckMessage]:
-    """Ask Pgpool-II, if one stands before the database of the sessions, whether standbys answer there."""
+def check_pgpool(databases: Sequence[str]) -> Iterator[CheckMessage]:
+    """Ask Pgpool-II, if one stands before the database of the sessions, who else answers there."""
     # It takes a transaction for ended when it answers by itself.
     if database.alias() not in databases or not database.commits_alone(database.connection()):
         return
     try:
-        mode, primary = map(_pgpool, ("load_balance_mode", "primary_routing_query_pattern_list"))
+        mode, primary, cache, unsafe = map(_pgpool, PGPOOL)
     except DatabaseError:
         return  # PostgreSQL itself knows no such statement.
     if mode == "on" and "devices" not in primary:
@@ -121,6 +121,23 @@ def check_balancing(databases: Sequence[str]) -> Iterator[CheckMessage]:
             "load_balance_mode; see docs/platforms.md.",
             id="devices.E077",
         )
+    if cache == "on" and "devices" not in unsafe:
+        yield Error(
+            "The query cache of Pgpool-II answers whether a session is active: one that was ended over "
+            "another connection goes on.",
+            hint="Set its cache_unsafe_memqcache_table_list to '.*devices_.*', or switch off "
+            "memory_cache_enabled; see docs/platforms.md.",
+            id="devices.E078",
+        )
+
+
+# Who answers reads: standbys, except for statements like these; a cache, except for tables like these.
+PGPOOL = (
+    "load_balance_mode",
+    "primary_routing_query_pattern_list",
+    "memory_cache_enabled",
+    "cache_unsafe_memqcache_table_list",
+)
 
 
 def _pgpool(name: str) -> str:

@@ -77,24 +77,35 @@ class Pgpool(Cursor):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("mode", "patterns", "expected"),
+    ("asks_standbys", "patterns", "caches", "tables", "expected"),
     [
-        ("on", "", ["devices.E077"]),
-        ("on", ".*orders.*", ["devices.E077"]),
-        ("on", ".*orders.*,.*devices_.*", []),
-        ("off", "", []),
+        ("on", "", "off", "", ["devices.E077"]),
+        ("on", ".*orders.*", "off", "", ["devices.E077"]),
+        ("on", ".*orders.*,.*devices_.*", "off", "", []),
+        ("off", "", "off", "", []),
+        ("off", "", "on", "", ["devices.E078"]),
+        ("off", ".*devices_.*", "on", ".*orders.*", ["devices.E078"]),
+        ("off", "", "on", ".*orders.*,.*devices_.*", []),
+        ("on", "", "on", "", ["devices.E077", "devices.E078"]),
     ],
 )
-def test_a_pooler_that_asks_standbys_is_refused(monkeypatch, mode, patterns, expected):
-    answers = {"load_balance_mode": mode, "primary_routing_query_pattern_list": patterns}
+def test_a_pooler_that_asks_standbys_or_a_cache_is_refused(
+    monkeypatch, asks_standbys, patterns, caches, tables, expected
+):
+    answers = {
+        "load_balance_mode": asks_standbys,
+        "primary_routing_query_pattern_list": patterns,
+        "memory_cache_enabled": caches,
+        "cache_unsafe_memqcache_table_list": tables,
+    }
     connection = connections["default"]
     monkeypatch.setattr(type(connection), "vendor", "postgresql")
     monkeypatch.setattr(connection, "cursor", lambda: Pgpool(**answers))
     # Within a transaction its own answers put the state of the connection in disorder.
-    assert list(database.check_balancing(["default"])) == []
+    assert list(database.check_pgpool(["default"])) == []
     monkeypatch.setattr(connection, "get_autocommit", lambda: True)
-    assert [message.id for message in database.check_balancing(["default"])] == expected
-    assert list(database.check_balancing([])) == []
+    assert [message.id for message in database.check_pgpool(["default"])] == expected
+    assert list(database.check_pgpool([])) == []
 
 
 @pytest.mark.postgres
@@ -103,5 +114,5 @@ def test_without_that_pooler_nothing_is_said_and_nothing_is_lost():
     connection = connections["default"]
     if connection.vendor != "postgresql":
         pytest.skip("Pgpool-II stands before PostgreSQL (DATABASE_URL)")
-    assert list(database.check_balancing(["default"])) == []
+    assert list(database.check_pgpool(["default"])) == []
     assert connection.is_usable()
