@@ -2932,10 +2932,26 @@ MUTANTS = [
     Mutant(
         "pages while a cache takes nothing",
         "devices/web/session_cache.py",
-        'if method in ("set", "add", "delete"):',
-        "if False:",
+        "self._cache.set(NOTHING, 0, 1)",
+        "pass",
         "tests/devices/web/test_session_cache.py",
         "takes_nothing",
+    ),
+    Mutant(
+        "the cookies while one of several caches is away",
+        "devices/web/session_cache.py",
+        "elif self._has_own_has_key():",
+        "elif False:",
+        "tests/devices/web/test_session_cache.py",
+        "one_of_its_servers",
+    ),
+    Mutant(
+        "sign-outs while one of several caches is away",
+        "devices/web/session_cache.py",
+        "self._cache.touch(key, given[-1] if given else 1)",
+        "pass",
+        "tests/devices/web/test_session_cache.py",
+        "one_of_its_servers",
     ),
     Mutant(
         "cookies while a cache hides that it is away",

@@ -7,7 +7,7 @@ from inspect import iscoroutinefunction
 from typing import Any, Final
 
 from asgiref.sync import sync_to_async
-from django.core.cache.backends.base import InvalidCacheKey
+from django.core.cache.backends.base import BaseCache, CacheKeyWarning, InvalidCacheKey
 from django.db import OperationalError
 
 logger = logging.getLogger("devices")
@@ -67,13 +67,24 @@ class SessionCache:
         return answer
 
     def _is_away(self, method: str, key: str, *given: Any) -> bool:
+        """Whether it fails whatever the value is. Of several servers, the one that has the key may do so."""
         try:
             self._cache.get(NOTHING)
             if method in ("set", "add", "delete"):
                 self._cache.set(NOTHING, 0, 1)
+                # It is to live for as long anyway, or to be gone.
+                self._cache.touch(key, given[-1] if given else 1)
+            elif self._has_own_has_key():
+                self._cache.has_key(key)
+        except (InvalidCacheKey, CacheKeyWarning):  # which -W error raises
+            return False
         except Exception:
             return True
         return self._hides_outage("get", key)
+
+    def _has_own_has_key(self) -> bool:
+        # Django's own is a `get`, which fails for what cannot be read.
+        return type(self._cache).has_key is not BaseCache.has_key
 
     def _hides_outage(self, method: str, key: str, *given: Any) -> bool:
         """Whether a cache that has found nothing, or added nothing, does not answer at all."""

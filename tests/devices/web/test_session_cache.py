@@ -32,6 +32,8 @@ def _unless_away(name):
         if self.is_away:
             self.is_silent = self.is_silent_after_an_error
             raise Outage("connection refused")
+        if self.lost and self.lost in key:
+            raise Outage("one of several servers does not answer")
         if name in self.refused:
             raise Outage("You can't write against a read only replica.")
         if name == "get" and self.unreadable and self.unreadable in key:
@@ -45,11 +47,11 @@ class FailingCache(LocMemCache):
     """A cache that may be switched off, hold what it cannot read, or refuse what is to be written."""
 
     is_away = is_silent = is_silent_after_an_error = False
-    unreadable = ""
+    unreadable = lost = ""
     refused = ()
 
-    get, set, add, delete, has_key, incr = map(
-        _unless_away, ("get", "set", "add", "delete", "has_key", "incr")
+    get, set, add, delete, has_key, incr, touch = map(
+        _unless_away, ("get", "set", "add", "delete", "has_key", "incr", "touch")
     )
 
 
@@ -60,7 +62,7 @@ def failing(settings):
     settings.SESSION_CACHE_ALIAS = "sessions"
     yield caches["sessions"]
     caches["sessions"].is_away = caches["sessions"].is_silent = False
-    caches["sessions"].refused = ()
+    caches["sessions"].refused, caches["sessions"].lost = (), ""
     caches["sessions"].clear()
 
 
@@ -166,7 +168,7 @@ def test_where_the_database_has_them_too_pages_go_on(use, failing, browser, alic
 
 
 # As a Redis without memory, and a master that a failover has made a replica.
-FULL, READ_ONLY = ("set", "add", "incr"), ("set", "add", "incr", "delete")
+FULL, READ_ONLY = ("set", "add", "incr"), ("set", "add", "incr", "delete", "touch")
 
 
 @pytest.mark.parametrize("refused", [FULL, READ_ONLY])
@@ -198,6 +200,27 @@ def test_where_the_database_has_them_too_pages_go_on_while_it_takes_nothing(
     assert browser.get("/devices/").status_code == 200
     browser.cookies["__Host-sessionid"] = held
     assert browser.get("/devices/").status_code == 302
+
+
+def test_where_one_of_its_servers_is_away_its_sessions_wait(use, failing, browser):
+    """As in a Cluster. Others are asked, and answer."""
+    use("cache")
+    lost, other = browser(), browser()
+    failing.lost = lost.cookies["__Host-sessionid"].value
+    page = lost.get("/devices/")
+    assert page.status_code == 503
+    assert "__Host-sessionid" not in page.cookies
+    assert other.get("/devices/").status_code == 200
+    failing.lost = ""
+    assert lost.get("/devices/").status_code == 200
+
+
+def test_where_one_of_its_servers_is_away_the_database_has_its_sessions(use, failing, browser):
+    use("cached_db")
+    browser = browser()
+    failing.lost = browser.cookies["__Host-sessionid"].value
+    assert browser.get("/devices/").status_code == 200
+    assert browser.post("/accounts/logout/").status_code == 302
 
 
 def test_who_signs_out_meanwhile_is_out_although_the_cache_still_has_the_session(
