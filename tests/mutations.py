@@ -2914,6 +2914,22 @@ MUTANTS = [
         "applications",
     ),
     Mutant(
+        "accounts that another program changes by a role of its own",
+        "devices/core/liveness/db_triggers.py",
+        'f" SECURITY DEFINER SET search_path = {path} AS $${body}$$",',
+        'f" AS $${body}$$",',
+        "tests/platforms/test_triggers.py",
+        "needs_no_right",
+    ),
+    Mutant(
+        "the owner's rights from operators of others",
+        "devices/core/liveness/db_triggers.py",
+        'f" SECURITY DEFINER SET search_path = {path} AS $${body}$$",',
+        'f" SECURITY DEFINER AS $${body}$$",',
+        "tests/platforms/test_triggers.py",
+        "runs_nothing_of_its_own",
+    ),
+    Mutant(
         "what a pooler keeps of the sessions",
         "devices/checks/database.py",
         'if cache == "on" and "devices" not in unsafe:',

@@ -181,3 +181,52 @@ def test_tables_may_be_in_a_schema_that_another_program_does_not_search(project)
     other.execute("DELETE FROM app.devices_devicesession")
     """
     )
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="NO ROLES: needs PostgreSQL")
+def test_another_program_needs_no_right_to_our_tables(project):
+    """As one that keeps the accounts in step with those of another system. It knows nothing of sessions."""
+    project.configure('DEVICES["FEED"] = True; DEVICES["SIGNING_KEYS"] = "database"')
+    project.play(
+        SCENE
+        + """
+    token = sign_in()["access"]
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE devices_test_other")
+        try:
+            cursor.execute("GRANT SELECT, UPDATE (is_active, password) ON auth_user TO devices_test_other")
+            cursor.execute("SET ROLE devices_test_other")
+            cursor.execute("UPDATE auth_user SET is_active = false")
+            cursor.execute("UPDATE auth_user SET is_active = true")
+        finally:
+            cursor.execute("RESET ROLE")
+            cursor.execute("DROP OWNED BY devices_test_other")
+            cursor.execute("DROP ROLE devices_test_other")
+    assert ask("GET", "/api/sessions", token).status_code == 401
+    """
+    )
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="NO ROLES: needs PostgreSQL")
+def test_another_program_runs_nothing_of_its_own_with_the_rights_of_ours(project):
+    """By operators that its search path has before those of PostgreSQL."""
+    project.play(
+        SCENE
+        + """
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA own")
+        cursor.execute("CREATE TABLE own.called (by_whom text)")
+        cursor.execute('''
+            CREATE FUNCTION own.pg_notify(text, text) RETURNS void LANGUAGE sql
+            AS $$ INSERT INTO own.called SELECT current_user $$;
+            CREATE FUNCTION own.differs(varchar, varchar) RETURNS boolean LANGUAGE plpgsql
+            AS $$ BEGIN INSERT INTO own.called SELECT current_user; RETURN true; END $$;
+            CREATE OPERATOR own.= (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = own.differs);
+        ''')
+        cursor.execute("SET search_path = own, public, pg_catalog")
+        cursor.execute("UPDATE public.auth_user SET is_active = false")
+        cursor.execute("RESET search_path")
+        cursor.execute("SELECT count(*) FROM own.called")
+        assert cursor.fetchone() == (0,)
+    """
+    )

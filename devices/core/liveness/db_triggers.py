@@ -142,17 +142,22 @@ def _install_in_postgresql(connection: BaseDatabaseWrapper, names: dict[str, str
         name: sql.format(**quoted, kept=ended.kept_for()) if conf.FEED else ""
         for name, sql in TELL.items()
     }
+    path = _search_path(connection, users, names["pk"])
     durably = database.durable_commit()
     tell["commit_durably"] = f"PERFORM {durably};" if durably else ""
     for name, table in ((ACCOUNT_CHANGED, users), (SESSION_DELETED, sessions)):
         function = f"{schema}.{name}"
         body = POSTGRESQL[name].format(**quoted, **tell, deactivated=DEACTIVATED, channel=CHANNEL)
-        is_there = "SELECT 1 FROM pg_proc WHERE oid = to_regproc(%s) AND prosrc = %s"
-        if not _rows(connection, is_there, [function, body]):
+        is_there = (
+            "SELECT 1 FROM pg_proc WHERE oid = to_regproc(%s) AND prosrc = %s"
+            " AND prosecdef AND proconfig = ARRAY[%s]"
+        )
+        if not _rows(connection, is_there, [function, body, f"search_path={path}"]):
+            # With the rights of who owns it: other programs have some to the users only, and none to ours.
             _execute(
                 connection,
                 f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql"
-                f" AS $${body}$$",
+                f" SECURITY DEFINER SET search_path = {path} AS $${body}$$",
             )
         # A restore of the data alone, or a bulk import, may have left it disabled.
         is_called = (
@@ -169,6 +174,17 @@ def _install_in_postgresql(connection: BaseDatabaseWrapper, names: dict[str, str
                 f"CREATE OR REPLACE TRIGGER {trigger} AFTER {event} ON {place} FOR EACH ROW"
                 f" EXECUTE FUNCTION {function}()",
             )
+
+
+def _search_path(connection: BaseDatabaseWrapper, users: int, key: str) -> str:
+    """Where the functions find operators: nowhere that who calls them has chosen, but at the key's type."""
+    [(schema,)] = _rows(
+        connection,
+        "SELECT typnamespace::regnamespace::text FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid"
+        " WHERE attrelid = %s AND attname = %s",
+        [users, key],
+    )
+    return ", ".join(dict.fromkeys(("pg_catalog", schema, "pg_temp")))
 
 
 def _install_in_sqlite(connection: BaseDatabaseWrapper, names: dict[str, str]) -> None:
