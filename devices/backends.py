@@ -55,7 +55,9 @@ class LimitedModelBackend(ModelBackend):
         """The user of these credentials, or None. Raises TooManyAttempts."""
         if username is None:
             username = kwargs.get(get_user_model().USERNAME_FIELD)
-        if username is None or password is None:
+        # An empty form is no guess either: by one, django-passkeys' backend knows that a passkey was used.
+        # All of them would share the attempts of one account.
+        if username in (None, "") or not password:
             return None
         if not (is_text(str(username)) and is_text(password)):
             # Nobody's, and nothing that could be hashed.

@@ -510,6 +510,22 @@ MUTANTS = [
         "does_without_what",
     ),
     Mutant(
+        "an empty form that is no guess",
+        "devices/backends.py",
+        '        if username in (None, "") or not password:',
+        "        if username is None or password is None:",
+        "tests/test_login_throttling.py",
+        "sent_empty",
+    ),
+    Mutant(
+        "one session for a login that is told twice",
+        "devices/web/receivers.py",
+        "    if cookie.has_begun(request):",
+        "    if False:",
+        COOKIES,
+        "sent_again",
+    ),
+    Mutant(
         "one count for all spellings of an account",
         "devices/backends.py",
         "        login = logins.folded(str(username)) if user is None else logins.username_of(user)",

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
+from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from accounts.models import User
 from devices.core import sessions, throttling
@@ -113,6 +114,15 @@ def test_spellings_that_a_manager_takes_for_one_account_share_its_attempts(
         assert guess(f"alice{'..' * dots}@example.org").status_code == 401
     assert guess(f"alice{'..' * 10}@example.org", PASSWORD).status_code == 429
     assert guess(password=PASSWORD).status_code == 429
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("username", "password"), [("", ""), ("alice@example.org", ""), ("", "x")])
+def test_a_form_that_is_sent_empty_is_no_guess(username, password):
+    """As django-passkeys' backend has it, which knows by it that a passkey was used."""
+    request = RequestFactory().post("/accounts/login/")
+    assert authenticate(request, username=username, password=password) is None
+    assert not LoginThrottle.objects.exists()
 
 
 @pytest.mark.django_db

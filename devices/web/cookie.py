@@ -82,6 +82,12 @@ def was_proved(request: HttpRequest, user: AbstractBaseUser) -> bool:
     return bool(getattr(request, "proved_user_id", None) == user.pk)
 
 
+def has_begun(request: HttpRequest) -> bool:
+    """Whether the session of the cookie was started by this very request."""
+    begun: DeviceSession | None = getattr(request, "begun_session", None)
+    return begun is not None and request.session.get(ID) == str(begun.pk)
+
+
 def begin_or_refuse(request: HttpRequest, user: AbstractBaseUser) -> None:
     """As `begin`. If no session may start, nobody is signed in, and PermissionDenied is raised for a page.
 
@@ -160,7 +166,8 @@ def begin(request: HttpRequest, user: AbstractBaseUser) -> DeviceSession:
         # Django keeps the key if the same person signs in again.
         request.session.cycle_key()
     request.session[ID] = str(session.pk)
-    request.device_session = session  # type: ignore[attr-defined]
+    known: Any = request
+    known.device_session = known.begun_session = session
     on_answer(request, partial(_abandon_unheard, session))
     if is_cookie:
         bound_cookie.offer(request, session)

@@ -23,6 +23,9 @@ def signed_in(request: HttpRequest | None, user: AbstractBaseUser, **kwargs: Any
     if getattr(request, "is_for_tokens", False):
         # A login for tokens, which start a session of their own. Without one this cookie opens nothing.
         return
+    if cookie.has_begun(request):
+        # The same login, of which a package tells after Django has, as knox does.
+        return
     if cookie.was_proved(request, user) or not cookie.is_of_browser(request):
         cookie.begin_or_refuse(request, user)
     elif impersonation.is_return(request, user):

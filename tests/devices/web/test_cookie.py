@@ -6,6 +6,7 @@ from django.conf import settings as project
 from django.contrib.auth import SESSION_KEY, login, user_logged_in
 from django.contrib.auth.backends import ModelBackend, RemoteUserBackend
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
@@ -542,6 +543,18 @@ def test_the_signal_of_those_who_hand_out_tokens_starts_no_second_session(alice,
     user_logged_in.send(sender=User, request=request, user=alice)
     user_logged_in.send(sender=User, request=None, user=alice)
     assert not DeviceSession.objects.exists()
+
+
+def test_the_signal_of_a_login_that_is_sent_again_starts_no_second_session(alice, rf):
+    """As by a view of knox that calls Django's `login`: knox sends the signal, too."""
+    request = rf.post("/login")
+    request.session = Client().session
+    request.user = AnonymousUser()
+    login(request, alice, backend="devices.backends.LimitedModelBackend")
+    user_logged_in.send(sender=User, request=request, user=alice)
+    session = DeviceSession.objects.get()
+    assert request.session["device_session"] == str(session.pk)
+    assert session.revoked_at is None
 
 
 def test_what_is_asked_without_waiting_is_the_same(alice):
