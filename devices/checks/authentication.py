@@ -27,6 +27,7 @@ from .names import (
     EXTEND_HANDLER,
     MESSAGES,
     MIDDLEWARE,
+    PAGE_CACHE,
     READERS,
     SERIALIZERS,
     STORES,
@@ -143,6 +144,10 @@ def _middleware() -> Iterator[CheckMessage]:
     asked = [import_string(path) for path in settings.MIDDLEWARE]
     cookies = _place(asked, import_string(COOKIES))
     store = _place(asked, import_string(STORES))
+    if store is None:
+        # django-user-sessions has one that is none of Django's.
+        called = [getattr(each, "__name__", "") for each in asked]
+        store = called.index("SessionMiddleware") if "SessionMiddleware" in called else None
     if cookies is not None and (store is None or store > cookies):
         yield Error(
             f"{COOKIES} needs {STORES} before it: every request, to the API too, is answered with 500.",
@@ -161,6 +166,13 @@ def _middleware() -> Iterator[CheckMessage]:
             "The pages of devices.web.urls show messages, which this project has not: forms fail with 500.",
             hint=f"Put django.contrib.messages into INSTALLED_APPS, and {MESSAGES} into MIDDLEWARE.",
             id="devices.E027",
+        )
+    if _place(asked, import_string(PAGE_CACHE)) is not None:
+        yield checks.Warning(
+            "Django's cache of whole pages answers before a view has asked for the session: what a page or "
+            "the API has shown is shown again after the session has ended.",
+            hint=f"Remove {PAGE_CACHE}, and name what is the same for all by cache_page.",
+            id="devices.W144",
         )
     ours = _place(asked, import_string(MIDDLEWARE))
     behind = f"Put {MIDDLEWARE} directly behind {COOKIES} in MIDDLEWARE."

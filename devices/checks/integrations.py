@@ -34,6 +34,18 @@ LOGINS = (
     "rest_framework_simplejwt.views.TokenObtainPairView",
     "devices.contrib.cookies.views.CookieLoginView",
 )
+# Views of other packages that give tokens of their own for a password, a code or a key.
+TOKEN_LOGINS = {
+    "rest_framework.authtoken.views.ObtainAuthToken": "rest_framework.authtoken",
+    "knox.views.LoginView": "django-rest-knox",
+    "drfpasswordless.views.AbstractBaseObtainAuthToken": "drfpasswordless",
+    "djoser.views.TokenCreateView": "djoser",
+    "djoser.webauthn.views.LoginView": "djoser.webauthn",
+}
+GRAPHQL_JWT = "graphql_jwt.backends.JSONWebTokenBackend"
+# django-passkeys asks which of these is installed, if no function is named.
+PASSKEYS = "passkeys.api.views.AuthenticateVerifyAPIView"
+PASSKEY_TOKENS = ("rest_framework_simplejwt", "rest_framework.authtoken")
 
 
 def check() -> Iterator[CheckMessage]:
@@ -68,6 +80,24 @@ def check() -> Iterator[CheckMessage]:
                 hint='Set CACHEOPS["devices.*"] to None.',
                 id="devices.E135",
             )
+    if names := _token_logins(served):
+        yield checks.Warning(
+            f"Logins by {', '.join(names)} give tokens of no session: no list shows them, and a sign-out "
+            "everywhere or a new password does not end them.",
+            hint="Have people sign in by SimpleJWT's views or devices.api.urls.login, or call start_session "
+            "of devices.shortcuts in a view of yours; see docs/integrations/index.md.",
+            id="devices.W142",
+        )
+    if (
+        serves(PASSKEYS)
+        and not getattr(settings, "PASSKEYS_API_TOKEN_BACKEND", None)
+        and any(apps.is_installed(name) for name in PASSKEY_TOKENS)
+    ):
+        yield Error(
+            "The API of django-passkeys gives tokens of no session.",
+            hint="Set PASSKEYS_API_TOKEN_BACKEND to a function that starts one; see docs/sign-in-methods.md.",
+            id="devices.E143",
+        )
     if _sends_tokens():
         yield checks.Warning(
             "Sentry gets passwords and tokens: they are in the local variables and the bodies of requests "
@@ -75,6 +105,19 @@ def check() -> Iterator[CheckMessage]:
             hint="Give sentry_sdk.init include_local_variables=False and max_request_body_size='never'.",
             id="devices.W136",
         )
+
+
+def _token_logins(served: set[str]) -> list[str]:
+    """The packages by which people can sign in for tokens that are none of a session."""
+    names = [package for view, package in TOKEN_LOGINS.items() if serves(view)]
+    given = getattr(settings, "REST_AUTH", None) or {}
+    is_token = not given.get("USE_JWT") and given.get("TOKEN_MODEL", "default") is not None
+    if "dj_rest_auth.views.LoginView" in served and is_token:
+        names.append("dj-rest-auth")
+    backends = (import_string(name) for name in settings.AUTHENTICATION_BACKENDS)
+    if any(import_path(base) == GRAPHQL_JWT for each in backends for base in each.__mro__):
+        names.append("django-graphql-jwt")
+    return names
 
 
 def _sends_tokens() -> bool:

@@ -4,7 +4,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -16,6 +16,8 @@ from devices.conf import Conf, is_redis
 from devices.core.notifications import outbox, review_links
 from devices.core.risk import rules
 from devices.models import RiskLevel
+
+from .given import is_given
 
 # Django's own, where MAILERS names no backend.
 DEFAULT: Final = ".smtp.EmailBackend"
@@ -79,8 +81,7 @@ def check() -> Iterator[CheckMessage]:
             id="devices.W107",
         )
     # Django's own settings stand for no mail server yet.
-    given: Any = settings
-    is_set = given.is_overridden("EMAIL_HOST") or given.is_overridden("MAILERS")
+    is_set = is_given("EMAIL_HOST") or is_given("MAILERS")
     is_smtp = is_set and backend.endswith(DEFAULT)
     # A mail takes some ten answers of the server.
     if is_smtp and not (timeout and 10 * timeout <= conf.NOTICE_LEASE.total_seconds()):

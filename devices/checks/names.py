@@ -7,6 +7,7 @@ COOKIES = "django.contrib.auth.middleware.AuthenticationMiddleware"
 STORES = "django.contrib.sessions.middleware.SessionMiddleware"
 MESSAGES = "django.contrib.messages.middleware.MessageMiddleware"
 MIDDLEWARE = "devices.web.middleware.DeviceMiddleware"
+PAGE_CACHE = "django.middleware.cache.FetchFromCacheMiddleware"
 STORE = "devices.web.session_store.DeviceSessionStore"
 # Of Django's own, those that read `request.user` before the view is called.
 READERS = {

@@ -22,6 +22,7 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from devices.conf import conf
 
+from .given import is_given
 from .names import AUTHENTICATION, SERIALIZERS
 from .paths import import_path
 
@@ -73,8 +74,7 @@ def _has_login_page() -> bool:
         return True
     try:
         path = resolve_url(settings.LOGIN_URL)
-        is_given: Any = settings
-        return is_given.is_overridden("LOGIN_URL") or bool(resolve(path))
+        return is_given("LOGIN_URL") or bool(resolve(path))
     except (NoReverseMatch, Resolver404):
         return False
 

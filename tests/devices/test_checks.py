@@ -479,6 +479,39 @@ def test_a_mail_server_of_older_settings_does_not_hang_for_long(expected, timeou
         assert ids() == expected
 
 
+@pytest.mark.skipif(django.VERSION >= (6, 1), reason="MAILERS says so since Django 6.1")
+@pytest.mark.parametrize(
+    ("expected", "login_url", "host"),
+    [
+        (set(), "/sign-in/", "localhost"),
+        ({"W032"}, "/sign-in/", "mail.example.org"),
+        ({"W050"}, "/accounts/login/", "localhost"),
+    ],
+)
+def test_copies_of_djangos_own_settings_are_none_of_the_project(
+    expected, login_url, host, monkeypatch
+):
+    """As the classes of django-configurations have them."""
+    monkeypatch.setitem(sys.modules, "configurations", SimpleNamespace())
+    monkeypatch.setattr("devices.checks.urls.resolve", lambda path: None)
+    with override_settings(
+        EMAIL_BACKEND=SMTP, EMAIL_TIMEOUT=None, EMAIL_HOST=host, LOGIN_URL=login_url
+    ):
+        assert ids() == expected
+
+
+def test_sessions_by_a_middleware_of_another_package_are_sessions(settings, monkeypatch):
+    """As django-user-sessions has it."""
+    package = SimpleNamespace(SessionMiddleware=type("SessionMiddleware", (), {}))
+    monkeypatch.setitem(sys.modules, "sessions_of_another_package", package)
+    theirs = "sessions_of_another_package.SessionMiddleware"
+    others = [each for each in settings.MIDDLEWARE if each != STORES]
+    settings.MIDDLEWARE = [theirs, *others]
+    assert ids() == set()
+    settings.MIDDLEWARE = [*others, theirs]
+    assert ids() == {"E026"}
+
+
 def test_schemas_that_cannot_be_told_apart_are_not_remembered(settings, monkeypatch):
     settings.DEVICES = project.DEVICES | {"LIVENESS": "cached", "BUS": "redis://127.0.0.1/0"}
     given = connections["default"]

@@ -1,19 +1,30 @@
 """Packages that send or store what is none of theirs to know, or that know nothing of sessions."""
 
 import sys
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from django.apps import apps
 from django.core.checks import run_checks
 from django.test import override_settings
 from django.urls import path
+from rest_framework.authtoken.views import ObtainAuthToken
+from rest_framework.views import APIView
 from rest_framework_simplejwt.views import TokenObtainPairView
 
 
 class Login(TokenObtainPairView):
     """A project's own, as SimpleJWT's documents have it."""
 
+
+def of(package, name, base=APIView):
+    """A view as another package has it, which is not installed."""
+    return type(name, (base,), {"__module__": f"{package}"})
+
+
+KNOX = of("knox.views", "LoginView")
+PASSKEYS = of("passkeys.api.views", "AuthenticateVerifyAPIView")
+DJ_REST_AUTH = of("dj_rest_auth.views", "LoginView")
 
 urlpatterns = [path("login", Login.as_view())]
 PLAIN = {"include_local_variables": False, "max_request_body_size": "never"}
@@ -113,3 +124,69 @@ def test_the_api_asks_for_the_second_factors_of_other_packages(
         ROOT_URLCONF=served, DEVICES={**settings.DEVICES, "SECOND_FACTOR": factor}
     ):
         assert ("devices.W137" in reported_ids()) is reported
+
+
+def only(view):
+    """A URLconf that serves this view and no other."""
+    urlconf = ModuleType("of_one_login")
+    urlconf.urlpatterns = [path("login", view.as_view())]
+    return urlconf
+
+
+@pytest.mark.parametrize(
+    ("view", "changes", "reported"),
+    [
+        (ObtainAuthToken, {}, True),
+        (KNOX, {}, True),
+        # A project's own, as knox's documents have it.
+        (of("shop.views", "Login", KNOX), {}, True),
+        (of("knox.views", "LogoutView"), {}, False),
+        (of("drfpasswordless.views", "AbstractBaseObtainAuthToken"), {}, True),
+        (DJ_REST_AUTH, {}, True),
+        (DJ_REST_AUTH, {"REST_AUTH": {"TOKEN_MODEL": None}}, False),
+        (DJ_REST_AUTH, {"REST_AUTH": {"USE_JWT": True}}, False),
+        (Login, {}, False),
+    ],
+)
+def test_logins_for_tokens_of_no_session_are_reported(view, changes, reported):
+    with override_settings(ROOT_URLCONF=only(view), **changes):
+        assert ("devices.W142" in reported_ids()) is reported
+
+
+def test_logins_by_graphql_for_tokens_of_no_session_are_reported(settings, monkeypatch):
+    backend = type("JSONWebTokenBackend", (), {"__module__": "graphql_jwt.backends"})
+    package = SimpleNamespace(JSONWebTokenBackend=backend)
+    monkeypatch.setitem(sys.modules, "graphql_jwt", SimpleNamespace(backends=package))
+    monkeypatch.setitem(sys.modules, "graphql_jwt.backends", package)
+    assert "devices.W142" not in reported_ids()
+    settings.AUTHENTICATION_BACKENDS = [
+        *settings.AUTHENTICATION_BACKENDS,
+        "graphql_jwt.backends.JSONWebTokenBackend",
+    ]
+    assert "devices.W142" in reported_ids()
+
+
+@pytest.mark.parametrize(
+    ("package", "function", "reported"),
+    [
+        ("rest_framework_simplejwt", None, True),
+        ("rest_framework.authtoken", None, True),
+        ("rest_framework_simplejwt", "shop.passkeys.tokens", False),
+        # Then it signs in to Django's session, which is one of ours.
+        ("of another kind", None, False),
+    ],
+)
+def test_passkeys_that_give_tokens_of_no_session_are_reported(
+    settings, monkeypatch, package, function, reported
+):
+    install(monkeypatch, package, without={"rest_framework_simplejwt", "rest_framework.authtoken"})
+    settings.PASSKEYS_API_TOKEN_BACKEND = function
+    with override_settings(ROOT_URLCONF=only(PASSKEYS)):
+        assert ("devices.E143" in reported_ids()) is reported
+
+
+@pytest.mark.parametrize("name", ["FetchFromCacheMiddleware", "CacheMiddleware"])
+def test_a_cache_of_whole_pages_is_reported(settings, name):
+    assert "devices.W144" not in reported_ids()
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"django.middleware.cache.{name}"]
+    assert "devices.W144" in reported_ids()
