@@ -542,12 +542,12 @@ MUTANTS = [
         "graphql",
     ),
     Mutant(
-        "the API of passkeys",
+        "tokens that are refused",
         "devices/checks/integrations.py",
-        "        serves(PASSKEYS)\n",
-        "        False\n",
+        "    if names := _jwt_logins():",
+        "    if names := []:",
         "tests/devices/checks/test_integrations.py",
-        "passkeys",
+        "are_refused",
     ),
     Mutant(
         "a cache of whole pages",

@@ -28,24 +28,35 @@ MAKE_TOKEN = "devices.contrib.oauth_toolkit.make_token"
 GENERATORS = ("ACCESS_TOKEN_GENERATOR", "REFRESH_TOKEN_GENERATOR")
 
 # Packages that store second factors, which a login asks for by SECOND_FACTOR only.
-FACTORS = ("django_otp", "allauth.mfa")
+FACTORS = ("django_otp", "allauth.mfa", "trench")
 # Views that take a password for tokens.
 LOGINS = (
     "rest_framework_simplejwt.views.TokenObtainPairView",
     "devices.contrib.cookies.views.CookieLoginView",
 )
-# Views of other packages that give tokens of their own for a password, a code or a key.
+# How the import paths begin of views that give tokens of their own for a password, a code or a key.
 TOKEN_LOGINS = {
     "rest_framework.authtoken.views.ObtainAuthToken": "rest_framework.authtoken",
     "knox.views.LoginView": "django-rest-knox",
     "drfpasswordless.views.AbstractBaseObtainAuthToken": "drfpasswordless",
     "djoser.views.TokenCreateView": "djoser",
     "djoser.webauthn.views.LoginView": "djoser.webauthn",
+    "rest_social_auth.views.SocialToken": "rest-social-auth",
+    "rest_social_auth.views.SocialKnox": "rest-social-auth",
+    "trench.views.authtoken.": "django-trench",
 }
 GRAPHQL_JWT = "graphql_jwt.backends.JSONWebTokenBackend"
-# django-passkeys asks which of these is installed, if no function is named.
+# The same of views that make SimpleJWT's tokens by `for_user`.
+JWT_LOGINS = {
+    "rest_social_auth.views.SocialJWT": "rest-social-auth",
+    "trench.views.jwt.": "django-trench",
+}
+START = (
+    "Have people sign in by SimpleJWT's views or devices.api.urls.login, or call start_session of "
+    "devices.shortcuts in a view of yours; see docs/integrations/index.md."
+)
+# It takes SimpleJWT's or authtoken's, whichever is installed, if no function is named.
 PASSKEYS = "passkeys.api.views.AuthenticateVerifyAPIView"
-PASSKEY_TOKENS = ("rest_framework_simplejwt", "rest_framework.authtoken")
 
 
 def check() -> Iterator[CheckMessage]:
@@ -84,18 +95,13 @@ def check() -> Iterator[CheckMessage]:
         yield checks.Warning(
             f"Logins by {', '.join(names)} give tokens of no session: no list shows them, and a sign-out "
             "everywhere or a new password does not end them.",
-            hint="Have people sign in by SimpleJWT's views or devices.api.urls.login, or call start_session "
-            "of devices.shortcuts in a view of yours; see docs/integrations/index.md.",
+            hint=START,
             id="devices.W142",
         )
-    if (
-        serves(PASSKEYS)
-        and not getattr(settings, "PASSKEYS_API_TOKEN_BACKEND", None)
-        and any(apps.is_installed(name) for name in PASSKEY_TOKENS)
-    ):
+    if names := _jwt_logins():
         yield Error(
-            "The API of django-passkeys gives tokens of no session.",
-            hint="Set PASSKEYS_API_TOKEN_BACKEND to a function that starts one; see docs/sign-in-methods.md.",
+            f"Logins by {', '.join(names)} give tokens of no session, which the API refuses.",
+            hint=START,
             id="devices.E143",
         )
     if _sends_tokens():
@@ -117,7 +123,23 @@ def _token_logins(served: set[str]) -> list[str]:
     backends = (import_string(name) for name in settings.AUTHENTICATION_BACKENDS)
     if any(import_path(base) == GRAPHQL_JWT for each in backends for base in each.__mro__):
         names.append("django-graphql-jwt")
+    is_installed = apps.is_installed
+    if is_installed("rest_framework.authtoken") and not is_installed("rest_framework_simplejwt"):
+        names += _passkeys()
     return names
+
+
+def _jwt_logins() -> list[str]:
+    """The packages by which people can sign in for tokens of SimpleJWT that are none of a session."""
+    names = {package for view, package in JWT_LOGINS.items() if serves(view)}
+    if apps.is_installed("rest_framework_simplejwt"):
+        names.update(_passkeys())
+    return sorted(names)
+
+
+def _passkeys() -> list[str]:
+    is_named = getattr(settings, "PASSKEYS_API_TOKEN_BACKEND", None)
+    return [] if is_named or not serves(PASSKEYS) else ["django-passkeys"]
 
 
 def _sends_tokens() -> bool:

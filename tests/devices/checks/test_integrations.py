@@ -105,7 +105,7 @@ def test_what_applications_get_ends_with_its_session(settings, monkeypatch, give
     assert reported_ids() & {"devices.W138", "devices.E139"} == reported
 
 
-@pytest.mark.parametrize("package", ["django_otp", "allauth.mfa"])
+@pytest.mark.parametrize("package", ["django_otp", "allauth.mfa", "trench"])
 @pytest.mark.parametrize(
     ("served", "factor", "reported"),
     [
@@ -169,11 +169,11 @@ def test_logins_by_graphql_for_tokens_of_no_session_are_reported(settings, monke
 @pytest.mark.parametrize(
     ("package", "function", "reported"),
     [
-        ("rest_framework_simplejwt", None, True),
-        ("rest_framework.authtoken", None, True),
-        ("rest_framework_simplejwt", "shop.passkeys.tokens", False),
+        ("rest_framework_simplejwt", None, {"devices.E143"}),
+        ("rest_framework.authtoken", None, {"devices.W142"}),
+        ("rest_framework_simplejwt", "shop.passkeys.tokens", set()),
         # Then it signs in to Django's session, which is one of ours.
-        ("of another kind", None, False),
+        ("of another kind", None, set()),
     ],
 )
 def test_passkeys_that_give_tokens_of_no_session_are_reported(
@@ -182,7 +182,23 @@ def test_passkeys_that_give_tokens_of_no_session_are_reported(
     install(monkeypatch, package, without={"rest_framework_simplejwt", "rest_framework.authtoken"})
     settings.PASSKEYS_API_TOKEN_BACKEND = function
     with override_settings(ROOT_URLCONF=only(PASSKEYS)):
-        assert ("devices.E143" in reported_ids()) is reported
+        assert reported_ids() & {"devices.W142", "devices.E143"} == reported
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "reported"),
+    [
+        ("trench.views.jwt", "MFASecondStepJWTView", {"devices.E143"}),
+        ("trench.views.authtoken", "MFASecondStepAuthTokenView", {"devices.W142"}),
+        ("trench.views", "MFASecondStepMixin", set()),
+        ("rest_social_auth.views", "SocialJWTPairOnlyAuthView", {"devices.E143"}),
+        ("rest_social_auth.views", "SocialKnoxOnlyAuthView", {"devices.W142"}),
+        ("rest_social_auth.views", "SocialSessionAuthView", set()),
+    ],
+)
+def test_logins_whose_tokens_are_refused_are_reported(package, name, reported):
+    with override_settings(ROOT_URLCONF=only(of(package, name))):
+        assert reported_ids() & {"devices.W142", "devices.E143"} == reported
 
 
 @pytest.mark.parametrize("name", ["FetchFromCacheMiddleware", "CacheMiddleware"])
