@@ -2789,6 +2789,22 @@ MUTANTS = [
         "E053",
     ),
     Mutant(
+        "refusing refresh tokens of ended sessions to code that reads them by hand",
+        "devices/api/authentication.py",
+        "    RefreshToken.verify = _verify\n",
+        "",
+        "tests/hosts/test_stories.py",
+        "lines_of_the_readme",
+    ),
+    Mutant(
+        "reading tokens without the tables of token_blacklist",
+        TOKENS,
+        "    verify = Token.verify\n",
+        "    pass\n",
+        "tests/hosts/test_stories.py",
+        "token_blacklist",
+    ),
+    Mutant(
         "knowing a digest by SECRET_KEY_FALLBACKS",
         "devices/web/session_store.py",
         "good = chain([user.get_session_auth_hash()], user.get_session_auth_fallback_hash())",

@@ -143,15 +143,18 @@ class DeviceSessionAuthentication(JWTAuthentication):
 _get_stock_token: Any = JWTAuthentication.get_validated_token
 # Without its app token_blacklist there is none.
 _blacklist_stock: Any = getattr(RefreshToken, "blacklist", None)
+_verify_stock: Any = RefreshToken.verify
 
 
 def adopt() -> None:
     """Have SimpleJWT's own classes ask for the session of a token, and end it, where code calls them by hand.
 
-    `RefreshToken(raw).blacklist()` is the usual logout in views over SimpleJWT.
+    `RefreshToken(raw).blacklist()` is the usual logout in views over SimpleJWT. After it `RefreshToken(raw)`
+    raises TokenError, as with SimpleJWT's blacklist.
     """
     JWTAuthentication.get_validated_token = _get_validated_token
     RefreshToken.blacklist = blacklist
+    RefreshToken.verify = _verify
 
 
 def blacklist(token: RefreshToken) -> Any:
@@ -173,6 +176,22 @@ def _get_validated_token(self: JWTAuthentication, raw_token: bytes) -> Token:
     if "session_id" in token:
         _session_behind(token)
     return token
+
+
+def _verify(token: RefreshToken, *args: Any, **kwargs: Any) -> None:
+    """Refuse the refresh token of a session that has ended, as SimpleJWT refuses one in its blacklist.
+
+    A refresh view of the project's own would start the session of a thief anew.
+    """
+    _verify_stock(token, *args, **kwargs)
+    # Others are none of ours, even where the project has a claim of one of these names.
+    if not {"session_id", "generation"} <= token.payload.keys():
+        return
+    try:
+        # The key of a bound session is asked for where tokens are exchanged.
+        sessions.find_valid_session(tokens.claims_of(token), current_client, may_be_ahead=True)
+    except SessionError as error:
+        raise TokenError(error.message) from error
 
 
 class ForSessions(ProjectFormats):
