@@ -2789,6 +2789,22 @@ MUTANTS = [
         "E053",
     ),
     Mutant(
+        "overruling middleware that answers in our place",
+        "devices/web/middleware.py",
+        'if request.user is not getattr(request, "cookie_user", request.user):',
+        "if False:",
+        "tests/hosts/test_stories.py",
+        "lines_of_the_readme",
+    ),
+    Mutant(
+        "letting a token count beside a cookie that is over",
+        COOKIE,
+        'if claimed is None or hasattr(request, "token_session"):',
+        "if claimed is None:",
+        "tests/hosts/test_stories.py",
+        "lines_of_the_readme",
+    ),
+    Mutant(
         "refusing refresh tokens of ended sessions to code that reads them by hand",
         "devices/api/authentication.py",
         "    RefreshToken.verify = _verify\n",

@@ -224,6 +224,19 @@ async def auser_of(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
     return await sync_to_async(user_of)(request)
 
 
+def overruled(
+    request: HttpRequest, other: AbstractBaseUser | AnonymousUser
+) -> AbstractBaseUser | AnonymousUser:
+    """The user whom other middleware has set, unless it is the one of a cookie session that is over."""
+    claimed = request.session.get(SESSION_KEY)
+    # A token of the same person may be good.
+    if claimed is None or hasattr(request, "token_session"):
+        return other
+    ours = user_of(request)
+    is_mine = other.is_authenticated and other._meta.pk.value_to_string(other) == claimed
+    return ours if is_mine and ours.is_anonymous else other
+
+
 def _ask(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
     store = request.session
     ours = store if isinstance(store, DeviceSessionStore) else None

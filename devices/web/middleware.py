@@ -75,6 +75,9 @@ class DeviceMiddleware:
         """Ask before the view does: outside of the transaction that ATOMIC_REQUESTS wraps around it."""
         if settings.SESSION_COOKIE_NAME not in request.COOKIES or not hasattr(request, "user"):
             return
+        if request.user is not getattr(request, "cookie_user", request.user):
+            # Middleware behind this one made something of ours, or put Django's own answer in its place.
+            request.user = SimpleLazyObject(partial(cookie.overruled, request, request.user))
         if issubclass(getattr(view, "cls", object), APIView):
             # It asks for a token, mostly; if for the cookie, then itself.
             return

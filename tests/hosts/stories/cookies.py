@@ -1,18 +1,25 @@
 """A browser whose session has ended is out, whatever middleware a project has."""
 
 from django.conf import settings
+from django.contrib import auth
 from django.contrib.auth import aauthenticate, get_user_model
+from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.middleware import get_user
+from django.contrib.auth.views import PasswordChangeView
 from django.core.checks import run_checks
 from django.core.exceptions import ValidationError
 from django.test import RequestFactory, override_settings
-from django.urls import reverse
+from django.urls import include, path, reverse
 from django.utils.functional import SimpleLazyObject
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
+from devices.api.authentication import DeviceSessionAuthentication
 from devices.core import sessions
 from devices.models import Activity, DeviceSession, NotificationPreferences
 
-from .people import PASSWORD, Story
+from .people import PASSWORD, Story, bearer
 
 COOKIES = "django.contrib.auth.middleware.AuthenticationMiddleware"
 OURS = "devices.web.middleware.DeviceMiddleware"
@@ -64,6 +71,55 @@ def showing(get_response):
     return middleware
 
 
+def replacing(get_response):
+    """An AuthenticationMiddleware of the project's own: Django's answer in the place of ours."""
+
+    def middleware(request):
+        request.user = SimpleLazyObject(lambda: auth.get_user(request))
+        return get_response(request)
+
+    return middleware
+
+
+def replacing_at_once(get_response):
+    """The same, where the answer is there before ours is asked for."""
+
+    def middleware(request):
+        request.user = get_user(request)
+        bool(request.user.is_authenticated)
+        return get_response(request)
+
+    return middleware
+
+
+def bearing(get_response):
+    """A token opens pages, too, whoever the cookie is of."""
+
+    def middleware(request):
+        if found := DeviceSessionAuthentication().authenticate(request):
+            request.user = found[0]
+        return get_response(request)
+
+    return middleware
+
+
+class ByCookie(APIView):
+    authentication_classes = (SessionAuthentication,)
+
+    def get(self, request):
+        return Response({"user": request.user.get_username()})
+
+
+# One that is not asked for the old password, which would ask for the session, too.
+PASSWORDS = PasswordChangeView.as_view(form_class=SetPasswordForm, success_url="/devices/")
+
+urlpatterns = [
+    path("", include("stranger.urls")),
+    path("own/cookie", ByCookie.as_view()),
+    path("own/password", PASSWORDS),
+]
+
+
 def with_middleware(name, *, first=False):
     order = [each for each in settings.MIDDLEWARE if each != OURS]
     place = order.index(COOKIES) + 1
@@ -89,6 +145,38 @@ class Revoked(Story):
     def test_middleware_behind_ours_that_asks_who_is_there(self):
         for name in ("curious", "filling"):
             self.refuses(f"stories.cookies.{name}", first=False)
+
+    def test_middleware_behind_ours_that_answers_in_our_place(self):
+        for name in ("replacing", "replacing_at_once"):
+            with self.subTest(name):
+                self.refuses(f"stories.cookies.{name}", first=False)
+
+    @override_settings(ROOT_URLCONF=__name__)
+    def test_such_middleware_lets_nobody_into_the_api_either(self):
+        for name in ("replacing", "replacing_at_once"):
+            with self.subTest(name), with_middleware(f"stories.cookies.{name}"):
+                browser = self.browser()
+                self.assertEqual(browser.get("/own/cookie").json(), {"user": "alice"})
+                sessions.revoke_all(self.alice, reason="admin")
+                self.assertEqual(browser.get("/own/cookie").status_code, 403)
+
+    @override_settings(ROOT_URLCONF=__name__, SESSION_ENGINE="devices.web.session_engines.db")
+    def test_who_changes_the_password_behind_such_middleware_stays_signed_in(self):
+        changed = {"new_password1": "another 9 horses", "new_password2": "another 9 horses"}
+        for name in ("replacing", "replacing_at_once"):
+            with self.subTest(name), with_middleware(f"stories.cookies.{name}"):
+                browser = self.browser()
+                self.assertRedirects(browser.post("/own/password", changed), "/devices/")
+                self.alice.refresh_from_db()
+
+    def test_a_token_is_good_beside_a_cookie_that_is_not(self):
+        with with_middleware("stories.cookies.bearing"):
+            browser = self.browser()
+            sessions.revoke_all(self.alice, reason="admin")
+            token = bearer(self.sign_in()["access"])
+            answer = browser.get("/devices/", headers=token)
+            self.assertEqual(answer.wsgi_request.user, self.alice)
+            self.assertFalse(self.is_in(browser))
 
     def test_middleware_before_ours_that_asks_who_is_there(self):
         for name in ("curious", "filling"):
