@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from rest_framework import ISO_8601, serializers
@@ -17,6 +18,7 @@ from rest_framework.exceptions import NotFound, Throttled
 from rest_framework.fields import empty
 from rest_framework.utils import html
 from rest_framework_simplejwt.serializers import TokenObtainSerializer
+from rest_framework_simplejwt.tokens import RefreshToken
 
 from devices import shortcuts
 from devices.conf import conf
@@ -116,6 +118,14 @@ class SessionStartSerializer(TokenObtainSerializer):
             write_only=True, required=False, help_text="False, unless it is said."
         )
 
+    @classmethod
+    def get_token(cls, user: Any) -> Any:
+        """Raise an error: SimpleJWT's makes a token of no session, which no view accepts."""
+        raise ImproperlyConfigured(
+            f"{cls.__qualname__}.get_token makes no session. In validate() call super().validate(attrs), and "
+            "take self.tokens; elsewhere call devices.shortcuts.start_session(request, user)."
+        )
+
     def admit(self, user: Any) -> None:
         """For subclasses: raise a SessionError to keep out a user whose password was right."""
 
@@ -196,6 +206,9 @@ class TokenObtainPairSerializer(SessionStartSerializer):
 class TokenRefreshSerializer(serializers.Serializer):
     """SimpleJWT's TOKEN_REFRESH_SERIALIZER: moves the session on, or refuses and says why."""
 
+    # For subclasses, which read the token by it.
+    token_class = RefreshToken
+
     refresh = TextField()
     access = TextField(read_only=True)
 
@@ -222,6 +235,8 @@ class TokenVerifySerializer(serializers.Serializer):
 
 class TokenBlacklistSerializer(serializers.Serializer):
     """SimpleJWT's TOKEN_BLACKLIST_SERIALIZER: ends the session; the same answer for any token (RFC 7009)."""
+
+    token_class = RefreshToken
 
     refresh = TextField(write_only=True)
 

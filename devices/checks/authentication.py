@@ -14,7 +14,6 @@ from django.core.checks import CheckMessage, Error
 from django.utils.module_loading import import_string
 from rest_framework import settings as drf
 from rest_framework_simplejwt import settings as simplejwt
-from rest_framework_simplejwt.serializers import TokenObtainSerializer
 
 from devices.conf import conf
 
@@ -102,14 +101,16 @@ def check() -> Iterator[CheckMessage]:
 
 def _get_token() -> Iterator[CheckMessage]:
     """Serializers whose `get_token` would add claims in SimpleJWT, and is never called here."""
-    classes = [import_string(SERIALIZERS["TOKEN_OBTAIN_SERIALIZER"])]
+    stock = import_string(SERIALIZERS["TOKEN_OBTAIN_SERIALIZER"])
+    classes = [stock]
     while classes:
         cls = classes.pop()
         classes += cls.__subclasses__()
-        if cls.get_token.__func__ is not TokenObtainSerializer.get_token.__func__:
+        if cls.get_token.__func__ is not stock.get_token.__func__:
             yield Error(
-                f"{import_path(cls)}.get_token is not called, so its claims are missing.",
-                hint="Move them to a function, and set DEVICES['CLAIMS'] to its import path.",
+                f"{import_path(cls)}.get_token makes no session, and is not called: its claims are missing.",
+                hint="Move them to a function, set DEVICES['CLAIMS'] to its import path, and remove "
+                "get_token. A validate() that calls it calls super().validate(attrs), and takes self.tokens.",
                 id="devices.E100",
             )
 

@@ -10,7 +10,15 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.shortcuts import resolve_url
-from django.urls import NoReverseMatch, Resolver404, URLResolver, get_resolver, resolve, reverse
+from django.urls import (
+    NoReverseMatch,
+    Resolver404,
+    URLResolver,
+    get_resolver,
+    get_script_prefix,
+    resolve,
+    reverse,
+)
 from django.urls.resolvers import LocalePrefixPattern
 from django.utils.module_loading import import_string
 from rest_framework import settings as drf
@@ -50,6 +58,12 @@ def check() -> Iterator[CheckMessage]:
             "answered with 500.",
             hint="Include them as include('devices.web.urls'), below a path without variables.",
             id="devices.E109",
+        )
+    for path, name in dict(each for urlconf in _urlconfs() for each in _shadowed(urlconf)).items():
+        yield checks.Warning(
+            f"{path} never reaches us: the URL {name} comes first, and answers it.",
+            hint="Put our URLs before it in urlpatterns, such as before a page for every other path.",
+            id="devices.W114",
         )
     # By now the URLconf has imported what it serves.
     if "ninja_jwt.authentication" in sys.modules:
@@ -92,6 +106,19 @@ def _unnamed_pages(urlconf: Any) -> bool:
     except NoReverseMatch:
         return True
     return False
+
+
+def _shadowed(urlconf: Any) -> Iterator[tuple[str, str]]:
+    """The first paths of our pages and of our API, if another URL answers them, and its name."""
+    for name in ("devices:list", "devices-api:sessions"):
+        try:
+            path = reverse(name, urlconf=urlconf)
+            # Below FORCE_SCRIPT_NAME a path begins with what no pattern has.
+            found = resolve(path.replace(get_script_prefix(), "/", 1), urlconf)
+        except (NoReverseMatch, Resolver404):
+            continue
+        if found.app_names[-1:] != [name.partition(":")[0]]:
+            yield path, found.view_name
 
 
 def views() -> Iterator[Any]:
@@ -200,7 +227,7 @@ def _serializer(view: Any, cls: Any) -> Iterator[CheckMessage]:
     if is_stock and used not in told and not issubclass(used, ours):
         yield Error(
             f"{import_path(cls)} issues or accepts tokens without a session, by {import_path(used)}.",
-            hint=f"Derive the serializer from one of {', '.join(SERIALIZERS.values())}. "
-            "There are no sliding tokens.",
+            hint=f"Derive the serializer from one of {', '.join(SERIALIZERS.values())}, and call "
+            "super().validate(attrs) in its validate(). There are no sliding tokens.",
             id="devices.E038",
         )

@@ -12,6 +12,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings as project
 from django.contrib.sessions.backends import db
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.test import override_settings
 from django.urls import path
@@ -80,6 +81,8 @@ def test_claims_that_get_token_would_add_are_refused():
             return super().get_token(user)
 
     assert "E100" in ids()
+    with pytest.raises(ImproperlyConfigured, match=r"WithClaims\.get_token makes no session"):
+        WithClaims.get_token(None)
     del WithClaims.get_token
     assert "E100" not in ids()
 

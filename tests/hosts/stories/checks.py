@@ -361,6 +361,23 @@ urlpatterns = [
     path("<slug:tenant>/devices/", include("devices.web.urls")),
 ]"""),
     ),
+    "pages behind a page that takes every path": (
+        "W114",
+        urls("""
+from django.urls import include, re_path
+from django.views.generic import TemplateView
+urlpatterns = [
+    path("api/", include("devices.api.urls")),
+    path("admin/", admin.site.urls),
+    re_path(r"^(?!api/|admin/).*$", TemplateView.as_view(template_name="index.html")),
+    path("devices/", include("devices.web.urls")),
+]"""),
+    ),
+    "an API behind sessions of the project's own": (
+        "W114",
+        urls("""
+urlpatterns.insert(0, path("api/sessions", APIView.as_view()))"""),
+    ),
     "half a session": ("E013", 'DEVICES = {"MAX_SESSIONS": 2.5}'),
     "a policy that is not there": ("E040", 'DEVICES = {"SESSION_POLICY": "stranger.policy"}'),
     "claims that are not there": ("E040", 'DEVICES = {"CLAIMS": "stranger.claims.of"}'),
@@ -420,6 +437,12 @@ urlpatterns += [path("login", TokenObtainPairView.as_view(serializer_class=More)
         'AUTHENTICATION_BACKENDS.insert(0, "django.contrib.auth.backends.RemoteUserBackend")'
     ),
     "middleware of its own behind ours": 'MIDDLEWARE += ["stories.cookies.curious"]',
+    "pages by another name": urls("""
+from django.urls import include
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("my/", include("devices.web.urls", namespace="my")),
+]"""),
     "no login of ours": urls("""
 from django.urls import include
 urlpatterns = [path("api/", include("devices.api.urls"))]"""),

@@ -1,12 +1,15 @@
 """Code that handles SimpleJWT's tokens by hand, as it is found in most projects that outgrew its views."""
 
+from django.contrib.auth import get_user_model
 from django.test import override_settings
 from django.urls import include, path
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import RefreshToken
+from rest_framework_simplejwt.views import TokenRefreshView
 
+from devices.api.serializers import TokenRefreshSerializer
 from devices.models import DeviceSession
 
 from .people import Story, get, post
@@ -38,10 +41,20 @@ class Renew(APIView):
         return Response({"access": str(token.access_token)})
 
 
+class RefreshSerializer(TokenRefreshSerializer):
+    """A rule of the project's own, on the token itself."""
+
+    def validate(self, attrs):
+        token = self.token_class(attrs["refresh"])
+        user = get_user_model().objects.get(pk=token["user_id"])
+        return super().validate(attrs) | {"name": user.get_username()}
+
+
 urlpatterns = [
     path("", include("stranger.urls")),
     path("own/leave", Leave.as_view()),
     path("own/renew", Renew.as_view()),
+    path("own/refresh", TokenRefreshView.as_view(serializer_class=RefreshSerializer)),
 ]
 
 
@@ -58,6 +71,14 @@ class RefreshTokens(Story):
             (answer.status_code, answer.json()["why"]), (401, "This session was signed out.")
         )
         self.assertEqual(post("/own/leave", refresh=here["refresh"]).status_code, 400)
+
+    def test_a_serializer_that_reads_it_by_its_token_class(self):
+        here = self.sign_in()
+        answer = post("/own/refresh", refresh=here["refresh"])
+        self.assertEqual(answer.json()["name"], "alice")
+        post("/own/leave", refresh=answer.json()["refresh"])
+        answer = post("/own/refresh", refresh=answer.json()["refresh"])
+        self.assertEqual((answer.status_code, answer.json()["code"]), (401, "token_not_valid"))
 
     def test_that_of_an_account_that_was_deactivated_is_not_read(self):
         here = self.sign_in()

@@ -1,0 +1,133 @@
+"""Code of the project that makes or reads SimpleJWT's tokens by hand: no setting and no URL shows it.
+
+A login in a view, a middleware for WebSockets: the source is read, since most of it is not imported yet.
+"""
+
+import ast
+import os
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from django.apps import apps
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage
+
+SIMPLEJWT: Final = "rest_framework_simplejwt"
+TOKENS: Final = {"RefreshToken", "AccessToken", "SlidingToken", "UntypedToken"}
+# `RefreshToken(raw)` asks for the session; see `devices.api.authentication.adopt`.
+READERS: Final = TOKENS - {"RefreshToken"}
+# Whose classes of serializers have a `get_token`.
+THEMSELVES: Final = {"self", "cls", "super()"}
+# Where packages are installed, and what serves nobody.
+INSTALLED: Final = {"site-packages", "dist-packages"}
+SKIPPED: Final = {*INSTALLED, "migrations", "tests", "test", "node_modules"}
+TESTS: Final = ("test_", "tests.", "conftest.")
+
+
+class Found(NamedTuple):
+    """A call, and whether it makes a token or reads one."""
+
+    line: int
+    call: str
+    makes: bool
+
+
+def check() -> Iterator[CheckMessage]:
+    """Check the source of the project's apps for tokens that are made or read without a session."""
+    made: list[str] = []
+    read: list[str] = []
+    for path in _files():
+        for found in sorted(_calls(path)):
+            (made if found.makes else read).append(f"{_shown(path)}:{found.line} ({found.call})")
+    if made:
+        yield checks.Warning(
+            f"Tokens without a session are made, which the API refuses: {', '.join(made)}.",
+            hint="Call devices.shortcuts.start_session(request, user) for a login, and "
+            "refresh_session(request, token) for a refresh; see docs/existing-project.md.",
+            id="devices.W115",
+        )
+    if read:
+        yield checks.Warning(
+            "Tokens are read without a look at their session, so that they work after it has ended: "
+            f"{', '.join(read)}.",
+            hint="Call devices.shortcuts.authenticate(token), in async code aauthenticate; for WebSockets "
+            "see docs/recipes/channels.md.",
+            id="devices.W116",
+        )
+
+
+def _files() -> Iterator[Path]:
+    """The modules of the project's own apps, and of the package with its URLs."""
+    configs = apps.get_app_configs()
+    folders = {each.path for each in configs if each.name.partition(".")[0] != "devices"}
+    package = str(getattr(settings, "ROOT_URLCONF", "")).partition(".")[0]
+    try:
+        spec = find_spec(package) if package else None
+    except ValueError:  # a module that was made by hand
+        spec = None
+    folders |= set((spec and spec.submodule_search_locations) or ())
+    seen = set()
+    for folder in sorted(folders):
+        if not INSTALLED.isdisjoint(Path(folder).parts) or Path(folder).name in SKIPPED:
+            continue
+        for here, below, names in os.walk(folder):
+            below[:] = sorted(
+                each for each in below if each not in SKIPPED and not each.startswith((".", "_"))
+            )
+            for name in sorted(names):
+                path = Path(here, name)
+                if name.endswith(".py") and not name.startswith(TESTS) and path not in seen:
+                    seen.add(path)
+                    yield path
+
+
+def _calls(path: Path) -> Iterator[Found]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        is_near = SIMPLEJWT in text
+        # Few files are, and to parse one takes a hundred times as long as to look.
+        tree = ast.parse(text) if is_near or "Serializer.get_token(" in text else None
+    except (OSError, ValueError, SyntaxError):
+        return
+    if tree is None:
+        return
+    names = _imported(tree)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        owner, _, method = called.rpartition(".")
+        is_serializer = owner.endswith("Serializer") or (is_near and owner in THEMSELVES)
+        if (method == "for_user" and _token(owner, names)) or (
+            method == "get_token" and is_serializer
+        ):
+            yield Found(node.lineno, called, makes=True)
+        elif _token(called, names) in READERS and node.args:
+            yield Found(node.lineno, called, makes=False)
+
+
+def _imported(tree: ast.Module) -> dict[str, str]:
+    """The local names of what is imported from SimpleJWT, and where it is there."""
+    names: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(SIMPLEJWT):
+            names |= {each.asname or each.name: f"{node.module}.{each.name}" for each in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {each.asname: each.name for each in node.names if each.asname}
+    return names
+
+
+def _token(name: str, names: dict[str, str]) -> str:
+    """Which of SimpleJWT's classes of tokens a name stands for; "" for none."""
+    first, dot, rest = name.partition(".")
+    module, _, attribute = (names.get(first, first) + dot + rest).rpartition(".")
+    return attribute if module == f"{SIMPLEJWT}.tokens" and attribute in TOKENS else ""
+
+
+def _shown(path: Path) -> str:
+    """As people name it who work in the project's folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

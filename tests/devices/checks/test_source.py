@@ -1,0 +1,118 @@
+"""Tokens that code of the project makes or reads by hand are found where they are written."""
+
+from types import SimpleNamespace
+
+import pytest
+from rest_framework_simplejwt import tokens
+
+from devices.checks import source
+
+FROM = "from rest_framework_simplejwt"
+
+FOUND = {
+    f"{FROM}.tokens import RefreshToken\nRefreshToken.for_user(user)": "W115 2 RefreshToken.for_user",
+    f"{FROM}.tokens import AccessToken as T\n\nT.for_user(user)": "W115 3 T.for_user",
+    f"{FROM} import tokens as jwt\njwt.RefreshToken.for_user(user)": (
+        "W115 2 jwt.RefreshToken.for_user"
+    ),
+    f"def view():\n    {FROM}.tokens import RefreshToken\n    RefreshToken.for_user(user)": (
+        "W115 3 RefreshToken.for_user"
+    ),
+    "import rest_framework_simplejwt.tokens\n"
+    "rest_framework_simplejwt.tokens.AccessToken(raw)['user_id']": (
+        "W116 2 rest_framework_simplejwt.tokens.AccessToken"
+    ),
+    f"{FROM}.tokens import AccessToken\nAccessToken(raw)": "W116 2 AccessToken",
+    f"{FROM}.tokens import UntypedToken\nUntypedToken(raw)": "W116 2 UntypedToken",
+    f"{FROM}.serializers import TokenObtainPairSerializer\nTokenObtainPairSerializer.get_token(user)": (
+        "W115 2 TokenObtainPairSerializer.get_token"
+    ),
+    "from shop.serializers import LoginSerializer\nLoginSerializer.get_token(user)": (
+        "W115 2 LoginSerializer.get_token"
+    ),
+    f"{FROM}.serializers import TokenObtainPairSerializer as Stock\n"
+    "class Login(Stock):\n    def validate(self, attrs):\n        return self.get_token(self.user)": (
+        "W115 4 self.get_token"
+    ),
+}
+
+FINE = {
+    "the logout that ends a session": f"{FROM}.tokens import RefreshToken\nRefreshToken(raw).blacklist()",
+    "an empty token for a purpose of its own": f"{FROM}.tokens import AccessToken\nAccessToken()",
+    "a class of its own": (
+        f"{FROM}.tokens import Token\nclass Link(Token): ...\nLink(raw)\nLink.for_user(user)"
+    ),
+    "Django's token for forms": f"import {source.SIMPLEJWT}\ncsrf.get_token(request)\nget_token(request)",
+    "tokens of another package": "from knox import AccessToken\nAccessToken.for_user(user)\nAccessToken(raw)",
+    "no Python": f"{FROM} import (",
+    "a name that is only imported": f"{FROM}.tokens import RefreshToken, AccessToken",
+}
+
+
+@pytest.fixture
+def app(tmp_path, monkeypatch):
+    shop = tmp_path / "shop"
+    (shop / "api").mkdir(parents=True)
+    config = SimpleNamespace(name="shop", path=str(shop))
+    monkeypatch.setattr(source.apps, "get_app_configs", lambda: [config])
+    monkeypatch.chdir(tmp_path)
+    return shop
+
+
+def said():
+    return {message.id.removeprefix("devices."): message.msg for message in source.check()}
+
+
+@pytest.mark.parametrize(("code", "expected"), FOUND.items())
+def test_each_line_is_named(app, code, expected):
+    (app / "api/views.py").write_text(code)
+    kind, line, call = expected.split()
+    messages = said()
+    assert list(messages) == [kind]
+    assert f"shop/api/views.py:{line} ({call})" in messages[kind]
+
+
+@pytest.mark.parametrize("code", FINE.values(), ids=FINE)
+def test_what_is_fine_is_left_alone(app, code):
+    (app / "api/views.py").write_text(code)
+    assert said() == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("tests/base.py", "tests.py", "test_views.py", "conftest.py", "migrations/0001.py"),
+        *("static/node_modules/x.py", ".venv/x.py", "api/lib/site-packages/x.py", "notes.txt"),
+    ],
+)
+def test_what_serves_nobody_is_not_read(app, name):
+    path = app / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(next(iter(FOUND)))
+    assert said() == {}
+
+
+def test_packages_that_are_installed_are_not_read(app, tmp_path, monkeypatch):
+    installed = tmp_path / "lib/site-packages/theirs"
+    installed.mkdir(parents=True)
+    (installed / "views.py").write_text(next(iter(FOUND)))
+    config = SimpleNamespace(name="theirs", path=str(installed))
+    monkeypatch.setattr(source.apps, "get_app_configs", lambda: [config])
+    assert said() == {}
+
+
+def test_the_package_with_the_urls_is_read_though_it_is_no_app(
+    app, tmp_path, settings, monkeypatch
+):
+    (tmp_path / "site_of_shop").mkdir()
+    (tmp_path / "site_of_shop/__init__.py").touch()
+    (tmp_path / "site_of_shop/asgi.py").write_text(
+        f"{FROM}.tokens import AccessToken\nAccessToken(raw)"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    settings.ROOT_URLCONF = "site_of_shop.urls"
+    assert "site_of_shop/asgi.py:2" in said()["W116"]
+
+
+def test_the_names_are_those_of_simplejwt():
+    assert all(issubclass(getattr(tokens, name), tokens.Token) for name in source.TOKENS)
