@@ -1,5 +1,7 @@
 """Code that handles SimpleJWT's tokens by hand, as it is found in most projects that outgrew its views."""
 
+from unittest.mock import patch
+
 from django.contrib.auth import get_user_model
 from django.test import override_settings
 from django.urls import include, path
@@ -89,6 +91,11 @@ class RefreshTokens(Story):
         here = self.sign_in()
         DeviceSession.objects.all().delete()
         self.assertEqual(post("/own/renew", refresh=here["refresh"]).status_code, 401)
+
+    def test_tests_may_put_a_function_of_one_argument_in_the_place_of_on_commit(self):
+        """As is found in many, so that what follows a commit happens in a TestCase."""
+        with patch("django.db.transaction.on_commit", lambda do: do()):
+            self.assertTrue(self.sign_in()["access"])
 
     def test_tokens_of_no_session_are_read_as_ever(self):
         """A claim of the project's own with our name does not make one of ours of it."""
