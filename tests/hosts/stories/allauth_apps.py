@@ -12,8 +12,12 @@ APP = "/_allauth/app/v1/auth"
 JWT = "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy"
 
 
+# The stories are an app here, and some are about tokens that are handled by hand.
+BY_HAND = {"devices.W115", "devices.W116"}
+
+
 def complaints():
-    return {message.id for message in run_checks(tags=["devices"])}
+    return {message.id for message in run_checks(tags=["devices"])} - BY_HAND
 
 
 class Apps(Story):
