@@ -133,7 +133,7 @@ def _jwt_logins() -> list[str]:
     """The packages by which people can sign in for tokens of SimpleJWT that are none of a session."""
     names = {package for view, package in JWT_LOGINS.items() if serves(view)}
     if apps.is_installed("rest_framework_simplejwt"):
-        names.update(_passkeys())
+        names |= set(_passkeys())
     return sorted(names)
 
 

@@ -22,6 +22,7 @@ from rest_framework.exceptions import NotAuthenticated
 
 from devices import shortcuts
 from devices.exceptions import DevicesError, SessionRequired, TooManyAttempts
+from devices.http import bearer_challenge
 from devices.models import DeviceSession
 
 __all__ = ["DeviceAuth", "RecentlyConfirmed", "handle_errors"]
@@ -79,7 +80,7 @@ def handle_errors(api: NinjaAPI) -> None:
     def refuse(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
         said = {"detail": error.message, "code": NotAuthenticated.default_code}
         response: HttpResponse = api.create_response(request, said, status=error.status_code)
-        response["WWW-Authenticate"] = 'Bearer realm="api"'
+        response["WWW-Authenticate"] = bearer_challenge(request)
         return response
 
     for kind in (DevicesError, TooManyAttempts):

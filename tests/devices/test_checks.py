@@ -20,7 +20,7 @@ from django.utils.module_loading import import_string
 from rest_framework_simplejwt.views import TokenObtainPairView
 
 from devices.api.serializers import SessionStartSerializer
-from devices.checks import check_deployment, check_settings, integrations, session_engine
+from devices.checks import check_deployment, check_settings, integrations, session_engine, urls
 from devices.checks.names import COOKIES, MESSAGES, MIDDLEWARE, STORES
 from devices.checks.session_engine import JWTS, SESSION_TOKENS
 from devices.conf import conf
@@ -496,7 +496,10 @@ def test_copies_of_djangos_own_settings_are_none_of_the_project(
 ):
     """As the classes of django-configurations have them."""
     monkeypatch.setitem(sys.modules, "configurations", SimpleNamespace())
-    monkeypatch.setattr("devices.checks.urls.resolve", lambda path: None)
+    found = urls.resolve
+    monkeypatch.setattr(
+        urls, "resolve", lambda path, *given: None if path == login_url else found(path, *given)
+    )
     with override_settings(
         EMAIL_BACKEND=SMTP, EMAIL_TIMEOUT=None, EMAIL_HOST=host, LOGIN_URL=login_url
     ):
