@@ -6,10 +6,15 @@
 # Seen: the base class copies all of Django's own settings, so that for Django the project has set each of them
 # (`settings.is_overridden` is always true). Django 6.1 refuses MAILERS beside the older EMAIL_… settings, which nobody has
 # written: ImproperlyConfigured. Without MAILERS each of the ten is reported as deprecated.
-# Django 6.1 needs Python 3.12 or newer: PYTHON names one.
+# Django 6.1 needs Python 3.12 or newer: PYTHON names one, or it is in the path or among those of pyenv.
 set -euo pipefail
+is_new() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2> /dev/null; }
+for PYTHON in "${PYTHON:-python3}" python3.{12..15} "$HOME"/.pyenv/versions/3.1[2-5]*/bin/python3; do
+    is_new "$PYTHON" && break
+done
+is_new "$PYTHON" || { echo "needs Python 3.12 or newer"; exit 2; }
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT
-"${PYTHON:-python3}" -m venv "$folder/venv"
+"$PYTHON" -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check Django==6.1.3 django-configurations==2.5.1
 cat > "$folder/site_settings.py" <<'PYTHON'
 from configurations import Configuration
