@@ -12,11 +12,8 @@ from rest_framework import settings as drf
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.versioning import BaseVersioning
-from rest_framework_simplejwt.authentication import (
-    AUTH_HEADER_TYPE_BYTES,
-    AUTH_HEADER_TYPES,
-    JWTAuthentication,
-)
+from rest_framework_simplejwt import authentication as simplejwt
+from rest_framework_simplejwt.authentication import AUTH_HEADER_TYPES, JWTAuthentication
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
@@ -113,7 +110,7 @@ class DeviceSessionAuthentication(JWTAuthentication):
     def get_raw_token(self, header: bytes) -> bytes | None:
         """The token in a header of one of AUTH_HEADER_TYPES or DPoP, in capitals or not (RFC 9110, 11.1)."""
         scheme, *rest = header.split() or [b""]
-        if scheme in AUTH_HEADER_TYPE_BYTES and len(rest) == 1:
+        if scheme in simplejwt.AUTH_HEADER_TYPE_BYTES and len(rest) == 1:
             return rest[0]
         if scheme.lower() == dpop.SCHEME.encode():
             scheme = AUTH_HEADER_TYPES[0].encode()

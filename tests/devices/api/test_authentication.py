@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
+from rest_framework_simplejwt import authentication as simplejwt
 from rest_framework_simplejwt.tokens import AccessToken
 
 from devices.api.authentication import DeviceSessionAuthentication
@@ -124,3 +125,12 @@ def test_middleware_may_ask_with_a_request_of_django(alice, sign_in):
     user, session = DeviceSessionAuthentication().authenticate(request)
     assert user == alice
     assert session == DeviceSession.objects.get()
+
+
+def test_the_schemes_are_those_that_simplejwt_has_now(monkeypatch):
+    """Its own tests import the module anew with other settings."""
+    own = DeviceSessionAuthentication()
+    assert own.get_raw_token(b"Bearer abc") == b"abc"
+    monkeypatch.setattr(simplejwt, "AUTH_HEADER_TYPE_BYTES", {b"JWT"})
+    assert own.get_raw_token(b"Bearer abc") is None
+    assert own.get_raw_token(b"JWT abc") == b"abc"
