@@ -61,6 +61,9 @@ _GIVEN: Final = "devices.browser_id"
 _CLIENT: Final = "devices.client"
 _PRESENTATION: Final = "devices.presentation"
 
+# The WWW-Authenticate header that asks for a token, as SimpleJWT has it.
+BEARER: Final = 'Bearer realm="api"'
+
 OnAnswer = Callable[[HttpRequest, HttpResponse], None]
 
 _answering: ContextVar[HttpRequest | None] = ContextVar("devices.answering", default=None)
@@ -217,9 +220,7 @@ def check_scheme(scheme: str, session: DeviceSession) -> None:
         raise TokenNotValid
 
 
-def bearer_challenge(
-    request: HttpRequest | Request | None, bearer: str = 'Bearer realm="api"'
-) -> str:
+def bearer_challenge(request: HttpRequest | Request | None, bearer: str = BEARER) -> str:
     """The WWW-Authenticate header of a 401: what a client may send.
 
     That is a token, and with DPoP a proof, too (RFC 9449 §7.1). One that sent a token is told that it is not
@@ -378,9 +379,12 @@ def wrong_guesses() -> dict[tuple[str, str | None], WrongGuess | None]:
 
 def note_wrong(guess: tuple[str, str | None], wrong: WrongGuess) -> None:
     """Note a wrong guess, to be logged as a failed login unless another backend finds it right."""
-    if not is_answering():
+    request = current_request()
+    if request is None:
         _log_failure(wrong)
         return
+    # A view may ask a backend by itself: then nothing else says that all of them have failed.
+    on_answer(request, lambda *_: settle_guesses(are_right=False))
     guesses = wrong_guesses()
     # Of two backends that find it wrong, the first has counted it.
     guesses[guess] = guesses.get(guess) or wrong

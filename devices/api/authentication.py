@@ -13,7 +13,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.versioning import BaseVersioning
 from rest_framework_simplejwt import authentication as simplejwt
-from rest_framework_simplejwt.authentication import AUTH_HEADER_TYPES, JWTAuthentication
+from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
@@ -22,6 +22,7 @@ from devices.core.binding import dpop
 from devices.core.clients.client import Client
 from devices.exceptions import SessionError, SessionRequired, TokenNotValid
 from devices.http import (
+    BEARER,
     answering,
     bearer_challenge,
     check_scheme,
@@ -111,10 +112,11 @@ class DeviceSessionAuthentication(JWTAuthentication):
         """The token in a header of one of AUTH_HEADER_TYPES or DPoP, in capitals or not (RFC 9110, 11.1)."""
         scheme, *rest = header.split() or [b""]
         if scheme in simplejwt.AUTH_HEADER_TYPE_BYTES and len(rest) == 1:
+            # Nearly all are spelled like this.
             return rest[0]
         if scheme.lower() == dpop.SCHEME.encode():
-            scheme = AUTH_HEADER_TYPES[0].encode()
-        for known in AUTH_HEADER_TYPES:
+            scheme = simplejwt.AUTH_HEADER_TYPES[0].encode()
+        for known in simplejwt.AUTH_HEADER_TYPES:
             if known.lower().encode() == scheme.lower():
                 header = b" ".join([known.encode(), *rest])
         token: bytes | None = super().get_raw_token(header)
@@ -216,7 +218,7 @@ class ForStrangers(ProjectFormats):
 
     def get_authenticate_header(self, request: Request) -> str:
         """DRF asks the authentication classes, and without any it answers 403 instead of 401."""
-        return 'Bearer realm="api"'
+        return BEARER
 
 
 def current_session(request: Request) -> DeviceSession:

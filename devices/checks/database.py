@@ -104,6 +104,15 @@ def check_isolation(databases: Sequence[str]) -> Iterator[CheckMessage]:
         yield _fails_at_meetings(name)
 
 
+# Who answers reads: standbys, except for statements like these; a cache, except for tables like these.
+PGPOOL = (
+    "load_balance_mode",
+    "primary_routing_query_pattern_list",
+    "memory_cache_enabled",
+    "cache_unsafe_memqcache_table_list",
+)
+
+
 def check_pgpool(databases: Sequence[str]) -> Iterator[CheckMessage]:
     """Ask Pgpool-II, if one stands before the database of the sessions, who else answers there."""
     # It takes a transaction for ended when it answers by itself.
@@ -129,15 +138,6 @@ def check_pgpool(databases: Sequence[str]) -> Iterator[CheckMessage]:
             "memory_cache_enabled; see docs/platforms.md.",
             id="devices.E078",
         )
-
-
-# Who answers reads: standbys, except for statements like these; a cache, except for tables like these.
-PGPOOL = (
-    "load_balance_mode",
-    "primary_routing_query_pattern_list",
-    "memory_cache_enabled",
-    "cache_unsafe_memqcache_table_list",
-)
 
 
 def _pgpool(name: str) -> str:

@@ -13,7 +13,9 @@ def is_given(name: str) -> bool:
     For Django, a class of django-configurations sets all: it has a copy of each of Django's own.
     """
     given: Any = settings
-    if not given.is_overridden(name) or "configurations" not in sys.modules:
-        return bool(given.is_overridden(name))
+    if not given.is_overridden(name):
+        return False
+    if "configurations" not in sys.modules:
+        return True
     with warnings.catch_warnings(action="ignore"):  # Their deprecation is told by Django itself.
         return bool(getattr(given, name) != getattr(global_settings, name, None))

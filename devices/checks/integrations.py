@@ -91,14 +91,14 @@ def check() -> Iterator[CheckMessage]:
                 hint='Set CACHEOPS["devices.*"] to None.',
                 id="devices.E135",
             )
-    if names := _token_logins(served):
+    if names := sorted(_token_logins(served)):
         yield checks.Warning(
             f"Logins by {', '.join(names)} give tokens of no session: no list shows them, and a sign-out "
             "everywhere or a new password does not end them.",
             hint=START,
             id="devices.W142",
         )
-    if names := _jwt_logins():
+    if names := sorted(_jwt_logins()):
         yield Error(
             f"Logins by {', '.join(names)} give tokens of no session, which the API refuses.",
             hint=START,
@@ -113,33 +113,35 @@ def check() -> Iterator[CheckMessage]:
         )
 
 
-def _token_logins(served: set[str]) -> list[str]:
+def _token_logins(served: set[str]) -> set[str]:
     """The packages by which people can sign in for tokens that are none of a session."""
-    names = [package for view, package in TOKEN_LOGINS.items() if serves(view)]
+    names = _packages(TOKEN_LOGINS)
     given = getattr(settings, "REST_AUTH", None) or {}
     is_token = not given.get("USE_JWT") and given.get("TOKEN_MODEL", "default") is not None
     if "dj_rest_auth.views.LoginView" in served and is_token:
-        names.append("dj-rest-auth")
+        names.add("dj-rest-auth")
     backends = (import_string(name) for name in settings.AUTHENTICATION_BACKENDS)
     if any(import_path(base) == GRAPHQL_JWT for each in backends for base in each.__mro__):
-        names.append("django-graphql-jwt")
+        names.add("django-graphql-jwt")
     is_installed = apps.is_installed
     if is_installed("rest_framework.authtoken") and not is_installed("rest_framework_simplejwt"):
-        names += _passkeys()
+        names |= _passkeys()
     return names
 
 
-def _jwt_logins() -> list[str]:
+def _jwt_logins() -> set[str]:
     """The packages by which people can sign in for tokens of SimpleJWT that are none of a session."""
-    names = {package for view, package in JWT_LOGINS.items() if serves(view)}
-    if apps.is_installed("rest_framework_simplejwt"):
-        names |= set(_passkeys())
-    return sorted(names)
+    is_default = apps.is_installed("rest_framework_simplejwt")
+    return _packages(JWT_LOGINS) | (_passkeys() if is_default else set())
 
 
-def _passkeys() -> list[str]:
+def _packages(by_view: dict[str, str]) -> set[str]:
+    return {package for view, package in by_view.items() if serves(view)}
+
+
+def _passkeys() -> set[str]:
     is_named = getattr(settings, "PASSKEYS_API_TOKEN_BACKEND", None)
-    return [] if is_named or not serves(PASSKEYS) else ["django-passkeys"]
+    return set() if is_named else _packages({PASSKEYS: "django-passkeys"})
 
 
 def _sends_tokens() -> bool:

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from devices.core import device_codes
 from devices.exceptions import DeviceCodeRequired, DevicesError, TooManyAttempts, in_words
-from devices.http import answering, expect_answer, settle_guesses, wants_page
+from devices.http import answering, expect_answer, wants_page
 from devices.shortcuts import error_response
 
 from . import cookie, device_code
@@ -44,7 +44,6 @@ class DeviceMiddleware:
             request.auser = partial(cookie.auser_of, request)
         with answering(request):
             response = self.get_response(request)
-            settle_guesses(are_right=False)
             # One may promise another.
             for do in promised:
                 do(request, response)
