@@ -358,6 +358,41 @@ MUTANTS = [
         "readme",
     ),
     Mutant(
+        "401 for a token that is refused, behind a class without a challenge",
+        "devices/api/errors.py",
+        "        exc.status_code = exc.status\n",
+        "",
+        "tests/devices/api/test_authentication.py",
+        "challenge",
+    ),
+    Mutant(
+        "the challenge of a 401, behind a class without one",
+        "devices/api/errors.py",
+        "exc.auth_header = bearer_challenge(request)",
+        "pass",
+        "tests/devices/api/test_authentication.py",
+        "challenge",
+    ),
+    Mutant(
+        "the user whom other middleware finds, for allauth to ask for anew",
+        "devices/web/middleware.py",
+        "                request.user = cookie.overruled(request, other)\n",
+        "                pass\n",
+        "tests/hosts/test_stories.py",
+        "allauth_tokens",
+    ),
+    Mutant(
+        "a backend that finds the user, for what allauth remembers of a token",
+        "devices/web/cookie.py",
+        """        if _finds_as_django(backend) or (
+            hasattr(backend, "get_user") and backend.get_user(user.pk) is not None
+        ):
+""",
+        "        if backend:\n",
+        "tests/hosts/test_stories.py",
+        "allauth_tokens",
+    ),
+    Mutant(
         "who is refused in the security log, with another handler",
         "devices/api/errors.py",
         "        _report(exc, request)\n",
@@ -2791,8 +2826,8 @@ MUTANTS = [
     Mutant(
         "overruling middleware that answers in our place",
         "devices/web/middleware.py",
-        'if request.user is not getattr(request, "cookie_user", request.user):',
-        "if False:",
+        'is_overruled = other is not getattr(request, "cookie_user", other)',
+        "is_overruled = False",
         "tests/hosts/test_stories.py",
         "lines_of_the_readme",
     ),

@@ -29,7 +29,7 @@ from devices.exceptions import (
     TokenNotValid,
     TooManyAttempts,
 )
-from devices.http import challenge, error_headers, get_client, scheme_of
+from devices.http import bearer_challenge, challenge, error_headers, get_client, scheme_of
 
 logger = logging.getLogger("devices")
 
@@ -45,7 +45,7 @@ class SessionDenied(InvalidToken):
         # DRF would call each of them "token_not_valid", and other handlers answer with what it calls them.
         self.detail = {name: ErrorDetail(text, error.code) for name, text in said.items()}
         self.code = error.code
-        self.status_code = error.status
+        self.status_code = self.status = error.status
         self.auth_header: str | None = None
         # What is missing is said by the error, and not by the view.
         self.headers = error_headers(error)
@@ -103,6 +103,10 @@ def extend_handler(handler: Handler) -> Handler:
         _report(exc, request)
         if not isinstance(exc, SessionDenied):
             return _with_code(handler(exc, context))
+        # DRF has made it 403 if the first class of the view has no challenge (SessionAuthentication).
+        exc.status_code = exc.status
+        if exc.status == status.HTTP_401_UNAUTHORIZED and not exc.auth_header:
+            exc.auth_header = bearer_challenge(request)
         with _not_rolled_back():
             response = handler(exc, context)
         if response is not None:

@@ -32,6 +32,7 @@ from devices.core import sessions, tokens
 from devices.exceptions import DeviceCodeRequired, SessionError
 from devices.http import check_scheme, get_client, scheme_of
 from devices.models import DeviceSession
+from devices.web import cookie
 from devices.web.cookie import ID, Proof, proof_by_backend
 
 # Of a session's key in Django's own table.
@@ -224,7 +225,7 @@ def _session_of(session: DeviceSession) -> SessionBase:
         store.update(
             {
                 SESSION_KEY: str(user.pk),
-                BACKEND_SESSION_KEY: settings.AUTHENTICATION_BACKENDS[0],
+                BACKEND_SESSION_KEY: cookie.backend_of(user),
                 HASH_SESSION_KEY: user.get_session_auth_hash(),
                 ID: str(session.pk),
             }

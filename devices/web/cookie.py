@@ -289,7 +289,7 @@ def _account(request: HttpRequest, session: DeviceSession) -> AbstractBaseUser |
         return None
     backend: Any = load_backend(path)
     user: Any = session.user
-    if getattr(type(backend), "get_user", None) is not ModelBackend.get_user:
+    if not _finds_as_django(backend):
         user = backend.get_user(user.pk)
     elif not backend.user_can_authenticate(user):
         return None
@@ -298,6 +298,24 @@ def _account(request: HttpRequest, session: DeviceSession) -> AbstractBaseUser |
     if not has_djangos_digest(user):
         return user if has_digest_of(request.session, user) else None
     return user  # type: ignore[no-any-return]
+
+
+def backend_of(user: AbstractBaseUser) -> str:
+    """The first of AUTHENTICATION_BACKENDS that finds the user, for a session that began without one.
+
+    Some find nobody, such as the one that django-axes wants to be the first. Empty if none does.
+    """
+    for path in settings.AUTHENTICATION_BACKENDS:
+        backend: Any = load_backend(path)
+        if _finds_as_django(backend) or (
+            hasattr(backend, "get_user") and backend.get_user(user.pk) is not None
+        ):
+            return path
+    return ""
+
+
+def _finds_as_django(backend: Any) -> bool:
+    return getattr(type(backend), "get_user", None) is ModelBackend.get_user
 
 
 def proof_by_backend(request: HttpRequest, user: AbstractBaseUser) -> Proof:

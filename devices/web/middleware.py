@@ -74,9 +74,11 @@ class DeviceMiddleware:
         """Ask before the view does: outside of the transaction that ATOMIC_REQUESTS wraps around it."""
         if settings.SESSION_COOKIE_NAME not in request.COOKIES or not hasattr(request, "user"):
             return
-        if request.user is not getattr(request, "cookie_user", request.user):
+        other = request.user
+        is_overruled = other is not getattr(request, "cookie_user", other)
+        if is_overruled:
             # Middleware behind this one made something of ours, or put Django's own answer in its place.
-            request.user = SimpleLazyObject(partial(cookie.overruled, request, request.user))
+            request.user = SimpleLazyObject(partial(cookie.overruled, request, other))
         if issubclass(getattr(view, "cls", object), APIView):
             # It asks for a token, mostly; if for the cookie, then itself.
             return
@@ -84,6 +86,10 @@ class DeviceMiddleware:
             # It asks for the proof by which the cookie becomes good again.
             return
         try:
+            if is_overruled:
+                # Not within ours: allauth empties the lazy object that it finds here, when it takes the
+                # session of an app's token.
+                request.user = cookie.overruled(request, other)
             bool(request.user.is_authenticated)
         except DatabaseError:
             # The view may do without.

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import RequestFactory
 from django.views.decorators.cache import cache_page
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +18,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from devices.api.authentication import DeviceSessionAuthentication
 from devices.api.errors import SessionDenied
 from devices.core import sessions
+from devices.exceptions import SessionUnverified
 from devices.http import token_header
 from devices.models import DeviceSession, RevokeReason
 
@@ -134,3 +136,37 @@ def test_the_schemes_are_those_that_simplejwt_has_now(monkeypatch):
     monkeypatch.setattr(simplejwt, "AUTH_HEADER_TYPE_BYTES", {b"JWT"})
     assert own.get_raw_token(b"Bearer abc") is None
     assert own.get_raw_token(b"JWT abc") == b"abc"
+
+
+class BehindAnotherClass(APIView):
+    """DRF answers 403 in place of 401 where the first class has no challenge."""
+
+    authentication_classes = (SessionAuthentication, DeviceSessionAuthentication)
+    permission_classes = (IsAuthenticated,)
+
+    def get(self, request):
+        return Response(request.user.pk)
+
+
+def test_a_token_that_is_refused_is_401_behind_a_class_without_a_challenge(alice, sign_in, rf):
+    """By 401 clients know that they have to refresh, or to sign in."""
+    view = BehindAnotherClass.as_view()
+    headers = {"Authorization": f"Bearer {sign_in(alice).access}"}
+    assert view(rf.get("/mine", headers=headers)).status_code == 200
+    sessions.revoke(DeviceSession.objects.get(), reason=RevokeReason.USER)
+    refused = view(rf.get("/mine", headers=headers))
+    assert (refused.status_code, refused.data["code"]) == (401, "session_revoked")
+    assert refused["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_token"'
+    # Nothing was said that could be refused: it is up to the first class.
+    assert view(rf.get("/mine")).status_code == 403
+
+
+def test_an_outage_is_503_behind_a_class_without_a_challenge(alice, sign_in, rf, monkeypatch):
+    def away(*_):
+        raise SessionUnverified
+
+    headers = {"Authorization": f"Bearer {sign_in(alice).access}"}
+    monkeypatch.setattr(sessions, "authenticate", away)
+    answer = BehindAnotherClass.as_view()(rf.get("/mine", headers=headers))
+    assert (answer.status_code, answer.data["code"]) == (503, "unavailable")
+    assert "Retry-After" in answer and "WWW-Authenticate" not in answer
