@@ -393,6 +393,14 @@ MUTANTS = [
         "allauth_tokens",
     ),
     Mutant(
+        "a report on an adapter that hides how people signed in with allauth",
+        "devices/checks/integrations.py",
+        "        if not issubclass(adapter, import_string(ADAPTER)):\n",
+        "        if False:\n",
+        "tests/devices/checks/test_integrations.py",
+        "hides_how",
+    ),
+    Mutant(
         "who is refused in the security log, with another handler",
         "devices/api/errors.py",
         "        _report(exc, request)\n",

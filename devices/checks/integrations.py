@@ -44,6 +44,7 @@ TOKEN_LOGINS = {
     "rest_social_auth.views.SocialToken": "rest-social-auth",
     "rest_social_auth.views.SocialKnox": "rest-social-auth",
     "trench.views.authtoken.": "django-trench",
+    "allauth.idp.oidc.views.TokenView": "allauth.idp.oidc",
 }
 GRAPHQL_JWT = "graphql_jwt.backends.JSONWebTokenBackend"
 # The same of views that make SimpleJWT's tokens by `for_user`.
@@ -57,6 +58,10 @@ START = (
 )
 # It takes SimpleJWT's or authtoken's, whichever is installed, if no function is named.
 PASSKEYS = "passkeys.api.views.AuthenticateVerifyAPIView"
+# By the second, the first knows that somebody signs in through allauth.
+PROOF = "devices.contrib.allauth.proof_of"
+ADAPTER = "devices.contrib.allauth.AccountAdapter"
+STOCK_ADAPTER = "allauth.account.adapter.DefaultAccountAdapter"
 
 
 def check() -> Iterator[CheckMessage]:
@@ -82,6 +87,15 @@ def check() -> Iterator[CheckMessage]:
         )
     if apps.is_installed("oauth2_provider"):
         yield from _oauth_toolkit(getattr(settings, "OAUTH2_PROVIDER", None) or {})
+    if getattr(settings, "DEVICES", {}).get("LOGIN_PROOF") == PROOF:
+        adapter = import_string(getattr(settings, "ACCOUNT_ADAPTER", STOCK_ADAPTER))
+        if not issubclass(adapter, import_string(ADAPTER)):
+            yield Error(
+                "Logins with allauth count as logins by password alone, whatever second factor, passkey or "
+                "other site people signed in with.",
+                hint=f"Derive {import_path(adapter)} from {ADAPTER}, or set ACCOUNT_ADAPTER to it.",
+                id="devices.E145",
+            )
     if apps.is_installed("cacheops"):
         profile = import_string("cacheops.conf.model_profile")
         ours = apps.get_app_config("devices").get_models()

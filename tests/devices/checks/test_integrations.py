@@ -142,6 +142,7 @@ def only(view):
         (of("shop.views", "Login", KNOX), {}, True),
         (of("knox.views", "LogoutView"), {}, False),
         (of("drfpasswordless.views", "AbstractBaseObtainAuthToken"), {}, True),
+        (of("allauth.idp.oidc.views", "TokenView"), {}, True),
         (DJ_REST_AUTH, {}, True),
         (DJ_REST_AUTH, {"REST_AUTH": {"TOKEN_MODEL": None}}, False),
         (DJ_REST_AUTH, {"REST_AUTH": {"USE_JWT": True}}, False),
@@ -206,3 +207,26 @@ def test_a_cache_of_whole_pages_is_reported(settings, name):
     assert "devices.W144" not in reported_ids()
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"django.middleware.cache.{name}"]
     assert "devices.W144" in reported_ids()
+
+
+@pytest.mark.parametrize(
+    ("adapter", "proof", "reported"),
+    [
+        ("allauth.account.adapter.DefaultAccountAdapter", "devices.contrib.allauth.proof_of", True),
+        (None, "devices.contrib.allauth.proof_of", True),
+        ("devices.contrib.allauth.AccountAdapter", "devices.contrib.allauth.proof_of", False),
+        ("accounts.adapters.AccountAdapter", "devices.contrib.allauth.proof_of", False),
+        (
+            "allauth.account.adapter.DefaultAccountAdapter",
+            "devices.web.cookie.proof_by_backend",
+            False,
+        ),
+        ("allauth.account.adapter.DefaultAccountAdapter", None, False),
+    ],
+)
+def test_an_adapter_that_hides_how_people_signed_in_is_reported(settings, adapter, proof, reported):
+    settings.DEVICES = {**settings.DEVICES, "LOGIN_PROOF": proof}
+    settings.ACCOUNT_ADAPTER = adapter
+    if adapter is None:
+        del settings.ACCOUNT_ADAPTER
+    assert ("devices.E145" in reported_ids()) is reported
