@@ -28,34 +28,41 @@ TESTS: Final = ("test_", "tests.", "conftest.")
 
 
 class Found(NamedTuple):
-    """A call, and whether it makes a token or reads one."""
+    """A call, and what it does with a token: "make", "read", or "ask" the database for its session."""
 
     line: int
     call: str
-    makes: bool
+    does: str
 
 
 def check() -> Iterator[CheckMessage]:
     """Check the source of the project's apps for tokens that are made or read without a session."""
-    made: list[str] = []
-    read: list[str] = []
+    calls: dict[str, list[str]] = {}
     for path in _files():
         for found in sorted(_calls(path)):
-            (made if found.makes else read).append(f"{_shown(path)}:{found.line} ({found.call})")
-    if made:
+            calls.setdefault(found.does, []).append(f"{_shown(path)}:{found.line} ({found.call})")
+    if made := calls.get("make"):
         yield checks.Warning(
             f"Tokens without a session are made, which the API refuses: {', '.join(made)}.",
             hint="Call devices.shortcuts.start_session(request, user) for a login, and "
             "refresh_session(request, token) for a refresh; see docs/existing-project.md.",
             id="devices.W115",
         )
-    if read:
+    if read := calls.get("read"):
         yield checks.Warning(
             "Tokens are read without a look at their session, so that they work after it has ended: "
             f"{', '.join(read)}.",
             hint="Call devices.shortcuts.authenticate(token), in async code aauthenticate; for WebSockets "
             "see docs/recipes/channels.md.",
             id="devices.W116",
+        )
+    if asked := calls.get("ask"):
+        yield checks.Warning(
+            "Async code asks for the session of a token, which needs the database and raises "
+            f"SynchronousOnlyOperation: {', '.join(asked)}.",
+            hint="Call await devices.shortcuts.aauthenticate(token), which returns the session; for "
+            "WebSockets see docs/recipes/channels.md.",
+            id="devices.W117",
         )
 
 
@@ -95,6 +102,7 @@ def _calls(path: Path) -> Iterator[Found]:
     if tree is None:
         return
     names = _imported(tree)
+    in_async = set(_calls_in_async(tree))
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
@@ -104,9 +112,27 @@ def _calls(path: Path) -> Iterator[Found]:
         if (method == "for_user" and _token(owner, names)) or (
             method == "get_token" and is_serializer
         ):
-            yield Found(node.lineno, called, makes=True)
+            yield Found(node.lineno, called, "make")
         elif _token(called, names) in READERS and node.args:
-            yield Found(node.lineno, called, makes=False)
+            yield Found(node.lineno, called, "read")
+        elif node in in_async and (
+            method == "get_validated_token" or (_token(called, names) and node.args)
+        ):
+            yield Found(node.lineno, called, "ask")
+
+
+def _calls_in_async(tree: ast.AST) -> Iterator[ast.Call]:
+    """The calls that run in the event loop: not those in a function within, which may run in a thread."""
+    for function in ast.walk(tree):
+        below: list[ast.AST] = []
+        if isinstance(function, ast.AsyncFunctionDef):
+            below += function.body
+        while below:
+            node = below.pop()
+            if isinstance(node, ast.Call):
+                yield node
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                below += ast.iter_child_nodes(node)
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:

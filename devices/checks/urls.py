@@ -39,12 +39,8 @@ STOCK = "rest_framework_simplejwt.serializers"
 
 def check() -> Iterator[CheckMessage]:
     """Check that views in the URLconf refuse tokens of ended sessions."""
-    for view in views():
-        cls = getattr(view, "cls", None)
-        if isinstance(cls, type) and issubclass(cls, APIView):
-            yield from _authentication(view, cls)
-        if isinstance(cls, type) and issubclass(cls, GenericAPIView):
-            yield from _serializer(view, cls)
+    # A viewset is a view for each of its paths.
+    yield from {message.msg: message for view in views() for message in _of_view(view)}.values()
     if any(_translated(get_resolver(urlconf).url_patterns) for urlconf in _urlconfs()):
         yield checks.Warning(
             "The API is within i18n_patterns: a POST without the language in its path is redirected, and "
@@ -78,6 +74,14 @@ def check() -> Iterator[CheckMessage]:
             hint="Set LOGIN_URL to your login page: 'admin:login' if only staff sign in to pages.",
             id="devices.W050",
         )
+
+
+def _of_view(view: Any) -> Iterator[CheckMessage]:
+    cls = getattr(view, "cls", None)
+    if isinstance(cls, type) and issubclass(cls, APIView):
+        yield from _authentication(view, cls)
+    if isinstance(cls, type) and issubclass(cls, GenericAPIView):
+        yield from _serializer(view, cls)
 
 
 def _has_login_page() -> bool:

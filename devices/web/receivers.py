@@ -9,7 +9,9 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from devices.core import sessions
 from devices.http import on_answer, plain_request
+from devices.models import DeviceSession
 
 from . import cookie, impersonation
 
@@ -38,7 +40,17 @@ def signed_in(request: HttpRequest | None, user: AbstractBaseUser, **kwargs: Any
 
 
 @receiver(user_logged_out, dispatch_uid="devices.signed_out")
-def signed_out(request: HttpRequest | None, **kwargs: Any) -> None:
-    """End the session of the cookie."""
-    if request is not None and isinstance(getattr(request, "session", None), SessionBase):
-        cookie.end(plain_request(request))
+def signed_out(
+    request: HttpRequest | None, user: AbstractBaseUser | None = None, **kwargs: Any
+) -> None:
+    """End the session of the cookie, and that of the token that opened the view which calls `logout`."""
+    if request is None:
+        return
+    request = plain_request(request)
+    token: DeviceSession | None = getattr(request, "token_session", None)
+    if isinstance(getattr(request, "session", None), SessionBase):
+        if token is not None and request.session.get(cookie.ID) == str(token.pk):
+            token = None  # allauth's apps
+        cookie.end(request)
+    if token is not None and (user is None or user.pk == token.user_id):
+        sessions.logout(token)

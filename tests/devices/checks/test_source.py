@@ -34,6 +34,13 @@ FOUND = {
     "class Login(Stock):\n    def validate(self, attrs):\n        return self.get_token(self.user)": (
         "W115 4 self.get_token"
     ),
+    f"{FROM}.authentication import JWTAuthentication\n"
+    "async def enter(scope):\n    if scope:\n        return JWTAuthentication().get_validated_token(raw)": (
+        "W117 4 JWTAuthentication().get_validated_token"
+    ),
+    f"{FROM}.tokens import RefreshToken\nasync def leave(raw):\n    RefreshToken(raw).blacklist()": (
+        "W117 3 RefreshToken"
+    ),
 }
 
 FINE = {
@@ -44,6 +51,13 @@ FINE = {
     ),
     "Django's token for forms": f"import {source.SIMPLEJWT}\ncsrf.get_token(request)\nget_token(request)",
     "tokens of another package": "from knox import AccessToken\nAccessToken.for_user(user)\nAccessToken(raw)",
+    "a session that a thread asks for": (
+        f"{FROM}.authentication import JWTAuthentication as Stock\n"
+        "def find(raw):\n    return Stock().get_validated_token(raw)\n"
+        "async def enter(raw):\n"
+        "    await sync_to_async(Stock().get_validated_token)(raw)\n"
+        "    await sync_to_async(lambda: Stock().get_validated_token(raw))()"
+    ),
     "no Python": f"{FROM} import (",
     "a name that is only imported": f"{FROM}.tokens import RefreshToken, AccessToken",
 }

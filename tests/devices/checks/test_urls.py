@@ -64,3 +64,11 @@ def test_a_view_in_two_urlconfs_is_reported_once(settings):
     settings.ROOT_URLCONF = settings.PUBLIC_SCHEMA_URLCONF = "public_urls"
     found = [message.id for message in check_settings()]
     assert found.count("devices.E047") == 1
+
+
+def test_a_view_at_two_paths_is_reported_once(settings, monkeypatch):
+    twice = types.ModuleType("twice_urls")
+    twice.urlpatterns = [*PUBLIC.urlpatterns, path("again/", include(PUBLIC.urlpatterns))]
+    monkeypatch.setitem(sys.modules, "twice_urls", twice)
+    settings.ROOT_URLCONF = "twice_urls"
+    assert [message.id for message in check_settings()].count("devices.E047") == 1
