@@ -47,13 +47,21 @@ def check() -> Iterator[CheckMessage]:
     ours = import_string(AUTHENTICATION)
     asked: Any = drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES
     lax = [cls.__name__ for cls in asked if takes_ended_sessions(cls)]
-    if lax or not any(issubclass(cls, ours) for cls in asked):
+    if lax:
         yield Error(
-            "The API does not check whether the session of a token is active"
-            + (f": {', '.join(lax)} does not ask." if lax else "."),
+            "The API does not check whether the session of a token is active: "
+            f"{', '.join(lax)} does not ask.",
             hint=f"Put {AUTHENTICATION}, or a class derived from it, in place of SimpleJWT's into "
             "REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES'].",
             id="devices.E001",
+        )
+    elif not any(issubclass(cls, ours) for cls in asked):
+        yield checks.Warning(
+            "The views of the project take no tokens of sessions.",
+            hint=f"Put {AUTHENTICATION}, or for cookies {COOKIE_AUTHENTICATION}, into "
+            "REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES']. If your API takes cookies by another class, put "
+            "this check into SILENCED_SYSTEM_CHECKS.",
+            id="devices.W084",
         )
     for cls in asked:
         yield from by_password_alone("The API", cls)

@@ -103,7 +103,7 @@ DJANGO = "django.contrib.sessions.backends"
 @pytest.mark.parametrize(
     ("expected", "changes"),
     [
-        ("E001", drf(DEFAULT_AUTHENTICATION_CLASSES=[])),
+        ("W084", drf(DEFAULT_AUTHENTICATION_CLASSES=[])),
         (
             "E001",
             drf(

@@ -81,7 +81,7 @@ WRONG = {
         f'.insert(0, "{STOCK}.authentication.JWTStatelessUserAuthentication")',
     ),
     "no authentication of ours": (
-        "E001",
+        "W084",
         'REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = '
         '["rest_framework.authentication.SessionAuthentication"]',
     ),
