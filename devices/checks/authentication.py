@@ -59,8 +59,8 @@ def check() -> Iterator[CheckMessage]:
         yield checks.Warning(
             "The views of the project take no tokens of sessions.",
             hint=f"Put {AUTHENTICATION}, or for cookies {COOKIE_AUTHENTICATION}, into "
-            "REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES']. If your API takes cookies by another class, put "
-            "this check into SILENCED_SYSTEM_CHECKS.",
+            "REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES']. If your API takes cookies by another class, "
+            "put this check into SILENCED_SYSTEM_CHECKS.",
             id="devices.W084",
         )
     for cls in asked:
