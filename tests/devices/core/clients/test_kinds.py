@@ -308,3 +308,13 @@ def test_a_name_of_any_script_is_one(name):
 def test_the_bsds_are_desktops(user_agent, os):
     named = of(user_agent)
     assert (named.os, named.device_type) == (os, "desktop")
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [("Pixel 8", "mobile"), ("SM-X710", "tablet"), ("BRAVIA 4K UR3", "tv")],
+)
+def test_an_app_that_names_itself_as_android_does_is_on_what_the_model_is(model, kind):
+    """user-agents calls each a tablet (findings/user-agents-calls-android-apps-tablets.sh)."""
+    label = of(f"Dalvik/2.1.0 (Linux; U; Android 14; {model} Build/UD1A.230803.041)")
+    assert label.device_type == kind
