@@ -417,6 +417,14 @@ MUTANTS = [
         "another_person",
     ),
     Mutant(
+        "a report on tokens that a class of the project's own makes",
+        "devices/checks/source.py",
+        '        if (method == "for_user" and is_token) or',
+        '        if (method == "for_user" and _token(owner, {})) or',
+        "tests/devices/checks/test_source.py",
+        "each_line",
+    ),
+    Mutant(
         "a report on sessions that the event loop asks for",
         "devices/checks/source.py",
         "        elif node in in_async and (",
@@ -2882,8 +2890,8 @@ MUTANTS = [
     Mutant(
         "naming code that makes tokens without a session",
         "devices/checks/source.py",
-        'if (method == "for_user" and _token(owner, names)) or (',
-        "if False or (",
+        'if (method == "for_user" and is_token) or',
+        "if False or",
         "tests/devices/checks/test_source.py",
         "named",
     ),

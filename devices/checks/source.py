@@ -102,6 +102,9 @@ def _calls(path: Path) -> Iterator[Found]:
     if tree is None:
         return
     names = _imported(tree)
+    own = [each for each in ast.walk(tree) if isinstance(each, ast.ClassDef)]
+    own = [each for each in own if _is_token(each, names)]
+    in_own = {node for each in own for node in ast.walk(each)}
     in_async = set(_calls_in_async(tree))
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
@@ -109,9 +112,8 @@ def _calls(path: Path) -> Iterator[Found]:
         called = ast.unparse(node.func)
         owner, _, method = called.rpartition(".")
         is_serializer = owner.endswith("Serializer") or (is_near and owner in THEMSELVES)
-        if (method == "for_user" and _token(owner, names)) or (
-            method == "get_token" and is_serializer
-        ):
+        is_token = _token(owner, names) or (node in in_own and owner in THEMSELVES)
+        if (method == "for_user" and is_token) or (method == "get_token" and is_serializer):
             yield Found(node.lineno, called, "make")
         elif _token(called, names) in READERS and node.args:
             yield Found(node.lineno, called, "read")
@@ -133,6 +135,20 @@ def _calls_in_async(tree: ast.AST) -> Iterator[ast.Call]:
                 yield node
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
                 below += ast.iter_child_nodes(node)
+
+
+def _is_token(found: ast.ClassDef, names: dict[str, str]) -> bool:
+    """Whether a class of the project derives from one of SimpleJWT's, which goes into `names`.
+
+    One with a type of its own is for another purpose, such as a link in an e-mail.
+    """
+    bases = (_token(ast.unparse(base), names) for base in found.bases)
+    base = next((each for each in bases if each), "")
+    assigned = [each for each in found.body if isinstance(each, ast.Assign | ast.AnnAssign)]
+    if not base or any("token_type" in ast.unparse(each) for each in assigned):
+        return False
+    names[found.name] = f"{SIMPLEJWT}.tokens.{base}"
+    return True
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:

@@ -48,6 +48,10 @@ from shop.models import SessionData  # noqa: E402
 session = authenticate(here["access"])
 SessionData.objects.create(session=session, tenant="blue")
 assert authenticate(here["access"]).shop.tenant == "blue"
+for tenant, status in (("green", 204), ("red", 404)):
+    switched = ask("POST", "/api/my/tenant", here["access"], data={"tenant": tenant})
+    assert switched.status_code == status
+assert authenticate(here["access"]).shop.tenant == "green"
 
 # Where one is, activity, proofs
 where = ask("GET", "/api/my/where", here["access"]).json()

@@ -38,6 +38,14 @@ FOUND = {
     "async def enter(scope):\n    if scope:\n        return JWTAuthentication().get_validated_token(raw)": (
         "W117 4 JWTAuthentication().get_validated_token"
     ),
+    f"{FROM}.tokens import RefreshToken\n"
+    "class Mine(RefreshToken):\n    @classmethod\n    def of(cls, user):\n        cls.for_user(user)": (
+        "W115 5 cls.for_user"
+    ),
+    f"{FROM}.tokens import RefreshToken\nclass A(RefreshToken): ...\nclass B(A): ...\nB.for_user(user)": (
+        "W115 4 B.for_user"
+    ),
+    f"{FROM}.tokens import AccessToken\nclass Mine(AccessToken): ...\nMine(raw)": "W116 3 Mine",
     f"{FROM}.tokens import RefreshToken\nasync def leave(raw):\n    RefreshToken(raw).blacklist()": (
         "W117 3 RefreshToken"
     ),
@@ -48,6 +56,10 @@ FINE = {
     "an empty token for a purpose of its own": f"{FROM}.tokens import AccessToken\nAccessToken()",
     "a class of its own": (
         f"{FROM}.tokens import Token\nclass Link(Token): ...\nLink(raw)\nLink.for_user(user)"
+    ),
+    "a type of its own": (
+        f"{FROM}.tokens import AccessToken\nclass Link(AccessToken):\n    token_type = 'link'\n"
+        "    @classmethod\n    def of(cls, user):\n        return cls.for_user(user)\nLink(raw)"
     ),
     "Django's token for forms": f"import {source.SIMPLEJWT}\ncsrf.get_token(request)\nget_token(request)",
     "tokens of another package": "from knox import AccessToken\nAccessToken.for_user(user)\nAccessToken(raw)",
