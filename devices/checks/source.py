@@ -14,8 +14,10 @@ from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage
+from rest_framework_simplejwt import settings as simplejwt
 
 SIMPLEJWT: Final = "rest_framework_simplejwt"
+SETTING: Final = "SIMPLE_JWT"
 TOKENS: Final = {"RefreshToken", "AccessToken", "SlidingToken", "UntypedToken"}
 # `RefreshToken(raw)` asks for the session; see `devices.api.authentication.adopt`.
 READERS: Final = TOKENS - {"RefreshToken"}
@@ -94,33 +96,56 @@ def _files() -> Iterator[Path]:
 def _calls(path: Path) -> Iterator[Found]:
     try:
         text = path.read_text(encoding="utf-8")
-        is_near = SIMPLEJWT in text
-        # Few files are, and to parse one takes a hundred times as long as to look.
-        tree = ast.parse(text) if is_near or "Serializer.get_token(" in text else None
+        # Few files are near it, and to parse one takes a hundred times as long as to look.
+        is_near = any(name in text for name in (SIMPLEJWT, SETTING, "Serializer.get_token(", "jwt"))
+        tree = ast.parse(text) if is_near else None
     except (OSError, ValueError, SyntaxError):
         return
     if tree is None:
         return
-    names = _imported(tree)
-    own = [each for each in ast.walk(tree) if isinstance(each, ast.ClassDef)]
-    own = [each for each in own if _is_token(each, names)]
-    in_own = {node for each in own for node in ast.walk(each)}
-    in_async = set(_calls_in_async(tree))
+    module = _Module(tree, text)
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
-            continue
-        called = ast.unparse(node.func)
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if does := module.does(node, called):
+                yield Found(node.lineno, called, does)
+
+
+class _Module:
+    """What is known of a module of the project."""
+
+    def __init__(self, tree: ast.Module, text: str) -> None:
+        self._is_near = SIMPLEJWT in text
+        self._names = _imported(tree)
+        classes = [each for each in ast.walk(tree) if isinstance(each, ast.ClassDef)]
+        own = [each for each in classes if _is_token(each, self._names)]
+        self._in_own = {node for each in own for node in ast.walk(each)}
+        self._in_async = set(_calls_in_async(tree))
+        # By what the key is called that signs the tokens, if PyJWT is given it.
+        self._keys: tuple[str, ...] = (SETTING, "api_settings.")
+        if "user_id" in text and simplejwt.api_settings.SIGNING_KEY == settings.SECRET_KEY:
+            self._keys += ("SECRET_KEY",)
+
+    def does(self, node: ast.Call, called: str) -> str:
+        """What a call does with a token, as `Found` has it; "" for nothing."""
         owner, _, method = called.rpartition(".")
-        is_serializer = owner.endswith("Serializer") or (is_near and owner in THEMSELVES)
-        is_token = _token(owner, names) or (node in in_own and owner in THEMSELVES)
+        is_serializer = owner.endswith("Serializer") or (self._is_near and owner in THEMSELVES)
+        is_token = _token(owner, self._names) or (node in self._in_own and owner in THEMSELVES)
         if (method == "for_user" and is_token) or (method == "get_token" and is_serializer):
-            yield Found(node.lineno, called, "make")
-        elif _token(called, names) in READERS and node.args:
-            yield Found(node.lineno, called, "read")
-        elif node in in_async and (
-            method == "get_validated_token" or (_token(called, names) and node.args)
-        ):
-            yield Found(node.lineno, called, "ask")
+            return "make"
+        token = _token(called, self._names) if node.args else ""
+        if token in READERS:
+            return "read"
+        if node in self._in_async and (method == "get_validated_token" or token):
+            return "ask"
+        return self._does_by_hand(node, called)
+
+    def _does_by_hand(self, node: ast.Call, called: str) -> str:
+        """The same of PyJWT or python-jose, with the key of SimpleJWT."""
+        does = {"jwt.encode": "make", "jwt.decode": "read"}.get(_resolved(called, self._names), "")
+        given = ast.unparse(ast.Tuple([*node.args, *(each.value for each in node.keywords)]))
+        keys = self._keys if does == "read" else self._keys[:1]
+        return does if any(key in given for key in keys) else ""
 
 
 def _calls_in_async(tree: ast.AST) -> Iterator[ast.Call]:
@@ -152,11 +177,12 @@ def _is_token(found: ast.ClassDef, names: dict[str, str]) -> bool:
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:
-    """The local names of what is imported from SimpleJWT, and where it is there."""
+    """The local names of what is imported from SimpleJWT or PyJWT, and where it is there."""
     names: dict[str, str] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(SIMPLEJWT):
-            names |= {each.asname or each.name: f"{node.module}.{each.name}" for each in node.names}
+        module = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
+        if isinstance(node, ast.ImportFrom) and module.startswith((SIMPLEJWT, "jwt", "jose")):
+            names |= {each.asname or each.name: f"{module}.{each.name}" for each in node.names}
         elif isinstance(node, ast.Import):
             names |= {each.asname: each.name for each in node.names if each.asname}
     return names
@@ -164,9 +190,14 @@ def _imported(tree: ast.Module) -> dict[str, str]:
 
 def _token(name: str, names: dict[str, str]) -> str:
     """Which of SimpleJWT's classes of tokens a name stands for; "" for none."""
-    first, dot, rest = name.partition(".")
-    module, _, attribute = (names.get(first, first) + dot + rest).rpartition(".")
+    module, _, attribute = _resolved(name, names).rpartition(".")
     return attribute if module == f"{SIMPLEJWT}.tokens" and attribute in TOKENS else ""
+
+
+def _resolved(name: str, names: dict[str, str]) -> str:
+    """Where a name comes from; python-jose has the functions of PyJWT."""
+    first, dot, rest = name.partition(".")
+    return (names.get(first, first) + dot + rest).removeprefix("jose.")
 
 
 def _shown(path: Path) -> str:

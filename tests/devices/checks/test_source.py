@@ -46,6 +46,10 @@ FOUND = {
         "W115 4 B.for_user"
     ),
     f"{FROM}.tokens import AccessToken\nclass Mine(AccessToken): ...\nMine(raw)": "W116 3 Mine",
+    "import jwt\njwt.decode(raw, settings.SIMPLE_JWT['SIGNING_KEY'], ['HS256'])": "W116 2 jwt.decode",
+    f"from jwt import decode as read\n{FROM}.settings import api_settings\n"
+    "read(raw, key=api_settings.VERIFYING_KEY)": "W116 3 read",
+    "from jose import jwt\njwt.encode({}, settings.SIMPLE_JWT['SIGNING_KEY'])": "W115 2 jwt.encode",
     f"{FROM}.tokens import RefreshToken\nasync def leave(raw):\n    RefreshToken(raw).blacklist()": (
         "W117 3 RefreshToken"
     ),
@@ -56,6 +60,12 @@ FINE = {
     "an empty token for a purpose of its own": f"{FROM}.tokens import AccessToken\nAccessToken()",
     "a class of its own": (
         f"{FROM}.tokens import Token\nclass Link(Token): ...\nLink(raw)\nLink.for_user(user)"
+    ),
+    "tokens of a key of its own": (
+        "import jwt\njwt.encode({'user_id': 1}, settings.LINK_KEY)\njwt.decode(raw, settings.LINK_KEY)"
+    ),
+    "another key than that of the tokens": (
+        "import jwt\nuser_id = jwt.decode(raw, settings.SECRET_KEY)['user_id']"
     ),
     "a type of its own": (
         f"{FROM}.tokens import AccessToken\nclass Link(AccessToken):\n    token_type = 'link'\n"
@@ -96,6 +106,14 @@ def test_each_line_is_named(app, code, expected):
     messages = said()
     assert list(messages) == [kind]
     assert f"shop/api/views.py:{line} ({call})" in messages[kind]
+
+
+def test_django_s_secret_key_is_looked_for_where_it_signs_the_tokens(app, settings):
+    (app / "ws.py").write_text(FINE["another key than that of the tokens"])
+    (app / "links.py").write_text("import jwt\njwt.decode(raw, settings.SECRET_KEY)['mail']")
+    settings.SIMPLE_JWT = settings.SIMPLE_JWT | {"SIGNING_KEY": settings.SECRET_KEY}
+    assert [*said()] == ["W116"] and "shop/ws.py:2 (jwt.decode)" in said()["W116"]
+    assert "links.py" not in said()["W116"]
 
 
 @pytest.mark.parametrize("code", FINE.values(), ids=FINE)
