@@ -122,7 +122,9 @@ class _Module:
         self._in_own = {node for each in own for node in ast.walk(each)}
         self._in_async = set(_calls_in_async(tree))
         # By what the key is called that signs the tokens, if PyJWT is given it.
-        self._keys: tuple[str, ...] = (SETTING, "api_settings.")
+        where = f"{SIMPLEJWT}.settings.api_settings"
+        here = (f"{name}." for name, origin in self._names.items() if origin == where)
+        self._keys = (SETTING, *here)
         if "user_id" in text and simplejwt.api_settings.SIGNING_KEY == settings.SECRET_KEY:
             self._keys += ("SECRET_KEY",)
 

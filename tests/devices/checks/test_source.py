@@ -47,8 +47,8 @@ FOUND = {
     ),
     f"{FROM}.tokens import AccessToken\nclass Mine(AccessToken): ...\nMine(raw)": "W116 3 Mine",
     "import jwt\njwt.decode(raw, settings.SIMPLE_JWT['SIGNING_KEY'], ['HS256'])": "W116 2 jwt.decode",
-    f"from jwt import decode as read\n{FROM}.settings import api_settings\n"
-    "read(raw, key=api_settings.VERIFYING_KEY)": "W116 3 read",
+    f"from jwt import decode as read\n{FROM}.settings import api_settings as told\n"
+    "read(raw, key=told.VERIFYING_KEY)": "W116 3 read",
     "from jose import jwt\njwt.encode({}, settings.SIMPLE_JWT['SIGNING_KEY'])": "W115 2 jwt.encode",
     f"{FROM}.tokens import RefreshToken\nasync def leave(raw):\n    RefreshToken(raw).blacklist()": (
         "W117 3 RefreshToken"
