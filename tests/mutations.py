@@ -70,6 +70,8 @@ BOUND_COOKIE = "devices/web/bound_cookie.py"
 BOUND_SESSIONS = "devices/core/sessions/bound_cookies.py"
 BOUND_APPS = "tests/devices/contrib/test_bound_apps.py"
 APP_COOKIES = "devices/contrib/cookies/views.py"
+PYTHON = "docs/recipes/python.md"
+PYTHON_TESTS = "tests/test_python_recipe.py"
 COOKIE_AUTHENTICATION = "devices/contrib/cookies/authentication.py"
 
 
@@ -5623,6 +5625,110 @@ MUTANTS = [
         "    if False:\n",
         "tests/devices/web/test_cookie.py",
         "whose_answer",
+    ),
+    Mutant(
+        "Python: a refresh that another thread has done is not done again",
+        PYTHON,
+        'if pair["access"] == sent["access"]:',
+        "if True:",
+        PYTHON_TESTS,
+        "many_threads or two_processes",
+    ),
+    Mutant(
+        "Python: one process at a time",
+        PYTHON,
+        'db.execute("BEGIN IMMEDIATE")',
+        'db.execute("BEGIN")',
+        PYTHON_TESTS,
+        "two_processes or many_tasks or many_threads",
+    ),
+    Mutant(
+        "Python: what another process has stored may have expired, too (httpx)",
+        PYTHON,
+        "ATTEMPTS = 3",
+        "ATTEMPTS = 2",
+        PYTHON_TESTS,
+        "expired_too",
+    ),
+    Mutant(
+        "Python: what another process has stored may have expired, too (requests)",
+        PYTHON,
+        "for _ in range(2):",
+        "for _ in range(1):",
+        PYTHON_TESTS,
+        "expired_too",
+    ),
+    Mutant(
+        "Python: a request is not sent again for the next person",
+        PYTHON,
+        'if not pair or pair["session"] != sent["session"]:',
+        "if not pair:",
+        PYTHON_TESTS,
+        "next_person",
+    ),
+    Mutant(
+        "Python: only a 401 of the API ends the session",
+        PYTHON,
+        "        raise Failed(response)",
+        '        raise Refused(status, {"code": "ended"})',
+        PYTHON_TESTS,
+        "outage",
+    ),
+    Mutant(
+        "Python: a page with the status 200 is no refresh",
+        PYTHON,
+        "if status < 300 and answer is not NO_JSON:",
+        "if status < 300:",
+        PYTHON_TESTS,
+        "outage",
+    ),
+    Mutant(
+        "Python: the file is for one person",
+        PYTHON,
+        "Path(path).touch(0o600)",
+        "Path(path).touch()",
+        PYTHON_TESTS,
+        "file_is_for",
+    ),
+    Mutant(
+        "Python: nobody else gets the tokens (httpx)",
+        PYTHON,
+        'return str(request.url).startswith(f"{self._tokens.url}/")',
+        "return True",
+        PYTHON_TESTS,
+        "nobody_else",
+    ),
+    Mutant(
+        "Python: nobody else gets the tokens (requests)",
+        PYTHON,
+        "        if self._is_for_us(request):",
+        "        if True:",
+        PYTHON_TESTS,
+        "nobody_else",
+    ),
+    Mutant(
+        "Python: a stream is not sent again empty (httpx)",
+        PYTHON,
+        "return is_form or isinstance(request.stream, httpx.ByteStream)",
+        "return True",
+        PYTHON_TESTS,
+        "whole",
+    ),
+    Mutant(
+        "Python: a stream is not sent again empty (requests)",
+        PYTHON,
+        "if not pair or not isinstance(request.body, (bytes, str, type(None))):",
+        "if not pair:",
+        PYTHON_TESTS,
+        "whole",
+    ),
+    Mutant(
+        "Python: a refresh holds up no other task",
+        PYTHON,
+        "return anyio.to_thread.run_sync(function, *given, abandon_on_cancel=True)",
+        "return anyio.to_thread.run_sync(function, *given)",
+        PYTHON_TESTS,
+        "outlives",
     ),
 ]
 
