@@ -20,6 +20,8 @@ const PAGES = {
   "next.js": ["recipes/nextjs"],
   nextauth: ["recipes/nextjs"],
   "server-side rendering": ["recipes/nextjs"],
+  sveltekit: ["recipes/sveltekit"],
+  "svelte form actions": ["recipes/sveltekit"],
   vercel: ["recipes/nextjs", "proxies"],
   android: ["recipes/apps"],
   "ios keychain": ["recipes/apps"],

@@ -52,11 +52,17 @@ class Visitor:
         self.cookies: dict[str, str] = {}
 
     def ask(
-        self, method: str, path: str, *, stores: bool = True, **given: object
+        self,
+        method: str,
+        path: str,
+        *,
+        stores: bool = True,
+        more: dict[str, str] | None = None,
+        **given: object,
     ) -> httpx.Response:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         headers = {"User-Agent": CHROME, "X-Forwarded-For": ADDRESS, "Origin": self._url}
-        headers |= {"Cookie": cookie}
+        headers |= {"Cookie": cookie} | (more or {})
         answer = httpx.request(method, self._url + path, headers=headers, timeout=30, **given)
         for line in answer.headers.get_list("Set-Cookie") if stores else []:
             for name, morsel in SimpleCookie(line).items():
