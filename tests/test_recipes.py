@@ -444,6 +444,7 @@ ASKING = {
       .then(({ error }) => { throw error.response ?? error; })""",
     "openapi-fetch": """(client) => (path) => client.GET(path)
       .then(({ response }) => { if (!response.ok) throw response; })""",
+    "wretch": "(client) => (path) => client.get(path).res()",
     "@tanstack/query-core": """(options) => {
       const client = new tanstack.QueryClient();
       return () => client.fetchQuery({ queryKey: ["me"], staleTime: 0, ...options });
@@ -469,6 +470,7 @@ def test_libraries_that_are_given_the_fetch_of_the_recipe(node, tmp_path, alice)
     import * as apollo from "@apollo/client";
     import {{ Client, fetchExchange }} from "@urql/core";
     import createClient from "openapi-fetch";
+    import wretch from "wretch";
     import * as tanstack from "@tanstack/query-core";
     const [url, uri, baseUrl] = ["api", "api/me", "api"].map((path) => `https://api.example.org/${{path}}`);
     const [exchanges, {{ fetchBaseQuery }}, {{ HttpLink }}] = [[fetchExchange], query, apollo];
