@@ -22,6 +22,8 @@ const PAGES = {
   "server-side rendering": ["recipes/nextjs"],
   sveltekit: ["recipes/sveltekit"],
   "svelte form actions": ["recipes/sveltekit"],
+  nuxt: ["recipes/nuxt"],
+  postman: ["api"],
   vercel: ["recipes/nextjs", "proxies"],
   android: ["recipes/apps"],
   "ios keychain": ["recipes/apps"],

@@ -148,6 +148,12 @@ def test_the_recipe(front, alice):
     assert visitor.get("/?page=2").status_code == 200
     assert DeviceSession.objects.get().generation == 1
 
+    # Nor does the redirect lead to another site.
+    del visitor.cookies["access"]
+    elsewhere = visitor.get("//evil.example/").headers["Location"]
+    assert httpx.URL(front).join(elsewhere).host == "127.0.0.1"
+    assert visitor.get().status_code == 307
+
     # An action finds new tokens, too.
     again = Visitor(front)
     again.cookies = {"device": visitor.cookies["device"]}

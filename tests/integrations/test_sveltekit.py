@@ -106,11 +106,16 @@ def test_the_recipe(front, alice):
     assert visitor.get("/?page=2").status_code == 200
     assert DeviceSession.objects.get().generation == 1
 
+    # Nor does it lead to another site.
+    del visitor.cookies["access"]
+    elsewhere = visitor.get("//evil.example/")
+    assert httpx.URL(front).join(elsewhere.headers["Location"]).host == "127.0.0.1"
+
     # What a page asks for by itself.
     del visitor.cookies["access"]
     assert visitor.get("/__data.json?page=2").json()["location"] == f"{front}/?page=2"
     assert visitor.get("/__data.json?page=2").json()["type"] == "data"
-    assert DeviceSession.objects.get().generation == 2
+    assert DeviceSession.objects.get().generation == 3
 
 
 @pytest.mark.django_db(transaction=True)

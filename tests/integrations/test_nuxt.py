@@ -1,0 +1,127 @@
+"""The recipe for Nuxt, built and served by it, before a site that takes the visitor's address from it."""
+
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+from unittest.mock import patch
+
+import httpx
+import pytest
+from django.conf import settings as django_settings
+from django.db import OperationalError
+
+from devices.models import DeviceSession
+from tests import npm, processes
+from tests.client import PASSWORD
+from tests.integrations.test_nextjs import ADDRESS, Visitor
+from tests.ports import free_port
+from tests.proxies.servers import running
+from tests.test_recipes import blocks
+
+NPM = ("nuxt@3.17.7",)
+PAGE = (Path(django_settings.BASE_DIR) / "docs/recipes/nuxt.md").read_text()
+FILES = {
+    "package.json": '{"type": "module"}',
+    "nuxt.config.js": 'export default { telemetry: false, compatibilityDate: "2026-01-01" };',
+    "pages/login.vue": "<template><p>Sign in</p></template>",
+}
+
+
+class Browser(Visitor):
+    def sign_in(self, password: str = PASSWORD, email: str = "alice@example.org") -> httpx.Response:
+        return self.ask("POST", "/api/login", json={"email": email, "password": password})
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("nuxt")
+    files = blocks("nuxt") | dict(re.findall(r"```html\n<!-- (\S+) -->\n(.*?)```", PAGE, re.DOTALL))
+    assert len(files) == 6
+    files["lib/session.js"] = blocks("nextjs")["lib/session.js"]
+    for name, text in (files | FILES).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    npm.install(folder, NPM, "the recipe for Nuxt is not tried")
+    printed = processes.run(["node_modules/.bin/nuxt", "build"], folder, timeout=300)
+    assert printed is not None, "nuxt build has failed"
+    return folder
+
+
+@pytest.fixture
+def front(built, live_server, settings):
+    """The address of the front end."""
+    settings.DEVICES = settings.DEVICES | {
+        "TRUSTED_PROXIES": ["127.0.0.1/32"],
+        "REFRESH_GRACE": timedelta(0),
+    }
+    port = free_port()
+    env = {name: text for name, text in os.environ.items() if name != "NODE_ENV"}
+    env |= {"API_URL": f"{live_server.url}/api", "PORT": str(port), "HOST": "127.0.0.1"}
+    command = ["node", str(built / ".output/server/index.mjs")]
+    with running(command, built / "nuxt.log", port, env):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_recipe(front, alice):
+    visitor = Browser(front)
+    assert visitor.get().headers["Location"] == "/login"
+    refused = visitor.sign_in("wrong")
+    assert (refused.status_code, refused.json()["code"]) == (401, "no_active_account")
+    assert visitor.sign_in().status_code == 204
+    session = DeviceSession.objects.get()
+    assert (session.device, session.ip_address) == ("Chrome on Windows", ADDRESS)
+    assert f"{session.device}, {ADDRESS}" in visitor.get().text
+    assert DeviceSession.objects.get().last_ip == ADDRESS
+
+    # The access token has expired. The page is not made before the browser has the new tokens.
+    del visitor.cookies["access"]
+    old = visitor.cookies["refresh"]
+    refreshed = visitor.get("/?page=2", stores=False)
+    assert (refreshed.status_code, refreshed.headers["Location"]) == (307, "/?page=2")
+    # That answer got lost. The same happens once more, however late it is, and then all goes on.
+    assert visitor.get("/?page=2").status_code == 307
+    assert visitor.cookies["refresh"] != old
+    assert f"{session.device}, {ADDRESS}" in visitor.get("/?page=2").text
+    assert DeviceSession.objects.get().generation == 1
+
+    # A route keeps its method.
+    del visitor.cookies["access"]
+    assert visitor.ask("POST", "/api/logout").status_code == 307
+    assert visitor.ask("POST", "/api/logout").status_code == 204
+    assert visitor.cookies.keys() == {"device"}
+    assert DeviceSession.objects.get().revoke_reason == "logout"
+    assert visitor.get().headers["Location"] == "/login"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_api_that_is_away_signs_nobody_out(front, alice):
+    visitor = Browser(front)
+    visitor.sign_in()
+    del visitor.cookies["access"]
+    kept = dict(visitor.cookies)
+    with patch("devices.core.sessions.refresh.get_valid_session", side_effect=OperationalError):
+        assert visitor.get().status_code == 503
+    assert visitor.cookies == kept
+    assert visitor.get().status_code == 307
+    assert visitor.get().status_code == 200
+    # What was ended elsewhere ends here.
+    DeviceSession.objects.get().delete()
+    del visitor.cookies["access"]
+    assert visitor.get().status_code == 307
+    assert visitor.cookies.keys() == {"device"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_other_sites_sign_nobody_in_and_get_nobody(front, alice):
+    visitor = Browser(front)
+    for origin in ("https://evil.example", "null"):
+        given = {"json": {"email": alice.email, "password": PASSWORD}, "more": {"Origin": origin}}
+        assert visitor.ask("POST", "/api/login", **given).status_code == 403
+    assert not DeviceSession.objects.exists()
+    visitor.sign_in()
+    for path in ("//evil.example/", "/\\evil.example/", "///evil.example"):
+        del visitor.cookies["access"]
+        went = httpx.URL(front).join(visitor.get(path).headers["Location"])
+        assert went.host == "127.0.0.1", went
