@@ -452,6 +452,42 @@ def test_the_tokens_are_in_the_keyring_and_the_file_locks(start, monkeypatch, tm
     assert b"eyJ" not in (tmp_path / "lock").read_bytes()
 
 
+def test_a_script_waits_until_the_api_is_there_again(api, request, monkeypatch):
+    if "requests" in request.node.name:
+        pytest.skip("the code is for httpx")
+    slept = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    names = {}
+    exec(FILES["patience"], names)
+    answers = [
+        HttpResponse("<html>", status=503, headers={"Retry-After": "7"}),
+        HttpResponse("<html>", status=502),
+    ]
+    api.expire()
+    real, post = MeView.get, sys.modules["api_tokens"].post
+
+    def busy(self, request):
+        return answers.pop() if answers else real(self, request)
+
+    def cut(*given, **options):
+        monkeypatch.setattr(sys.modules["api_tokens"], "post", post)
+        raise httpx.ConnectError("refused")
+
+    monkeypatch.setattr(sys.modules["api_tokens"], "post", cut)
+    with patch.object(MeView, "get", busy):
+        assert names["patiently"](api.get).status_code == 200
+    assert slept == [1, 5, 7]
+    # It gives up, and says why.
+    with (
+        patch("devices.core.sessions.refresh.get_valid_session", side_effect=OperationalError),
+        pytest.raises(api.Failed),
+    ):
+        api.expire()
+        names["patiently"](api.get)
+    # After four pauses more.
+    assert len(slept) == 7
+
+
 # Tasks
 
 
