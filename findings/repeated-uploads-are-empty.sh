@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# httpx, requests and aiohttp: an upload that is repeated after a 401 may be sent empty, and is answered 200.
+# httpx, requests, aiohttp, axios and got: an upload that is repeated after a 401 may be sent empty, and is answered 200.
 #
 # Guess: a body that can be read once makes the second request fail (httpx has StreamConsumed for it), or is sent again
 # from its start.
@@ -7,10 +7,13 @@
 # its guide shows, requests' HTTPDigestAuth and a middleware of aiohttp that sends the request again send an empty body
 # where the body is an iterator, or has `read` and no known length, as what shows the progress of an upload does. httpx
 # raises StreamConsumed for generators alone, and LocalProtocolError for files, which it does not rewind. requests rewinds
-# files, and sends nothing of a generator. Forms with files are sent whole.
+# files, and sends nothing of a generator. Forms with files are sent whole. In Node, an interceptor of axios that sends the
+# request again, as refreshing ones do, sends nothing of a file or another stream; got refuses to, but does for the streams of
+# the Web.
 #
-# Needs Python 3.11 or newer.
+# Needs Python 3.11 or newer, Node 20 or newer, and npm.
 set -euo pipefail
+command -v npm >/dev/null || { echo "needs npm"; exit 2; }
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
@@ -166,3 +169,66 @@ assert seen == {
     "aiohttp, generator": (200, [""]),
 }, "the behaviour has changed"
 PYTHON
+cd "$folder"
+echo '{"type": "module"}' > package.json
+npm install --silent --no-audit --no-fund axios@1.21.1 got@14.6.6
+cat > upload.js <<'JS'
+import assert from "node:assert";
+import { createReadStream, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import axios from "axios";
+import got from "got";
+
+const { version } = JSON.parse(readFileSync("node_modules/got/package.json"));
+console.log("Node", process.version, "axios", axios.VERSION, "got", version);
+writeFileSync("data.txt", "data");
+let taken;
+const server = createServer(async (request, response) => {
+  let body = "";
+  for await (const part of request) body += part;
+  const isGood = request.headers.authorization === "new";
+  if (isGood) taken.push(body);
+  response.statusCode = isGood ? 200 : 401;
+  response.end();
+});
+await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+const url = `http://127.0.0.1:${server.address().port}/`;
+
+const api = axios.create({ headers: { Authorization: "old" } });
+api.interceptors.response.use(undefined, (error) => {
+  const { config, response } = error;
+  if (response?.status !== 401 || config.isRetry) throw error;
+  return api({ ...config, isRetry: true, headers: { ...config.headers, Authorization: "new" } });
+});
+const byAxios = async (body) => (await api.post(url, body)).status;
+
+const again = (response, retry) => (response.statusCode === 401 ? retry({ headers: { authorization: "new" } }) : response);
+const client = got.extend({ headers: { authorization: "old" }, hooks: { afterResponse: [again] } });
+const byGot = async (body) => (await client.post(url, { body })).statusCode;
+
+const file = () => createReadStream("data.txt");
+const web = () => new Blob(["data"]).stream();
+const seen = {};
+for (const [name, send, make] of [
+  ["axios, text", byAxios, () => "data"],
+  ["axios, file", byAxios, file],
+  ["got, text", byGot, () => "data"],
+  ["got, file", byGot, file],
+  ["got, stream of the Web", byGot, web],
+]) {
+  taken = [];
+  const told = await send(make()).catch(({ code }) => code);
+  seen[name] = [told, taken];
+  console.log(`${name}: answers ${told}, the server has taken ${JSON.stringify(taken)}`);
+}
+server.close();
+server.closeAllConnections();
+assert.deepStrictEqual(seen, {
+  "axios, text": [200, ["data"]],
+  "axios, file": [200, [""]],
+  "got, text": [200, ["data"]],
+  "got, file": ["ERR_RETRYING", []],
+  "got, stream of the Web": [200, [""]],
+}, "the behaviour has changed");
+JS
+timeout 60 node upload.js

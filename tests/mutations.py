@@ -5627,6 +5627,14 @@ MUTANTS = [
         "whose_answer",
     ),
     Mutant(
+        "axios: a stream that was read is not sent again empty",
+        "docs/recipes/javascript.md",
+        "  if (config.data?.pipe || config.data?.getReader) throw error;\n",
+        "",
+        "tests/test_recipes.py",
+        "stream_that",
+    ),
+    Mutant(
         "Python: a refresh that another thread has done is not done again",
         PYTHON,
         'if pair["access"] == sent["access"]:',

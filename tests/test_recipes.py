@@ -362,6 +362,29 @@ def test_axios_refreshes_whatever_the_type_of_the_response(node, packages, alice
     }
 
 
+@pytest.mark.parametrize("adapter", ["http", "fetch"])
+def test_a_stream_that_was_read_is_not_sent_again_empty(node, packages, alice, adapter):
+    story = f"""
+    import {{ Readable }} from "node:stream";
+    const {{ http }} = await import("./http.js");
+    http.defaults.adapter = "{adapter}";
+    """
+    story += """
+    const text = JSON.stringify({ name: "mine" });
+    const headers = { "Content-Type": "application/json", "Content-Length": text.length };
+    const told = [];
+    for (const body of [Readable.from([text]), text]) {
+      expireAccess(tokens);
+      const answer = http.patch("/sessions/current", body, { headers, timeout: 5000 });
+      told.push(await answer.then(({ status }) => status, ({ response }) => response?.data.code));
+    }
+    console.log(JSON.stringify([told, refreshes()]));
+    process.exit();
+    """
+    assert node(SIGN_IN + story) == [["token_not_valid", 200], 2]
+    assert DeviceSession.objects.get().name == "mine"
+
+
 def test_axios_refreshes_once_and_tells_the_end(node, packages, alice):
     story = """
     const { http } = await import("./http.js");
