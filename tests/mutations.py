@@ -5635,6 +5635,14 @@ MUTANTS = [
         "stream_that",
     ),
     Mutant(
+        "React Native: a login without AbortSignal.timeout",
+        "docs/recipes/javascript.md",
+        "  if (AbortSignal.timeout) return",
+        "  return",
+        "tests/test_recipes.py",
+        "react_native",
+    ),
+    Mutant(
         "Python: a refresh that another thread has done is not done again",
         PYTHON,
         'if pair["access"] == sent["access"]:',

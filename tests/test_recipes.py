@@ -362,6 +362,43 @@ def test_axios_refreshes_whatever_the_type_of_the_response(node, packages, alice
     }
 
 
+# What React Native has: the packages that 0.86 is made of, and no EventTarget, as before it.
+NATIVE = """
+import { createRequire } from "node:module";
+const require = createRequire(import.meta.url);
+const missing = ["fetch", "Headers", "Request", "Response", "Event", "EventTarget", "BroadcastChannel"];
+void FormData; // which Node makes when it is asked for, of what goes now
+for (const name of missing) delete globalThis[name];
+const { AbortController, AbortSignal } = require("abort-controller");
+const XMLHttpRequest = require("xhr2");
+Object.assign(globalThis, { AbortController, AbortSignal, XMLHttpRequest });
+require("whatwg-fetch");
+"""
+
+
+def test_it_runs_with_what_react_native_has(node, tmp_path, alice):
+    packages = ("abort-controller@3.0.0", "whatwg-fetch@3.6.20", "xhr2@0.2.1")
+    npm.install(tmp_path, packages, "what React Native has is not tried")
+    (tmp_path / "native.js").write_text(NATIVE)
+    story = """
+    const changes = [];
+    const stop = onChange(() => changes.push(Boolean(tokens.get())));
+    expireAccess(tokens);
+    const all = await Promise.all([api("/me"), api("/sessions"), api("/me")]);
+    const seen = [all.map(({ status }) => status), refreshes()];
+    const headers = { "Content-Type": "application/json" };
+    expireAccess(tokens);
+    const body = JSON.stringify({ name: "mine" });
+    seen.push((await api("/sessions/current", { method: "PATCH", headers, body })).status);
+    await logout();
+    stop();
+    console.log(JSON.stringify([...seen, changes.at(-1)]));
+    process.exit();
+    """
+    assert node('import "./native.js";' + SIGN_IN + story) == [[200] * 3, 1, 200, False]
+    assert DeviceSession.objects.get().name == "mine"
+
+
 @pytest.mark.parametrize("adapter", ["http", "fetch"])
 def test_a_stream_that_was_read_is_not_sent_again_empty(node, packages, alice, adapter):
     story = f"""
