@@ -6,7 +6,7 @@
 # Seen: it reads each response of the client to its end. Server-sent events reach the program when the stream ends, or
 # never, and a download is in memory before its first byte is given. With the guide's hook, which calls
 # `raise_for_status()`, the auth gets no 401 to see: nothing is refreshed, and the program gets HTTPStatusError. requests
-# calls the hooks of an auth first.
+# calls the hooks of an auth first. The same with httpx2 2.16.2.
 #
 # Needs Python 3.11 or newer.
 set -euo pipefail
