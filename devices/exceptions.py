@@ -43,6 +43,14 @@ class KeysUnavailable(DevicesError):
     status = 503
 
 
+class TooEarly(DevicesError):
+    """The request came before TLS was sure that nobody repeats it (RFC 8470). Its client sends it again."""
+
+    code = "too_early"
+    message = _("The request came too early. Send it again.")
+    status = 425
+
+
 class SessionError(DevicesError):
     """The caller cannot use this session."""
 

@@ -24,6 +24,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.encoding import escape_uri_path
 from django.utils.http import url_has_allowed_host_and_scheme
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework_simplejwt import settings as jwt
 
@@ -301,6 +302,14 @@ def vary(request: HttpRequest | Request, header: str) -> None:
         on_answer(request, lambda _, answer: patch_vary_headers(answer, (header,)))
     else:
         headers["Vary"] = f"{headers['Vary']}, {header}" if headers.get("Vary") else header
+
+
+def is_too_early(request: HttpRequest) -> bool:
+    """Whether a request that may change something came as early data of TLS, which others can send again.
+
+    The header counts whatever its value is (RFC 8470, 5.1).
+    """
+    return "HTTP_EARLY_DATA" in request.META and request.method not in SAFE_METHODS
 
 
 def wants_page(request: HttpRequest) -> bool:

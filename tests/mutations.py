@@ -2874,6 +2874,22 @@ MUTANTS = [
         "E053",
     ),
     Mutant(
+        "refusing what somebody may send again before the handshake is complete",
+        "devices/web/middleware.py",
+        "if is_too_early(request):",
+        "if False:",
+        "tests/devices/web/test_middleware.py",
+        "handshake or too_early",
+    ),
+    Mutant(
+        "taking any Early-Data for early",
+        "devices/http.py",
+        'return "HTTP_EARLY_DATA" in request.META',
+        'return request.META.get("HTTP_EARLY_DATA") == "1"',
+        "tests/devices/web/test_middleware.py",
+        "handshake",
+    ),
+    Mutant(
         "overruling middleware that answers in our place",
         "devices/web/middleware.py",
         'is_overruled = other is not getattr(request, "cookie_user", other)',

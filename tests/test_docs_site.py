@@ -58,7 +58,8 @@ def test_the_table_of_errors_is_complete():
         if status >= "400" and "code" in example["value"]
     }
     # What any endpoint may answer, as the description says at its head.
-    foretold |= {("method_not_allowed", "405"), ("not_acceptable", "406"), ("unavailable", "503")}
+    foretold |= {("method_not_allowed", "405"), ("not_acceptable", "406")}
+    foretold |= {("too_early", "425"), ("unavailable", "503")}
     table = PAGES["api.md"].split("| code |", 1)[1].split("\n\n")[0]
     documented = set(re.findall(r"^\| `(\w+)` \| (\d+) \| .+ \|$", table, re.MULTILINE))
     assert documented == foretold

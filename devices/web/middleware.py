@@ -12,8 +12,8 @@ from django.utils.functional import SimpleLazyObject
 from rest_framework.views import APIView
 
 from devices.core import device_codes
-from devices.exceptions import DeviceCodeRequired, DevicesError, TooManyAttempts, in_words
-from devices.http import answering, expect_answer, wants_page
+from devices.exceptions import DeviceCodeRequired, DevicesError, TooEarly, TooManyAttempts, in_words
+from devices.http import answering, expect_answer, is_too_early, wants_page
 from devices.shortcuts import error_response
 
 from . import cookie, device_code
@@ -28,15 +28,17 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 class DeviceMiddleware:
     """`request.user` as the DeviceSession of the cookie session has it, and that as `request.device_session`.
 
-    Sets the device cookie where somebody signs in, and asks for client hints with every page. Put it directly
-    behind AuthenticationMiddleware, so that everything else sees its `request.user`; without that one it
-    leaves `request.user` alone.
+    Sets the device cookie where somebody signs in, asks for client hints with every page, and refuses what
+    came too early. Put it directly behind AuthenticationMiddleware, so that everything else sees its
+    `request.user`; without that one it leaves `request.user` alone.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: Any) -> HttpResponse:
+        if is_too_early(request):
+            return error_response(TooEarly())
         promised = expect_answer(request)
         request.device_session = None
         if hasattr(request, "session") and hasattr(request, "user"):

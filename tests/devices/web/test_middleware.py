@@ -90,3 +90,35 @@ def test_pages_ask_for_the_hints_that_are_read_and_not_sent_unasked(client, db):
     ]
     assert set(asked) <= set(HINT_HEADERS)
     assert "Accept-CH" not in client.get("/api/schema")
+
+
+@pytest.mark.parametrize("value", ["1", "0", ""])
+def test_what_came_before_the_handshake_was_complete_changes_nothing(alice, value):
+    """Others may have recorded it, and send it again (RFC 8470, 5.1)."""
+    early = {"Early-Data": value}
+    laptop = Device()
+    tokens = log_in(laptop, alice.email).json()
+    answer = laptop.post("/api/login", {"email": alice.email, "password": PASSWORD}, headers=early)
+    assert (answer.status_code, answer.json()["code"]) == (425, "too_early")
+    form = {"login": alice.email, "password": PASSWORD}
+    assert Browser().post("/accounts/login/", form, headers=early).status_code == 425
+    refresh = laptop.post("/api/token/refresh", {"refresh": tokens["refresh_token"]}, headers=early)
+    assert refresh.status_code == 425
+    [session] = alice.device_sessions.all()
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    for method, path in [
+        ("delete", f"/api/sessions/{session.pk}"),
+        ("patch", "/api/sessions/current"),
+    ]:
+        answer = getattr(laptop, method)(path, {"name": "x"}, headers=bearer | early)
+        assert answer.status_code == 425
+    assert laptop.get("/api/me", headers=bearer | early).status_code == 200
+    assert laptop.options("/api/me", headers=bearer | early).status_code == 200
+
+
+def test_too_early_a_guess_does_not_count(alice, settings):
+    settings.DEVICES = {**settings.DEVICES, "LOGIN_ATTEMPTS_PER_ADDRESS": 1}
+    wrong = {"email": alice.email, "password": "wrong"}
+    for _ in range(2):
+        assert Device().post("/api/login", wrong, headers={"Early-Data": "1"}).status_code == 425
+    assert log_in(Device(), alice.email).status_code == 200
