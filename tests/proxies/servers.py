@@ -32,6 +32,7 @@ PROXIES = {
     "haproxy": ("HAProxy", "haproxy", "-f"),
     "apache": ("Apache", "apache2", "-f"),
     "caddy": ("Caddy", "caddy", "--config"),
+    "envoy": ("Envoy", "envoy", "-c"),
 }
 
 NGINX_MAIN = """
@@ -186,12 +187,20 @@ def documented(kind: str, folder: Path, port: int, upstream: int | Path) -> str:
             "caddy": f"unix/{upstream}",
         }.get(program, to)
         at = f"http://{at}" if program == "apache2" else at
+    if program == "envoy":
+        at = "socket_address: { address: 127.0.0.1, port_value: 8000 }"
+        to = (
+            f"pipe: {{ path: {upstream} }}"
+            if isinstance(upstream, Path)
+            else at.replace("8000", str(upstream))
+        )
     changes = {at: to, "/etc/ssl/api.example.org": f"{folder}/site"}
     changes |= {"listen 443": f"listen 127.0.0.1:{port}", "bind :443": f"bind 127.0.0.1:{port}"}
     changes |= {
         "<VirtualHost *:443>": f"<VirtualHost 127.0.0.1:{port}>",
         "api.example.org {": f"https://api.example.org:{port} {{\n    bind 127.0.0.1\n"
         f"    tls {folder}/site.crt {folder}/site.key",
+        "address: 0.0.0.0, port_value: 443": f"address: 127.0.0.1, port_value: {port}",
         "a long random value": KEY,
     }
     assert all(old in PAGE for old in changes)
@@ -218,11 +227,14 @@ def proxy(kind: str, folder: Path, upstream: int | Path) -> Iterator[str]:
     if program is None:
         pytest.skip(f"NO PROXY: {name} is not installed")
     port = free_port()
-    file = folder / f"{kind}.conf"
+    # Envoy knows a format by the end of the name.
+    file = folder / (f"{kind}.yaml" if kind == "envoy" else f"{kind}.conf")
     file.write_text(documented(kind, folder, port, upstream))
     command = [program, option, str(file)]
     if kind == "apache":
         command.append("-DFOREGROUND")
+    elif kind == "envoy":
+        command.append("--use-dynamic-base-id")
     elif kind == "caddy":
         command = [program, "run", "--adapter", "caddyfile", option, str(file)]
     with running(command, folder / f"{kind}.out", port):

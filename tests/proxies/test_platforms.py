@@ -47,6 +47,14 @@ PLATFORMS = [
     ("AWS load balancer (ALB)", "10.0.1.0/24", XFF, "10.0.1.9", appended(f"{CLIENT}:4711"), CLIENT),
     ("AWS load balancer (ALB)", "10.0.1.0/24", XFF, "10.0.1.9", appended(f"[{V6}]:4711"), V6),
     (
+        "Azure Application Gateway",
+        "10.0.1.0/24",
+        XFF,
+        "10.0.1.9",
+        appended(f"{CLIENT}:4711"),
+        CLIENT,
+    ),
+    (
         "Google Cloud load balancer",
         "130.211.0.0/22,35.191.0.0/16,198.51.100.200/32",
         XFF,
