@@ -2890,6 +2890,14 @@ MUTANTS = [
         "handshake",
     ),
     Mutant(
+        "claims that fit into a cookie",
+        "devices/core/tokens.py",
+        "CLAIMS_LENGTH_IN_COOKIE if conf.ACCESS_COOKIE else CLAIMS_LENGTH",
+        "CLAIMS_LENGTH",
+        "tests/devices/contrib/test_cookies.py",
+        "claims_fit",
+    ),
+    Mutant(
         "overruling middleware that answers in our place",
         "devices/web/middleware.py",
         'is_overruled = other is not getattr(request, "cookie_user", other)',

@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.urls import include, path
 from django.views.debug import SafeExceptionReporterFilter
@@ -304,6 +305,28 @@ def test_the_access_token_may_be_in_a_cookie_too(with_access, alice):
     assert browser.post("/own", headers=with_token).status_code == 200
     end_session(DeviceSession.objects.get())
     assert refusal(browser.get("/own", secure=True)) == (401, "session_revoked")
+
+
+OWN_CLAIMS = {}
+
+
+def claims_of(session):
+    return OWN_CLAIMS
+
+
+def test_claims_fit_into_a_cookie_that_browsers_keep(with_access, alice, settings, monkeypatch):
+    """They drop one whose name and value have more than 4096 bytes (RFC 6265bis, 5.6), and nobody is told."""
+    settings.DEVICES = {**settings.DEVICES, "CLAIMS": f"{__name__}.claims_of"}
+    monkeypatch.setitem(OWN_CLAIMS, "many", "x" * 2030)
+    browser = Browser()
+    assert browser.login().status_code == 200
+    # A signature with an RSA key of 4096 bits is longer than this one by 640 characters.
+    assert len(ACCESS) + len(browser.cookies[ACCESS].value) + 640 <= 4096
+    DeviceSession.objects.all().delete()
+    monkeypatch.setitem(OWN_CLAIMS, "many", "x" * 2048)
+    with pytest.raises(ImproperlyConfigured, match="2048 characters"):
+        Browser().login()
+    assert not DeviceSession.objects.active().exists()
 
 
 def test_a_login_ends_the_session_of_whose_browser_it_was(alice, mallory):
