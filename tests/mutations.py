@@ -2986,6 +2986,22 @@ MUTANTS = [
         "has_not_looked",
     ),
     Mutant(
+        "naming the backend that has taken another one's place",
+        "devices/web/receivers.py",
+        "    cookie.settle_backend(request)\n",
+        "",
+        COOKIES,
+        "in_whose_place",
+    ),
+    Mutant(
+        "naming no backend that is another one",
+        COOKIE,
+        "if issubclass(import_string(each), named):",
+        "if True:",
+        COOKIES,
+        "in_whose_place",
+    ),
+    Mutant(
         "answering apps in a form that they read",
         "devices/web/cookie.py",
         "elif isinstance(refused, SessionError) and wants_page(request):",

@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.module_loading import import_string
 
 from devices.conf import conf
 from devices.core import second_factor, sessions
@@ -86,6 +87,22 @@ def has_begun(request: HttpRequest) -> bool:
     """Whether the session of the cookie was started by this very request."""
     begun: DeviceSession | None = getattr(request, "begun_session", None)
     return begun is not None and request.session.get(ID) == str(begun.pk)
+
+
+def settle_backend(request: HttpRequest) -> None:
+    """Name the backend that has taken the place of the one that code has signed somebody in by.
+
+    Many a `login(request, user, backend=…)` names Django's ModelBackend. Where that is not in
+    AUTHENTICATION_BACKENDS, Django signs nobody in at the next request, and says nothing.
+    """
+    path = request.session[BACKEND_SESSION_KEY]
+    if path in settings.AUTHENTICATION_BACKENDS:
+        return
+    named = import_string(path)
+    for each in settings.AUTHENTICATION_BACKENDS:
+        if issubclass(import_string(each), named):
+            request.session[BACKEND_SESSION_KEY] = each
+            return
 
 
 def begin_or_refuse(request: HttpRequest, user: AbstractBaseUser) -> None:

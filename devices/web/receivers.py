@@ -28,6 +28,7 @@ def signed_in(request: HttpRequest | None, user: AbstractBaseUser, **kwargs: Any
     if cookie.has_begun(request):
         # The same login, of which a package tells after Django has, as knox does.
         return
+    cookie.settle_backend(request)
     if cookie.was_proved(request, user) or not cookie.is_of_browser(request):
         cookie.begin_or_refuse(request, user)
     elif impersonation.is_return(request, user):

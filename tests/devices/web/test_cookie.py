@@ -3,7 +3,7 @@
 import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings as project
-from django.contrib.auth import SESSION_KEY, login, user_logged_in
+from django.contrib.auth import BACKEND_SESSION_KEY, SESSION_KEY, login, user_logged_in
 from django.contrib.auth.backends import ModelBackend, RemoteUserBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
@@ -517,6 +517,23 @@ def test_whom_the_backend_no_longer_lets_in_is_out(alice, settings):
     assert other.is_in()
     settings.AUTHENTICATION_BACKENDS = [path]
     assert not other.is_in()
+
+
+def test_a_login_by_the_backend_in_whose_place_another_one_is_holds(alice, settings):
+    """Code of a project, and some packages, name Django's own: `login(request, user, backend="…")`."""
+    settings.DEVICES = {}
+    browser = Browser()
+    browser.force_login(alice, "django.contrib.auth.backends.ModelBackend")
+    assert browser.session[BACKEND_SESSION_KEY] == "devices.backends.LimitedModelBackend"
+    assert browser.device_session.login_method == "password"
+    assert browser.is_in()
+
+
+def test_a_login_by_a_backend_in_whose_place_there_is_none_signs_nobody_in(alice):
+    """As in Django itself."""
+    browser = Browser()
+    browser.force_login(alice, f"{__name__}.Sparrow")
+    assert not browser.is_in()
 
 
 def test_a_digest_of_the_user_model_s_own_is_compared_as_django_does(alice, monkeypatch):
