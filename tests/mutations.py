@@ -2986,6 +2986,22 @@ MUTANTS = [
         "has_not_looked",
     ),
     Mutant(
+        "removing a dead entry while no other thread looks through the cache",
+        "devices/core/liveness/cache.py",
+        "            with self._lock:\n                self._entries.pop(key, None)\n        self.misses",
+        "            self._entries.pop(key, None)\n        self.misses",
+        "tests/devices/core/liveness/test_cache.py",
+        "disturbs_none",
+    ),
+    Mutant(
+        "asking for the floor last",
+        "devices/core/liveness/cache.py",
+        "        epoch = self._forgotten.get(user_id)\n",
+        "        floor = self._floor\n        return self._forgotten.get(user_id, floor)\n",
+        "tests/devices/core/liveness/test_cache.py",
+        "list_of_the_dead",
+    ),
+    Mutant(
         "naming the backend that has taken another one's place",
         "devices/web/receivers.py",
         "    cookie.settle_backend(request)\n",

@@ -119,13 +119,21 @@ class SessionCache:
                 now < self._trusted_until
                 and now < entry.fresh_until
                 and time.time() < entry.valid_until
-                and entry.epoch >= self._forgotten.get(entry.user_id, self._floor)
+                and entry.epoch >= self._dead_before(entry.user_id)
             ):
                 self.hits += 1
                 return entry.session
-            self._entries.pop(key, None)
+            # Not while another thread looks which is the oldest: that raises RuntimeError there.
+            with self._lock:
+                self._entries.pop(key, None)
         self.misses += 1
         return None
+
+    def _dead_before(self, user_id: str) -> int:
+        """The epoch before which nothing that was read about this user counts."""
+        epoch = self._forgotten.get(user_id)
+        # Asked last: it is set before the dictionary is emptied.
+        return self._floor if epoch is None else epoch
 
     def put(
         self, key: Hashable, session: Template, user_id: Any, ticket: ReadMark, valid_until: float
