@@ -3002,6 +3002,22 @@ MUTANTS = [
         "list_of_the_dead",
     ),
     Mutant(
+        "saying where code makes tokens of no session",
+        "devices/api/authentication.py",
+        "    Token.for_user = classmethod(_for_user)\n",
+        "",
+        "tests/devices/api/test_authentication.py",
+        "says_once_where",
+    ),
+    Mutant(
+        "naming the code that makes them, and not SimpleJWT's",
+        "devices/api/authentication.py",
+        'while frame.f_globals.get("__name__") == Token.__module__:',
+        "while False:",
+        "tests/hosts/test_stories.py",
+        "token_blacklist",
+    ),
+    Mutant(
         "naming the backend that has taken another one's place",
         "devices/web/receivers.py",
         "    cookie.settle_backend(request)\n",

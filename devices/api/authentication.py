@@ -1,9 +1,11 @@
 """Who is asking: the active session behind a bearer token. Loaded early by DRF, so it imports no view."""
 
+import logging
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property, partial
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
@@ -39,6 +41,8 @@ from devices.models import DeviceSession
 
 from .errors import SessionDenied
 from .formats import ProjectFormats
+
+logger = logging.getLogger("devices")
 
 
 class SignedInRequest(Request):
@@ -143,6 +147,11 @@ _get_stock_token: Any = JWTAuthentication.get_validated_token
 # Without its app token_blacklist there is none.
 _blacklist_stock: Any = getattr(RefreshToken, "blacklist", None)
 _verify_stock: Any = RefreshToken.verify
+_make_stock: Any = vars(Token)["for_user"].__func__
+# The types of tokens that our API and the views of tokens are sent.
+SENT: Final = {"access", "refresh", "sliding"}
+# Where tokens of no session were made, of which the log has a line.
+_told: set[str] = set()
 
 
 def adopt() -> None:
@@ -154,6 +163,7 @@ def adopt() -> None:
     JWTAuthentication.get_validated_token = _get_validated_token
     RefreshToken.blacklist = blacklist
     RefreshToken.verify = _verify
+    Token.for_user = classmethod(_for_user)
 
 
 def blacklist(token: RefreshToken) -> Any:
@@ -191,6 +201,24 @@ def _verify(token: RefreshToken, *args: Any, **kwargs: Any) -> None:
         sessions.find_valid_session(tokens.claims_of(token), current_client, may_be_ahead=True)
     except SessionError as error:
         raise TokenError(error.message) from error
+
+
+def _for_user(cls: type[Token], user: AbstractBaseUser) -> Token:
+    """Make a token of no session as ever, and say once where: in packages, checks find few such places."""
+    token: Token = _make_stock(cls, user)
+    if cls.token_type in SENT:
+        frame: Any = sys._getframe(1)
+        while frame.f_globals.get("__name__") == Token.__module__:
+            frame = frame.f_back
+        place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        if place not in _told:
+            _told.add(place)
+            logger.warning(
+                "A token of no session was made, which the API refuses: %s. Call "
+                "devices.shortcuts.start_session(request, user) there.",
+                place,
+            )
+    return token
 
 
 class ForSessions(ProjectFormats):

@@ -28,7 +28,15 @@ MAKE_TOKEN = "devices.contrib.oauth_toolkit.make_token"
 GENERATORS = ("ACCESS_TOKEN_GENERATOR", "REFRESH_TOKEN_GENERATOR")
 
 # Packages that store second factors, which a login asks for by SECOND_FACTOR only.
-FACTORS = ("django_otp", "allauth.mfa", "trench")
+FACTORS = (
+    "django_otp",
+    "allauth.mfa",
+    "trench",
+    "mfa",  # django-mfa2 and django-mfa3
+    "django_mfa",
+    "multifactor",  # django-multifactor
+    "drf_jwt_2fa",
+)
 # Views that take a password for tokens.
 LOGINS = (
     "rest_framework_simplejwt.views.TokenObtainPairView",
@@ -51,6 +59,7 @@ GRAPHQL_JWT = "graphql_jwt.backends.JSONWebTokenBackend"
 JWT_LOGINS = {
     "rest_social_auth.views.SocialJWT": "rest-social-auth",
     "trench.views.jwt.": "django-trench",
+    "drf_jwt_2fa.views.ObtainAuthToken": "drf-jwt-2fa",
 }
 START = (
     "Have people sign in by SimpleJWT's views or devices.api.urls.login, or call start_session of "

@@ -1,6 +1,7 @@
 """The authentication class, as host projects extend it."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -13,8 +14,9 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 from rest_framework_simplejwt import authentication as simplejwt
-from rest_framework_simplejwt.tokens import AccessToken
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
+from devices.api import authentication
 from devices.api.authentication import DeviceSessionAuthentication
 from devices.api.errors import SessionDenied
 from devices.core import sessions
@@ -170,3 +172,23 @@ def test_an_outage_is_503_behind_a_class_without_a_challenge(alice, sign_in, rf,
     answer = BehindAnotherClass.as_view()(rf.get("/mine", headers=headers))
     assert (answer.status_code, answer.data["code"]) == (503, "unavailable")
     assert "Retry-After" in answer and "WWW-Authenticate" not in answer
+
+
+class Link(Token):
+    """A token of the project's own, for something else."""
+
+    token_type = "link"
+    lifetime = timedelta(minutes=1)
+
+
+def test_the_log_says_once_where_code_makes_a_token_of_no_session(alice, caplog, monkeypatch):
+    """As many packages do, in functions that no check finds."""
+    monkeypatch.setattr(authentication, "_told", set())
+    for _ in range(2):
+        assert "session_id" not in RefreshToken.for_user(alice)
+    Link.for_user(alice)
+    (said,) = (record.getMessage() for record in caplog.records if record.name == "devices")
+    assert f"{__file__}:" in said
+    assert "start_session" in said
+    AccessToken.for_user(alice)
+    assert len(caplog.records) == 2

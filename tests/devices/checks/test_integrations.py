@@ -105,7 +105,10 @@ def test_what_applications_get_ends_with_its_session(settings, monkeypatch, give
     assert reported_ids() & {"devices.W138", "devices.E139"} == reported
 
 
-@pytest.mark.parametrize("package", ["django_otp", "allauth.mfa", "trench"])
+@pytest.mark.parametrize(
+    "package",
+    ["django_otp", "allauth.mfa", "trench", "mfa", "django_mfa", "multifactor", "drf_jwt_2fa"],
+)
 @pytest.mark.parametrize(
     ("served", "factor", "reported"),
     [
@@ -193,6 +196,7 @@ def test_passkeys_that_give_tokens_of_no_session_are_reported(
         ("trench.views.authtoken", "MFASecondStepAuthTokenView", {"devices.W142"}),
         ("trench.views", "MFASecondStepMixin", set()),
         ("rest_social_auth.views", "SocialJWTPairOnlyAuthView", {"devices.E143"}),
+        ("drf_jwt_2fa.views", "ObtainAuthToken", {"devices.E143"}),
         ("rest_social_auth.views", "SocialKnoxOnlyAuthView", {"devices.W142"}),
         ("rest_social_auth.views", "SocialSessionAuthView", set()),
     ],

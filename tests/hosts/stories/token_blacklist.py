@@ -26,7 +26,9 @@ class Tables(Story):
         self.assertFalse(OutstandingToken.objects.exists())
 
     def test_tokens_of_before_are_withdrawn_as_ever(self):
-        token = RefreshToken.for_user(self.alice)
+        with self.assertLogs("devices") as said:
+            token = RefreshToken.for_user(self.alice)
+        self.assertIn(f"{__file__}:", said.output[0])
         RefreshToken(str(token)).blacklist()
         self.assertEqual(BlacklistedToken.objects.count(), 1)
         with self.assertRaisesMessage(TokenError, "blacklisted"):
