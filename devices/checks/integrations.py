@@ -10,6 +10,8 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.utils.module_loading import import_string
+from rest_framework import settings as drf
+from rest_framework.authentication import SessionAuthentication
 
 from devices.conf import Conf
 
@@ -71,6 +73,8 @@ PASSKEYS = "passkeys.api.views.AuthenticateVerifyAPIView"
 PROOF = "devices.contrib.allauth.proof_of"
 ADAPTER = "devices.contrib.allauth.AccountAdapter"
 STOCK_ADAPTER = "allauth.account.adapter.DefaultAccountAdapter"
+# Its tokens are django-oauth-toolkit's.
+SOCIAL_OAUTH2 = {"drf_social_oauth2.views.ConvertTokenView": "drf-social-oauth2"}
 
 
 def check() -> Iterator[CheckMessage]:
@@ -127,6 +131,12 @@ def check() -> Iterator[CheckMessage]:
             hint=START,
             id="devices.E143",
         )
+    if "rest_registration.api.views.login.LogoutView" in served and not _signs_in_cookies():
+        yield checks.Warning(
+            "Logins by django-rest-registration give no tokens, and its logout ends no session.",
+            hint="Have apps sign in by SimpleJWT's views, and out by DELETE …/sessions/current.",
+            id="devices.W145",
+        )
     if _sends_tokens():
         yield checks.Warning(
             "Sentry gets passwords and tokens: they are in the local variables and the bodies of requests "
@@ -134,6 +144,13 @@ def check() -> Iterator[CheckMessage]:
             hint="Give sentry_sdk.init include_local_variables=False and max_request_body_size='never'.",
             id="devices.W136",
         )
+
+
+def _signs_in_cookies() -> bool:
+    """Whether django-rest-registration signs in and out by Django's cookie, whose sessions we know."""
+    given = getattr(settings, "REST_REGISTRATION", {}).get("LOGIN_AUTHENTICATE_SESSION")
+    defaults: Any = drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES
+    return bool(SessionAuthentication in defaults if given is None else given)
 
 
 def _token_logins(served: set[str]) -> set[str]:
@@ -149,13 +166,15 @@ def _token_logins(served: set[str]) -> set[str]:
     is_installed = apps.is_installed
     if is_installed("rest_framework.authtoken") and not is_installed("rest_framework_simplejwt"):
         names |= _passkeys()
-    return names
+    return names if _has_validator() else names | _packages(SOCIAL_OAUTH2)
 
 
 def _jwt_logins() -> set[str]:
-    """The packages by which people can sign in for tokens of SimpleJWT that are none of a session."""
-    is_default = apps.is_installed("rest_framework_simplejwt")
-    return _packages(JWT_LOGINS) | (_passkeys() if is_default else set())
+    """The packages by which people can sign in for tokens that our classes refuse, being of no session."""
+    names = _packages(JWT_LOGINS)
+    if apps.is_installed("rest_framework_simplejwt"):
+        names |= _passkeys()
+    return names | _packages(SOCIAL_OAUTH2) if _has_validator() else names
 
 
 def _packages(by_view: dict[str, str]) -> set[str]:
@@ -201,9 +220,17 @@ def _dj_rest_auth(given: dict[str, Any], served: set[str]) -> Iterator[CheckMess
         )
 
 
-def _oauth_toolkit(given: dict[str, Any]) -> Iterator[CheckMessage]:
+def _has_validator() -> bool:
+    """Whether what django-oauth-toolkit gives ends with a session."""
+    given = getattr(settings, "OAUTH2_PROVIDER", None) or {}
     name = given.get("OAUTH2_VALIDATOR_CLASS")
-    if not name or not issubclass(import_string(name), import_string(VALIDATOR)):
+    if not name or not apps.is_installed("oauth2_provider"):
+        return False
+    return issubclass(import_string(name), import_string(VALIDATOR))
+
+
+def _oauth_toolkit(given: dict[str, Any]) -> Iterator[CheckMessage]:
+    if not _has_validator():
         yield checks.Warning(
             "What django-oauth-toolkit gives to applications outlives the session: they go on after a "
             "sign-out everywhere.",

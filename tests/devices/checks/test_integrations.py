@@ -234,3 +234,39 @@ def test_an_adapter_that_hides_how_people_signed_in_is_reported(settings, adapte
     if adapter is None:
         del settings.ACCOUNT_ADAPTER
     assert ("devices.E145" in reported_ids()) is reported
+
+
+@pytest.mark.parametrize(
+    ("given", "classes", "reported"),
+    [
+        ({}, [], True),
+        ({"LOGIN_AUTHENTICATE_SESSION": True}, [], False),
+        ({}, ["rest_framework.authentication.SessionAuthentication"], False),
+    ],
+)
+def test_a_logout_that_ends_no_session_is_reported(settings, given, classes, reported):
+    view = of("rest_registration.api.views.login", "LogoutView")
+    settings.REST_REGISTRATION = given
+    settings.REST_FRAMEWORK = {
+        **settings.REST_FRAMEWORK,
+        "DEFAULT_AUTHENTICATION_CLASSES": [
+            *settings.REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"],
+            *classes,
+        ],
+    }
+    with override_settings(ROOT_URLCONF=only(view)):
+        assert ("devices.W145" in reported_ids()) is reported
+
+
+@pytest.mark.parametrize(
+    ("given", "reported"),
+    [({}, {"devices.W142"}), ({"OAUTH2_VALIDATOR_CLASS": f"{__name__}.Derived"}, {"devices.E143"})],
+)
+def test_logins_for_tokens_of_django_oauth_toolkit_are_reported(
+    settings, monkeypatch, given, reported
+):
+    monkeypatch.setitem(sys.modules, OURS, SimpleNamespace(SessionValidator=Validator))
+    install(monkeypatch, "oauth2_provider")
+    settings.OAUTH2_PROVIDER = given
+    with override_settings(ROOT_URLCONF=only(of("drf_social_oauth2.views", "ConvertTokenView"))):
+        assert reported_ids() & {"devices.W142", "devices.E143"} == reported
