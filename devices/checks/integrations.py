@@ -57,6 +57,7 @@ TOKEN_LOGINS = {
     "allauth.idp.oidc.views.TokenView": "allauth.idp.oidc",
 }
 GRAPHQL_JWT = "graphql_jwt.backends.JSONWebTokenBackend"
+GQLAUTH = "gqlauth.core.middlewares.django_jwt_middleware"
 # The same of views that make SimpleJWT's tokens by `for_user`.
 JWT_LOGINS = {
     "rest_social_auth.views.SocialJWT": "rest-social-auth",
@@ -163,6 +164,8 @@ def _token_logins(served: set[str]) -> set[str]:
     backends = (import_string(name) for name in settings.AUTHENTICATION_BACKENDS)
     if any(import_path(base) == GRAPHQL_JWT for each in backends for base in each.__mro__):
         names.add("django-graphql-jwt")
+    if GQLAUTH in settings.MIDDLEWARE:
+        names.add("strawberry-django-auth")
     is_installed = apps.is_installed
     if is_installed("rest_framework.authtoken") and not is_installed("rest_framework_simplejwt"):
         names |= _passkeys()

@@ -170,6 +170,16 @@ def test_logins_by_graphql_for_tokens_of_no_session_are_reported(settings, monke
     assert "devices.W142" in reported_ids()
 
 
+def test_so_are_those_by_strawberry_django_auth(settings, monkeypatch):
+    package = SimpleNamespace(django_jwt_middleware=lambda get_response: get_response)
+    monkeypatch.setitem(sys.modules, "gqlauth.core.middlewares", package)
+    settings.MIDDLEWARE = [
+        *settings.MIDDLEWARE,
+        "gqlauth.core.middlewares.django_jwt_middleware",
+    ]
+    assert "devices.W142" in reported_ids()
+
+
 @pytest.mark.parametrize(
     ("package", "function", "reported"),
     [
