@@ -3018,6 +3018,22 @@ MUTANTS = [
         "token_blacklist",
     ),
     Mutant(
+        "whether django-rest-registration ends sessions",
+        "devices/checks/integrations.py",
+        " in served and not _signs_in_cookies():",
+        " in served and _signs_in_cookies():",
+        "tests/devices/checks/test_integrations.py",
+        "ends_no_session",
+    ),
+    Mutant(
+        "which tokens drf-social-oauth2 gives",
+        "devices/checks/integrations.py",
+        "return names | _packages(SOCIAL_OAUTH2) if _has_validator() else names",
+        "return names",
+        "tests/devices/checks/test_integrations.py",
+        "of_django_oauth_toolkit",
+    ),
+    Mutant(
         "naming the backend that has taken another one's place",
         "devices/web/receivers.py",
         "    cookie.settle_backend(request)\n",
@@ -3177,8 +3193,8 @@ MUTANTS = [
     Mutant(
         "what django-oauth-toolkit gives without a session",
         "devices/checks/integrations.py",
-        "if not name or not issubclass(import_string(name), import_string(VALIDATOR)):",
-        "if not name:",
+        "return issubclass(import_string(name), import_string(VALIDATOR))",
+        "return True",
         "tests/devices/checks/test_integrations.py",
         "applications",
     ),
