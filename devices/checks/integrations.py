@@ -55,6 +55,9 @@ TOKEN_LOGINS = {
     "rest_social_auth.views.SocialKnox": "rest-social-auth",
     "trench.views.authtoken.": "django-trench",
     "allauth.idp.oidc.views.TokenView": "allauth.idp.oidc",
+    "dmr.security.jwt.views.body.ObtainTokens": "django-modern-rest",
+    "dmr.security.jwt.views.cookie.CookieObtainTokens": "django-modern-rest",
+    "dmr.security.token.views.ObtainToken": "django-modern-rest",
 }
 GRAPHQL_JWT = "graphql_jwt.backends.JSONWebTokenBackend"
 GQLAUTH = "gqlauth.core.middlewares.django_jwt_middleware"

@@ -23,6 +23,7 @@ def of(package, name, base=APIView):
 
 
 KNOX = of("knox.views", "LoginView")
+MODERN_REST = of("dmr.security.jwt.views.body", "ObtainTokensSyncController")
 PASSKEYS = of("passkeys.api.views", "AuthenticateVerifyAPIView")
 DJ_REST_AUTH = of("dj_rest_auth.views", "LoginView")
 
@@ -149,6 +150,7 @@ def only(view):
         (DJ_REST_AUTH, {}, True),
         (DJ_REST_AUTH, {"REST_AUTH": {"TOKEN_MODEL": None}}, False),
         (DJ_REST_AUTH, {"REST_AUTH": {"USE_JWT": True}}, False),
+        (MODERN_REST, {}, True),
         (Login, {}, False),
     ],
 )
