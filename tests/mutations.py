@@ -3034,6 +3034,14 @@ MUTANTS = [
         "of_django_oauth_toolkit",
     ),
     Mutant(
+        "filters that django-unfold can show",
+        "devices/admin/filters.py",
+        "    parameter_name = FROM\n",
+        "",
+        "tests/devices/admin/test_themes.py",
+        "name_for_itself",
+    ),
+    Mutant(
         "naming the backend that has taken another one's place",
         "devices/web/receivers.py",
         "    cookie.settle_backend(request)\n",

@@ -128,6 +128,8 @@ class BetweenFilter(ListFilter):
     column: ClassVar[str] = "created_at"
     template = "admin/devices/devicesession/between.html"
     FROM, TO, ZONE = PARAMETERS = ("from", "to", "zone")
+    # django-unfold asks each filter for one.
+    parameter_name = FROM
 
     def __init__(
         self,
