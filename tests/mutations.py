@@ -3042,6 +3042,14 @@ MUTANTS = [
         "name_for_itself",
     ),
     Mutant(
+        "an admin that has lost its guard",
+        "devices/checks/integrations.py",
+        "for site in sites if site and not isinstance(site, guarded)}",
+        "for site in sites if site and not isinstance(site, object)}",
+        "tests/devices/checks/test_integrations.py",
+        "lost_its_guard",
+    ),
+    Mutant(
         "naming the backend that has taken another one's place",
         "devices/web/receivers.py",
         "    cookie.settle_backend(request)\n",

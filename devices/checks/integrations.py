@@ -141,6 +141,13 @@ def check() -> Iterator[CheckMessage]:
             hint="Have apps sign in by SimpleJWT's views, and out by DELETE …/sessions/current.",
             id="devices.W145",
         )
+    if names := sorted(_unguarded()):
+        yield checks.Warning(
+            f"An admin is served that does not keep staff from users above them: {', '.join(names)}.",
+            hint="Derive its class from devices.admin_site.GuardedAdminSite, and name it as the default_site "
+            "of an AdminConfig that derives from devices.apps.GuardedAdminConfig; see docs/staff.md.",
+            id="devices.W146",
+        )
     if _sends_tokens():
         yield checks.Warning(
             "Sentry gets passwords and tokens: they are in the local variables and the bodies of requests "
@@ -148,6 +155,16 @@ def check() -> Iterator[CheckMessage]:
             hint="Give sentry_sdk.init include_local_variables=False and max_request_body_size='never'.",
             id="devices.W136",
         )
+
+
+def _unguarded() -> set[str]:
+    """The classes of admins without our guard, in a project that has taken it: themes replace the site."""
+    taken = import_string("devices.apps.GuardedAdminConfig")
+    if not any(isinstance(config, taken) for config in apps.get_app_configs()):
+        return set()
+    guarded = import_string("devices.admin_site.GuardedAdminSite")
+    sites = (getattr(view, "admin_site", None) for view in views())
+    return {import_path(type(site)) for site in sites if site and not isinstance(site, guarded)}
 
 
 def _signs_in_cookies() -> bool:

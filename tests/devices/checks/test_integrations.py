@@ -5,12 +5,18 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin import AdminSite
+from django.contrib.admin.apps import AdminConfig
 from django.core.checks import run_checks
 from django.test import override_settings
 from django.urls import path
 from rest_framework.authtoken.views import ObtainAuthToken
 from rest_framework.views import APIView
 from rest_framework_simplejwt.views import TokenObtainPairView
+
+from devices.admin_site import GuardedAdminSite
+from devices.apps import GuardedAdminConfig
 
 
 class Login(TokenObtainPairView):
@@ -282,3 +288,30 @@ def test_logins_for_tokens_of_django_oauth_toolkit_are_reported(
     settings.OAUTH2_PROVIDER = given
     with override_settings(ROOT_URLCONF=only(of("drf_social_oauth2.views", "ConvertTokenView"))):
         assert reported_ids() & {"devices.W142", "devices.E143"} == reported
+
+
+class Theme(AdminSite):
+    """As a theme puts it in the place of the site that the project has chosen."""
+
+
+class Guarded(GuardedAdminSite, Theme):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("site", "config", "reported"),
+    [
+        (Theme(), GuardedAdminConfig, True),
+        (Guarded(), GuardedAdminConfig, False),
+        # A project that has not asked for the guard.
+        (Theme(), AdminConfig, False),
+    ],
+)
+def test_an_admin_that_has_lost_its_guard_is_reported(monkeypatch, site, config, reported):
+    urlconf = ModuleType("of_an_admin")
+    urlconf.urlpatterns = [path("admin/", site.urls)]
+    found = [each for each in apps.get_app_configs() if not isinstance(each, AdminConfig)]
+    theirs = config("django.contrib.admin", admin)
+    monkeypatch.setattr(apps, "get_app_configs", lambda: [*found, theirs])
+    with override_settings(ROOT_URLCONF=urlconf):
+        assert ("devices.W146" in reported_ids()) is reported
