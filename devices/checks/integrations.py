@@ -111,7 +111,7 @@ def check() -> Iterator[CheckMessage]:
                 "Logins with allauth count as logins by password alone, whatever second factor, passkey or "
                 "other site people signed in with.",
                 hint=f"Derive {import_path(adapter)} from {ADAPTER}, or set ACCOUNT_ADAPTER to it.",
-                id="devices.E145",
+                id="devices.E147",
             )
     if apps.is_installed("cacheops"):
         profile = import_string("cacheops.conf.model_profile")

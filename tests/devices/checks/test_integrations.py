@@ -251,7 +251,7 @@ def test_an_adapter_that_hides_how_people_signed_in_is_reported(settings, adapte
     settings.ACCOUNT_ADAPTER = adapter
     if adapter is None:
         del settings.ACCOUNT_ADAPTER
-    assert ("devices.E145" in reported_ids()) is reported
+    assert ("devices.E147" in reported_ids()) is reported
 
 
 @pytest.mark.parametrize(
