@@ -243,7 +243,7 @@ to a session, and are refused from the next request on when it ends.
 
 Every error is `{"detail": "…", "code": "…"}`; what is wrong with the fields of a request is
 `{"field": ["…"]}`. Each endpoint names its codes; any of them may also answer 405 `method_not_allowed`,
-406 `not_acceptable`, 425 `too_early` to [early data](https://www.rfc-editor.org/rfc/rfc8470) that changes
+406 `not_acceptable`, 425 `too_early` to early data of TLS (RFC 8470) that changes
 something, and 503 `unavailable` while the database does not answer. Times are ISO 8601 in UTC.
 Paths answer with a trailing slash too.
 
