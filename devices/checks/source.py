@@ -144,8 +144,10 @@ class _Module:
 
     def _does_by_hand(self, node: ast.Call, called: str) -> str:
         """The same of PyJWT or python-jose, with the key of SimpleJWT."""
-        does = {"jwt.encode": "make", "jwt.decode": "read"}.get(_resolved(called, self._names), "")
-        given = ast.unparse(ast.Tuple([*node.args, *(each.value for each in node.keywords)]))
+        does = {"jwt.encode": "make", "jwt.decode": "read"}.get(_resolved(called, self._names))
+        if does is None:
+            return ""
+        given = " ".join(map(ast.unparse, [*node.args, *(each.value for each in node.keywords)]))
         keys = self._keys if does == "read" else self._keys[:1]
         return does if any(key in given for key in keys) else ""
 
