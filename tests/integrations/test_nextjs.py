@@ -4,7 +4,6 @@ import os
 import re
 from datetime import timedelta
 from html import unescape
-from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -19,15 +18,12 @@ from rest_framework_simplejwt.views import TokenBlacklistView
 from accounts.views import LoginView
 from devices.exceptions import OtpRequired
 from devices.models import DeviceSession
-from tests import npm, processes
 from tests.browser import conftest
-from tests.client import CHROME, PASSWORD
+from tests.client import PASSWORD
+from tests.integrations.front_ends import ADDRESS, Visitor, build, trust_front_end
 from tests.ports import free_port
 from tests.proxies.servers import running
 from tests.test_recipes import blocks
-
-# With the packages of the integrations alone, since it takes a while to build.
-pytest.importorskip("channels", reason="make test-integrations tries it")
 
 NPM = ("next@16.4.6", "react@19.3.1", "react-dom@19.3.1")
 LAYOUT = """
@@ -36,7 +32,6 @@ export default function Layout({ children }) {
   return <html><body>{children}<form action={signOut}><button>Sign out</button></form></body></html>;
 }
 """
-ADDRESS = "203.0.113.7"
 
 
 class Busy(BaseThrottle):
@@ -44,39 +39,7 @@ class Busy(BaseThrottle):
         return False
 
 
-class Visitor:
-    """A browser without scripts. It stores cookies also where they are for HTTPS, and follows nothing."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self.cookies: dict[str, str] = {}
-
-    def ask(
-        self,
-        method: str,
-        path: str,
-        *,
-        stores: bool = True,
-        more: dict[str, str] | None = None,
-        **given: object,
-    ) -> httpx.Response:
-        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        headers = {"User-Agent": CHROME, "X-Forwarded-For": ADDRESS, "Origin": self._url}
-        headers |= {"Cookie": cookie} | (more or {})
-        answer = httpx.request(method, self._url + path, headers=headers, timeout=30, **given)
-        for line in answer.headers.get_list("Set-Cookie") if stores else []:
-            for name, morsel in SimpleCookie(line).items():
-                if not morsel.value:
-                    self.cookies.pop(name, None)
-                    continue
-                assert morsel["httponly"]
-                assert morsel["secure"]
-                self.cookies[name] = morsel.value
-        return answer
-
-    def get(self, path: str = "/", **given: object) -> httpx.Response:
-        return self.ask("GET", path, **given)
-
+class Browser(Visitor):
     def form(self, path: str, button: str) -> dict[str, str]:
         """What the form with this button sends by itself."""
         forms = re.findall(r"<form.*?</form>", self.get(path).text, re.DOTALL)
@@ -94,25 +57,21 @@ class Visitor:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Path:
-    folder: Path = tmp_path_factory.mktemp("nextjs")
-    npm.install(folder, NPM, "the recipe for Next.js is not tried")
     files = blocks("nextjs")
     assert len(files) == 5
-    for name, text in (files | {"app/layout.js": LAYOUT}).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    printed = processes.run(["node_modules/.bin/next", "build"], folder, timeout=300)
-    assert printed is not None, "next build has failed"
-    return folder
+    return build(
+        tmp_path_factory.mktemp("nextjs"),
+        files | {"app/layout.js": LAYOUT},
+        NPM,
+        ["next", "build"],
+        "the recipe for Next.js is not tried",
+    )
 
 
 @pytest.fixture
 def front(built, live_server, settings):
     """The address of the front end."""
-    settings.DEVICES = settings.DEVICES | {
-        "TRUSTED_PROXIES": ["127.0.0.1/32"],
-        "REFRESH_GRACE": timedelta(0),
-    }
+    trust_front_end(settings)
     port = free_port()
     command = [f"{built}/node_modules/.bin/next", "start", str(built), "-p", str(port)]
     env = os.environ | {"API_URL": f"{live_server.url}/api", "NEXT_TELEMETRY_DISABLED": "1"}
@@ -126,7 +85,7 @@ chromium_path = conftest.chromium_path
 
 @pytest.mark.django_db(transaction=True)
 def test_the_recipe(front, alice):
-    visitor = Visitor(front)
+    visitor = Browser(front)
     assert "No active account" in visitor.sign_in("wrong").text
     assert visitor.get().headers["Location"] == "/login"
     assert visitor.sign_in().headers["Location"] == "/"
@@ -155,7 +114,7 @@ def test_the_recipe(front, alice):
     assert visitor.get().status_code == 307
 
     # An action finds new tokens, too.
-    again = Visitor(front)
+    again = Browser(front)
     again.cookies = {"device": visitor.cookies["device"]}
     again.sign_in()
     session.refresh_from_db()
@@ -176,7 +135,7 @@ def test_the_recipe(front, alice):
 
 @pytest.mark.django_db(transaction=True)
 def test_an_api_that_is_away_signs_nobody_out(front, alice, monkeypatch):
-    visitor = Visitor(front)
+    visitor = Browser(front)
     visitor.sign_in()
     del visitor.cookies["access"]
     kept = dict(visitor.cookies)
@@ -194,7 +153,7 @@ def test_an_api_that_is_away_signs_nobody_out(front, alice, monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_whoever_was_signed_in_before_is_signed_out(front, alice, mallory):
-    visitor = Visitor(front)
+    visitor = Browser(front)
     visitor.sign_in()
     assert visitor.sign_in(email=mallory.email).headers["Location"] == "/"
     ended = DeviceSession.objects.exclude(revoked_at=None).get()
@@ -204,7 +163,7 @@ def test_whoever_was_signed_in_before_is_signed_out(front, alice, mallory):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_last_seconds_of_a_session_are_no_endless_redirect(front, alice):
-    visitor = Visitor(front)
+    visitor = Browser(front)
     visitor.sign_in()
     end = timezone.now() + timedelta(seconds=25)
     DeviceSession.objects.update(expires_at=end, absolute_expires_at=end)

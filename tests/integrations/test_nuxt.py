@@ -1,26 +1,26 @@
 """The recipe for Nuxt, built and served by it, before a site that takes the visitor's address from it."""
 
 import os
-import re
-from datetime import timedelta
 from pathlib import Path
-from unittest.mock import patch
 
 import httpx
 import pytest
-from django.conf import settings as django_settings
-from django.db import OperationalError
 
 from devices.models import DeviceSession
-from tests import npm, processes
 from tests.client import PASSWORD
-from tests.integrations.test_nextjs import ADDRESS, Visitor
+from tests.integrations.front_ends import (
+    ADDRESS,
+    Visitor,
+    an_api_that_is_away_signs_nobody_out,
+    build,
+    printed_files,
+    trust_front_end,
+)
 from tests.ports import free_port
 from tests.proxies.servers import running
 from tests.test_recipes import blocks
 
 NPM = ("nuxt@3.17.7",)
-PAGE = (Path(django_settings.BASE_DIR) / "docs/recipes/nuxt.md").read_text()
 FILES = {
     "package.json": '{"type": "module"}',
     "nuxt.config.js": 'export default { telemetry: false, compatibilityDate: "2026-01-01" };',
@@ -35,26 +35,22 @@ class Browser(Visitor):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Path:
-    folder: Path = tmp_path_factory.mktemp("nuxt")
-    files = blocks("nuxt") | dict(re.findall(r"```html\n<!-- (\S+) -->\n(.*?)```", PAGE, re.DOTALL))
+    files = printed_files("nuxt")
     assert len(files) == 6
     files["lib/session.js"] = blocks("nextjs")["lib/session.js"]
-    for name, text in (files | FILES).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    npm.install(folder, NPM, "the recipe for Nuxt is not tried")
-    printed = processes.run(["node_modules/.bin/nuxt", "build"], folder, timeout=300)
-    assert printed is not None, "nuxt build has failed"
-    return folder
+    return build(
+        tmp_path_factory.mktemp("nuxt"),
+        files | FILES,
+        NPM,
+        ["nuxt", "build"],
+        "the recipe for Nuxt is not tried",
+    )
 
 
 @pytest.fixture
 def front(built, live_server, settings):
     """The address of the front end."""
-    settings.DEVICES = settings.DEVICES | {
-        "TRUSTED_PROXIES": ["127.0.0.1/32"],
-        "REFRESH_GRACE": timedelta(0),
-    }
+    trust_front_end(settings)
     port = free_port()
     env = {name: text for name, text in os.environ.items() if name != "NODE_ENV"}
     env |= {"API_URL": f"{live_server.url}/api", "PORT": str(port), "HOST": "127.0.0.1"}
@@ -99,18 +95,7 @@ def test_the_recipe(front, alice):
 def test_an_api_that_is_away_signs_nobody_out(front, alice):
     visitor = Browser(front)
     visitor.sign_in()
-    del visitor.cookies["access"]
-    kept = dict(visitor.cookies)
-    with patch("devices.core.sessions.refresh.get_valid_session", side_effect=OperationalError):
-        assert visitor.get().status_code == 503
-    assert visitor.cookies == kept
-    assert visitor.get().status_code == 307
-    assert visitor.get().status_code == 200
-    # What was ended elsewhere ends here.
-    DeviceSession.objects.get().delete()
-    del visitor.cookies["access"]
-    assert visitor.get().status_code == 307
-    assert visitor.cookies.keys() == {"device"}
+    an_api_that_is_away_signs_nobody_out(visitor)
 
 
 @pytest.mark.django_db(transaction=True)

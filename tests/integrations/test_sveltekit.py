@@ -1,22 +1,23 @@
 """The recipe for SvelteKit, built and served before a site that takes the visitor's address from it."""
 
 import os
-import re
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import httpx
 import pytest
-from django.conf import settings as django_settings
-from django.db import OperationalError
 
 from devices.models import DeviceSession
-from tests import npm, processes
 from tests.browser import conftest
 from tests.client import CHROME, PASSWORD
-from tests.integrations.test_nextjs import ADDRESS, Visitor
+from tests.integrations.front_ends import (
+    ADDRESS,
+    Visitor,
+    an_api_that_is_away_signs_nobody_out,
+    build,
+    printed_files,
+    trust_front_end,
+)
 from tests.ports import free_port
 from tests.proxies.servers import running
 from tests.test_recipes import blocks
@@ -25,7 +26,6 @@ NPM = (
     "@sveltejs/kit@2.70.4", "svelte@5.57.3", "vite@7.3.8", "@sveltejs/adapter-node@5.5.7",
     "@sveltejs/vite-plugin-svelte@6.2.3",
 )  # fmt: skip
-PAGE = (Path(django_settings.BASE_DIR) / "docs/recipes/sveltekit.md").read_text()
 FILES = {
     "package.json": '{"type": "module"}',
     "vite.config.js": """import { sveltekit } from "@sveltejs/kit/vite";
@@ -47,28 +47,23 @@ class Browser(Visitor):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Path:
-    folder: Path = tmp_path_factory.mktemp("sveltekit")
-    files = blocks("sveltekit") | dict(
-        re.findall(r"```html\n<!-- (\S+) -->\n(.*?)```", PAGE, re.DOTALL)
-    )
+    files = printed_files("sveltekit")
     assert len(files) == 6
     files["src/lib/server/session.js"] = blocks("nextjs")["lib/session.js"]
-    for name, text in (files | FILES).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    npm.install(folder, NPM, "the recipe for SvelteKit is not tried")
-    printed = processes.run(["node_modules/.bin/vite", "build"], folder, timeout=120)
-    assert printed is not None, "vite build has failed"
-    return folder
+    return build(
+        tmp_path_factory.mktemp("sveltekit"),
+        files | FILES,
+        NPM,
+        ["vite", "build"],
+        "the recipe for SvelteKit is not tried",
+        timeout=120,
+    )
 
 
 @pytest.fixture
 def front(built, live_server, settings):
     """The address of the front end."""
-    settings.DEVICES = settings.DEVICES | {
-        "TRUSTED_PROXIES": ["127.0.0.1/32"],
-        "REFRESH_GRACE": timedelta(0),
-    }
+    trust_front_end(settings)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     env = os.environ | {
@@ -143,18 +138,7 @@ def test_a_form_is_not_lost_and_ends_the_session(front, alice, headers):
 def test_an_api_that_is_away_signs_nobody_out(front, alice):
     visitor = Browser(front)
     visitor.sign_in()
-    del visitor.cookies["access"]
-    kept = dict(visitor.cookies)
-    with patch("devices.core.sessions.refresh.get_valid_session", side_effect=OperationalError):
-        assert visitor.get().status_code == 503
-    assert visitor.cookies == kept
-    assert visitor.get().status_code == 307
-    assert visitor.get().status_code == 200
-    # What was ended elsewhere ends here.
-    DeviceSession.objects.get().delete()
-    del visitor.cookies["access"]
-    assert visitor.get().status_code == 307
-    assert visitor.cookies.keys() == {"device"}
+    an_api_that_is_away_signs_nobody_out(visitor)
 
 
 @pytest.mark.django_db(transaction=True)
