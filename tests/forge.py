@@ -1,6 +1,7 @@
 """Tokens that the site never issued: its own with other claims, another header or another signature."""
 
 import json
+import re
 from base64 import urlsafe_b64encode
 from typing import Any
 
@@ -8,6 +9,9 @@ import jwt
 from django.conf import settings
 from jwt.algorithms import HMACAlgorithm
 
+# What to look for where no token may stand. Its first letters alone are in random text, too: a signed link
+# has them once in some thousand times.
+A_TOKEN = re.compile(r"eyJ[\w-]+\.eyJ[\w-]+\.")
 # Stands for a claim that is left out.
 ABSENT = object()
 
