@@ -70,6 +70,7 @@ BOUND_COOKIE = "devices/web/bound_cookie.py"
 BOUND_SESSIONS = "devices/core/sessions/bound_cookies.py"
 BOUND_APPS = "tests/devices/contrib/test_bound_apps.py"
 APP_COOKIES = "devices/contrib/cookies/views.py"
+MOVING = "docs/moving/token-blacklist.md"
 PYTHON = "docs/recipes/python.md"
 PYTHON_TESTS = "tests/test_python_recipe.py"
 COOKIE_AUTHENTICATION = "devices/contrib/cookies/authentication.py"
@@ -5737,6 +5738,30 @@ MUTANTS = [
         "",
         "tests/test_recipes.py",
         "stream_that",
+    ),
+    Mutant(
+        "moving from the blacklist: one session for each old token",
+        MOVING,
+        "return (user, issued_at) if is_first else (None, None)",
+        "return user, issued_at",
+        "tests/test_guides.py",
+        "token_blacklist",
+    ),
+    Mutant(
+        "moving from the blacklist: no way back by an old token after a new password",
+        MOVING,
+        'post_save.connect(user_saved, sender=settings.AUTH_USER_MODEL, dispatch_uid="shop.user_saved")\n',
+        "",
+        "tests/test_guides.py",
+        "token_blacklist",
+    ),
+    Mutant(
+        "moving from the blacklist: a sign-out by an old token",
+        MOVING,
+        '        use_up(attrs["refresh"])\n',
+        "",
+        "tests/test_guides.py",
+        "token_blacklist",
     ),
     Mutant(
         "React Native: a login without AbortSignal.timeout",
