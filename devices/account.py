@@ -42,7 +42,7 @@ def account_changed(user: AbstractBaseUser) -> None:
 
     Saving the user does this. Call it after `QuerySet.update()`, with the user as it is now.
     """
-    sessions.account_changed(user)
+    sessions.account_changed(user, has_new_password=True)
 
 
 def notify_address_changed(

@@ -113,14 +113,16 @@ def account_saved(
     """End sessions after a new password or a deactivation, and write the e-mail about it."""
     if created or raw or (update_fields and not update_fields & {"password", "is_active"}):
         return
-    if getattr(instance, "_password", None) is not None:
-        # Set by set_password() and not yet forgotten by save(): a new password, with a clean slate.
+    # Set by set_password() and not yet forgotten by save(): a new password, with a clean slate.
+    has_new_password = getattr(instance, "_password", None) is not None
+    if has_new_password:
         throttling.reset(logins.username_of(instance))
         outbox.write(
             instance.pk, NotificationKind.PASSWORD_CHANGED, {"at": timezone.now().isoformat()}
         )
     # A person who changes their password on a page stays signed in there, as Django's own views have it.
-    sessions.account_changed(instance, keep=current_session(instance))
+    kept = current_session(instance)
+    sessions.account_changed(instance, has_new_password=has_new_password, keep=kept)
 
 
 @receiver(setting_changed, dispatch_uid="devices.setting_changed")

@@ -6,6 +6,8 @@ from django.dispatch import Signal
 session_started = Signal()
 # session: DeviceSession, reason: str
 session_revoked = Signal()
+# user: AbstractBaseUser, reason: str
+all_sessions_revoked = Signal()
 # session: DeviceSession
 refresh_reused = Signal()
 # session: DeviceSession, level: str, score: int, reasons: list[dict[str, Any]]

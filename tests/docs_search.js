@@ -11,6 +11,8 @@ const PAGES = {
   "change password": ["recipes/end-sessions"],
   "revoke token": ["recipes/end-sessions", "services"],
   "token blacklist": ["moving/token-blacklist"],
+  TokenAuthentication: ["moving/authtoken"],
+  authtoken: ["moving/authtoken"],
   "refresh token cookie": ["recipes/cookies"],
   "httponly cookie": ["recipes/cookies"],
   csrf: ["recipes/cookies"],

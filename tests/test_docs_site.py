@@ -90,7 +90,7 @@ def test_the_table_of_activities_is_that_of_the_code():
 
 def test_the_table_of_signals_is_that_of_the_code():
     code = (ROOT / "devices/signals.py").read_text()
-    sent = re.findall(r"^# (session: .*)\n(\w+) = Signal\(\)", code, re.MULTILINE)
+    sent = re.findall(r"^# (\w+: .*)\n(\w+) = Signal\(\)", code, re.MULTILINE)
     assert len(sent) == code.count("= Signal()")
     table = PAGES["signals.md"].split("| signal |", 1)[1].split("\n\n")[0]
     documented = re.findall(r"^\| `(\w+)` \| `(.+?)` \| .+ \|$", table, re.MULTILINE)

@@ -28,6 +28,7 @@ GUIDES = {
         ],
         True,
     ),
+    "authtoken": (["moving/authtoken"], True),
     "knox": (["moving/knox"], True),
     "token_blacklist": (["moving/token-blacklist"], False),
     "user_sessions": (["moving/user-sessions"], True),

@@ -6,6 +6,7 @@ from django.contrib.auth import hashers
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
 
+from devices import signals
 from devices.core import database, hashing, logins, throttling, trusted_devices
 from devices.core.clients.client import Client
 from devices.core.liveness import invalidation
@@ -90,10 +91,13 @@ def check_password(user: AbstractBaseUser, password: str | None) -> bool:
     )
 
 
-def account_changed(user: AbstractBaseUser, *, keep: DeviceSession | None = None) -> None:
+def account_changed(
+    user: AbstractBaseUser, *, has_new_password: bool, keep: DeviceSession | None = None
+) -> None:
     """End what the saved account ends: every session if inactive, else those under another password.
 
-    The session to keep, if it is the user's own, gets the new password's stamp.
+    The session to keep, if it is the user's own, gets the new password's stamp. Whether the password is new,
+    and not only hashed anew, is for `all_sessions_revoked`.
     """
     sessions = DeviceSession.objects.filter(user_id=user.pk)
     with database.atomic():
@@ -109,10 +113,14 @@ def account_changed(user: AbstractBaseUser, *, keep: DeviceSession | None = None
                 )
                 keep.password_stamp = stamp
             stale = sessions.exclude(password_stamp=stamp)
-            entries = revoke_rows(stale, RevokeReason.PASSWORD_CHANGED)
+            reason = RevokeReason.PASSWORD_CHANGED
+            entries = revoke_rows(stale, reason)
         else:
             trusted_devices.forget(user.pk)
-            entries = revoke_rows(sessions, RevokeReason.DEACTIVATED)
+            reason = RevokeReason.DEACTIVATED
+            entries = revoke_rows(sessions, reason)
+        if has_new_password or not user.is_active:
+            database.announce(signals.all_sessions_revoked, user=user, reason=str(reason))
         invalidation.publish([user.pk])
         activity.record_all(entries)
 

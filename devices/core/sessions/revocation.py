@@ -158,6 +158,7 @@ def revoke_all(
         else:
             # Also those on which nobody is signed in just now.
             trusted_devices.forget(user.pk, keep=keep)
+            database.announce(signals.all_sessions_revoked, user=user, reason=str(reason))
         entries = revoke_rows(active, reason, by, note)
         activity.record_all(entries)
         return len(entries)
