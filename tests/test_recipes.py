@@ -90,9 +90,17 @@ def node(tmp_path, live_server):
     return node
 
 
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The folder of what npm installs, which takes seconds."""
+    folder = tmp_path_factory.mktemp("npm")
+    npm.install(folder, NPM, "axios and React are not tried")
+    return folder / "node_modules"
+
+
 @pytest.fixture
-def packages(tmp_path):
-    npm.install(tmp_path, NPM, "axios and React are not tried")
+def packages(tmp_path, installed):
+    (tmp_path / "node_modules").symlink_to(installed)
 
 
 SIGN_IN = f"""
