@@ -1289,6 +1289,22 @@ MUTANTS = [
         "confused",
     ),
     Mutant(
+        "the only key of a provider being taken where a token names none",
+        TRUST,
+        "        return usable[0] if len(usable) == 1 else None\n",
+        "        return usable[0] if usable else None\n",
+        PROVIDERS,
+        "good_for",
+    ),
+    Mutant(
+        "keys of a provider for another purpose",
+        TRUST,
+        '    if data.get("use") not in (None, "sig") or not is_for_it:\n',
+        "    if False:\n",
+        PROVIDERS,
+        "good_for",
+    ),
+    Mutant(
         "the type of a provider's token",
         TRUST,
         "    if kind not in types:\n",
@@ -1307,8 +1323,8 @@ MUTANTS = [
     Mutant(
         "reading a provider's keys no more often than needed",
         TRUST,
-        "_find(_keys(provider.jwks_url, RETRY), kid)",
-        "_find(_keys(provider.jwks_url, 0.0), kid)",
+        "    for age in (FRESH, RETRY):\n",
+        "    for age in (FRESH, 0.0):\n",
         PROVIDERS,
         "no_more_than",
     ),

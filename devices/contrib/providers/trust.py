@@ -11,13 +11,22 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import jwt
+from jwt.algorithms import OKPAlgorithm
+from jwt.types import Options
 
 from devices.conf import conf
 
 logger = logging.getLogger("devices")
 
 # A secret that both know is no proof of who signed (RFC 8725 §3.1).
-ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
+ALGORITHMS: Final = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
+)
+# PyJWT knows it by its older name alone (RFC 9864).
+_NAMES: Final = {"Ed25519": "EdDSA"}
+_jws: Final = jwt.PyJWS()
+_jws.register_algorithm("Ed25519", OKPAlgorithm())
 # Seconds after which keys are read anew; between two readings for an unknown key, or after one that failed.
 FRESH: Final = 300.0
 RETRY: Final = 30.0
@@ -26,6 +35,16 @@ LONGEST: Final = 86_400.0
 # Claims that are a NumericDate (RFC 7519 §2), and the last second that is one of a date.
 TIMES: Final = ("iat", "nbf", "exp")
 LAST: Final = 253_402_300_799
+# Which claims are looked at, once the signature is known to be good.
+_CLAIMS: Final[Options] = {
+    "verify_signature": False,
+    "require": ["iss", "aud", "iat", "jti"],
+    "verify_exp": True,
+    "verify_nbf": True,
+    "verify_iat": True,
+    "verify_aud": True,
+    "verify_iss": True,
+}
 # Seconds that a provider has to answer.
 PATIENCE: Final = 5
 
@@ -90,16 +109,15 @@ def read(text: str, types: Sequence[str | None]) -> tuple[Provider, dict[str, An
     _demand_times_and_texts(said)
     if header.get("alg") not in ALGORITHMS:
         raise Refused("invalid_key", "The algorithm is none that is believed.")
-    key = _key(provider, header.get("kid"))
+    key = _key(provider, header.get("kid"), header["alg"])
     try:
+        _jws.decode(text, key.key, [header["alg"]])
         claims = jwt.decode(
             text,
-            key,
-            algorithms=[header["alg"]],
             audience=provider.audience,
             issuer=provider.issuers,
             leeway=60,
-            options={"require": ["iss", "aud", "iat", "jti"]},
+            options=_CLAIMS,
         )
     except jwt.InvalidAudienceError as error:
         raise Refused("invalid_audience", "It is for somebody else.") from error
@@ -128,8 +146,11 @@ def _demand_times_and_texts(said: Mapping[str, Any]) -> None:
         raise Refused("invalid_request", "It holds text that is none.")
 
 
+# The keys of a provider, as it publishes them (RFC 7517).
+Keys = list[dict[str, Any]]
+
 # By URL: when it was asked last, when it last answered, and what. None: it has not answered.
-_known: dict[str, tuple[float, float, jwt.PyJWKSet | None]] = {}
+_known: dict[str, tuple[float, float, Keys | None]] = {}
 _lock = threading.Lock()
 
 
@@ -138,20 +159,36 @@ def reset() -> None:
     _known.clear()
 
 
-def _key(provider: Provider, kid: Any) -> jwt.PyJWK:
-    """The key of this name. It knows its algorithm, and PyJWT takes no other for it. Raises KeysAway."""
-    key = _find(_keys(provider.jwks_url, FRESH), kid) or _find(_keys(provider.jwks_url, RETRY), kid)
-    if key is None:
-        raise Refused("invalid_key", "The key is none of the issuer's.")
-    return key
+def _key(provider: Provider, kid: Any, algorithm: str) -> jwt.PyJWK:
+    """The key of this name for this algorithm. Raises KeysAway, or Refused if there is none."""
+    for age in (FRESH, RETRY):
+        if key := _find(_keys(provider.jwks_url, age), kid, algorithm):
+            return key
+    raise Refused("invalid_key", "The key is none of the issuer's.")
 
 
-def _find(keys: jwt.PyJWKSet, kid: Any) -> jwt.PyJWK | None:
-    usable = [key for key in keys.keys if key.public_key_use in (None, "sig")]
+def _find(keys: Keys, kid: Any, algorithm: str) -> jwt.PyJWK | None:
+    """A key need not say which algorithm it is for, and a token need not name the only key there is."""
+    usable = [each for data in keys if (each := _usable(data, algorithm)) is not None]
+    if kid is None:
+        return usable[0] if len(usable) == 1 else None
     return next((key for key in usable if isinstance(kid, str) and key.key_id == kid), None)
 
 
-def _keys(url: str, age: float) -> jwt.PyJWKSet:
+def _usable(data: dict[str, Any], algorithm: str) -> jwt.PyJWK | None:
+    """The key, if it verifies signatures by this algorithm."""
+    name = _NAMES.get(algorithm, algorithm)
+    said = data.get("alg")
+    is_for_it = said is None or (isinstance(said, str) and _NAMES.get(said, said) == name)
+    if data.get("use") not in (None, "sig") or not is_for_it:
+        return None
+    try:
+        return jwt.PyJWK(data, name)
+    except jwt.PyJWTError:
+        return None
+
+
+def _keys(url: str, age: float) -> Keys:
     """The keys of a provider, at most so old. Raises KeysAway.
 
     Anybody may name an issuer and a key. So a provider is asked no more often than every RETRY seconds, also
@@ -172,7 +209,7 @@ def _keys(url: str, age: float) -> jwt.PyJWKSet:
     return keys
 
 
-def _held(url: str, age: float) -> tuple[jwt.PyJWKSet | None, bool]:
+def _held(url: str, age: float) -> tuple[Keys | None, bool]:
     """The keys that are known, and whether they are to be read anew."""
     asked, read_at, keys = _known.get(url, (-math.inf, -math.inf, None))
     now = time.monotonic()
@@ -181,11 +218,11 @@ def _held(url: str, age: float) -> tuple[jwt.PyJWKSet | None, bool]:
     return keys, now - asked >= (age if keys else RETRY)
 
 
-def _read_keys(url: str, known: jwt.PyJWKSet | None) -> jwt.PyJWKSet | None:
+def _read_keys(url: str, known: Keys | None) -> Keys | None:
     """The keys as they are now, or, if they cannot be read, those that are known."""
     _, read_at, _ = _known.get(url, (-math.inf, -math.inf, None))
     try:
-        found: jwt.PyJWKSet | None = fetch(url)
+        found: Keys | None = fetch(url)
         read_at = time.monotonic()
     except (jwt.PyJWTError, ValueError, OSError, http.client.HTTPException) as error:
         logger.warning("The keys at %s cannot be read: %s", url, error)
@@ -194,9 +231,13 @@ def _read_keys(url: str, known: jwt.PyJWKSet | None) -> jwt.PyJWKSet | None:
     return found
 
 
-def fetch(url: str) -> jwt.PyJWKSet:
-    """Download a provider's keys. Raises PyJWKClientError."""
-    return jwt.PyJWKClient(url, cache_jwk_set=False, timeout=PATIENCE).get_jwk_set()
+def fetch(url: str) -> Keys:
+    """Download a provider's keys. Raises PyJWTError."""
+    found = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=PATIENCE).fetch_data()
+    keys = found.get("keys") if isinstance(found, dict) else None
+    if not isinstance(keys, list):
+        raise jwt.PyJWKSetError("It is no set of keys.")
+    return [key for key in keys if isinstance(key, dict)]
 
 
 def _several(given: str | Sequence[str]) -> tuple[str, ...]:

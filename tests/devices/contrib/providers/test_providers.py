@@ -12,9 +12,10 @@ import jwt
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from jwt.utils import base64url_decode as base64_decode
 
 from devices.checks.keys import check_providers
 from devices.contrib.providers import polling, trust
@@ -41,7 +42,7 @@ class Issuer:
 
     def jwks(self):
         self.asked += 1
-        return jwt.PyJWKSet.from_dict({"keys": [key.public_jwk for key in self.keys]})
+        return [key.public_jwk for key in self.keys]
 
     def sign(self, typ="secevent+jwt", key=None, **claims):
         claims = {
@@ -276,16 +277,68 @@ def test_S14_no_algorithm_is_confused_with_another(client, signed_in, google, mo
     refused(client, jwt.encode(claims, other, "RS256", head), "invalid_key")
     # A secret that the provider publishes by mistake.
     shared = {"kty": "oct", "k": "c2VjcmV0" * 8, "kid": "shared", "alg": "HS256"}
-    published = jwt.PyJWKSet.from_dict({"keys": [google.keys[0].public_jwk, shared]})
+    published = [google.keys[0].public_jwk, shared]
     monkeypatch.setattr(trust, "fetch", lambda url: published)
     trust.reset()
-    text = signed(claims, {**head, "kid": "shared", "alg": "HS256"}, published["shared"].key)
+    text = signed(claims, {**head, "kid": "shared", "alg": "HS256"}, base64_decode(shared["k"]))
     refused(client, text, "invalid_key")
     # A key that the sender brings along.
     for member in ("jwk", "jku", "x5u"):
         own = {**head, member: json.loads(secret) if member == "jwk" else "https://x.test/jwks"}
         refused(client, jwt.encode(claims, other, "RS256", own), "invalid_key")
     refused(client, jwt.encode(claims, other, "RS256", {**head, "kid": "x"}), "invalid_key")
+
+
+# As providers sign that were run, such as oidc-provider 9: their keys need not say what they are for.
+KEY_OF = {
+    "RS": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
+    "PS": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
+    "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "ES384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "ES512": lambda: ec.generate_private_key(ec.SECP521R1()),
+    "Ed": ed25519.Ed25519PrivateKey.generate,
+}
+
+
+@pytest.mark.parametrize("algorithm", trust.ALGORITHMS)
+def test_a_provider_signs_by_any_algorithm_that_its_key_is_good_for(
+    client, signed_in, google, monkeypatch, algorithm
+):
+    key = next(make() for start, make in KEY_OF.items() if algorithm.startswith(start))
+    signer = jwt.PyJWS()
+    signer.register_algorithm("Ed25519", signer.get_algorithm_by_name("EdDSA"))
+    public = signer.get_algorithm_by_name(algorithm).to_jwk(key.public_key(), as_dict=True)
+    public |= {"kid": "theirs", "use": "sig"}
+    payload = jwt.decode(google.sign(**FORMS["ssf"]), options={"verify_signature": False})
+
+    def sign(**head):
+        head = {"typ": "secevent+jwt", **head}
+        return signer.encode(json.dumps(payload).encode(), key, algorithm, head)
+
+    def publish(*keys):
+        monkeypatch.setattr(trust, "fetch", lambda url: list(keys))
+        trust.reset()
+
+    named, nameless = sign(kid="theirs"), sign()
+    other = generate("ES256" if algorithm != "ES256" else "RS256", KeyState.SIGNING).public_jwk
+    # For another purpose or algorithm; or one of two, and not named.
+    for keys, text in (
+        ([{**public, "use": "enc"}], named),
+        ([{**public, "alg": "ES256K"}], named),
+        ([{**public, "alg": ["RS256"]}], named),
+        ([public, {**public, "kid": "second"}], nameless),
+        ([other, {"kty": "OKP", "crv": "X25519", "x": "AAAA", "kid": "theirs"}], named),
+    ):
+        publish(*keys)
+        refused(client, text, "invalid_key")
+    for keys, text in (
+        ([public], named),
+        ([other, {**public, "alg": algorithm}], named),
+        ([other, public], nameless),
+    ):
+        publish(*keys)
+        assert push(client, text).status_code == 202, text
+    assert active() == ALL - {"google"}
 
 
 def test_S14_a_token_of_another_kind_is_no_event(client, signed_in, google):
@@ -763,6 +816,8 @@ def test_S14_the_secret_goes_to_the_provider_alone(site, monkeypatch):
         {"issuer": None},
         {"audience": []},
         {"jwks_url": "http://example.okta.com"},
+        {"jwks_url": "http://localhost.example.com"},
+        {"jwks_url": "http://localhost@example.com/"},
         {"poll": "https://example.okta.com"},
         {"poll": {"url": "https://example.okta.com"}},
         {"poll": {"url": "http://example.okta.com", "authorization": "x"}},
@@ -777,3 +832,11 @@ def test_a_provider_that_is_not_whole_is_reported(settings, polled, changes):
     for okta, expected in ((whole, []), ({**whole, **changes}, ["devices.E097"])):
         settings.DEVICES = {**settings.DEVICES, "PROVIDERS": {"okta": okta}}
         assert [each.id for each in check_providers()] == expected
+
+
+def test_a_provider_on_this_machine_needs_no_https(settings):
+    okta = settings.DEVICES["PROVIDERS"]["okta"]
+    for host in ("localhost:8080", "127.0.0.1", "[::1]:8080"):
+        here = {**okta, "jwks_url": f"http://{host}/jwks"}
+        settings.DEVICES = {**settings.DEVICES, "PROVIDERS": {"okta": here}}
+        assert not list(check_providers())
