@@ -9,11 +9,14 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from django.db.models import Q
+
 from devices.conf import conf
 from devices.core import sessions
 from devices.models import DeviceSession, RevokeReason
 
-from .trust import Provider, Refused, subject_of
+from .people import are_sessions_remembered
+from .trust import LEEWAY, Provider, Refused, subject_of
 
 logger = logging.getLogger("devices")
 
@@ -73,12 +76,13 @@ def _end(provider: Provider, who: Mapping[str, str], issued_at: int) -> int:
     issued = datetime.fromtimestamp(issued_at, UTC)
     find = conf.PROVIDER_PEOPLE
     people: Iterable[Any] = find(provider.name, who) if who and find is not None else ()
-    begun = DeviceSession.objects.active().filter(
-        user_id__in=list(people),
-        login_method=provider.name,
-        # `iat` has no fractions, and the login is stored a moment after the provider accepted the user.
-        created_at__lt=issued + timedelta(seconds=1),
-    )
+    # `iat` has no fractions, and the login is stored a moment after the provider accepted the user.
+    meant = Q(user_id__in=list(people), created_at__lt=issued + timedelta(seconds=1))
+    if are_sessions_remembered() and "sid" in who:
+        # The others of the same person go on (§2.4). A `sid` is of one login there, so the clocks may differ.
+        named = Q(provider_session__sid=who["sid"], created_at__lt=issued + LEEWAY)
+        meant = named | meant & Q(provider_session=None)
+    begun = DeviceSession.objects.active().filter(meant, login_method=provider.name)
     ended = 0
     while batch := list(begun.select_related("user").order_by("pk")[:BATCH]):
         done = sessions.revoke_batch(batch, reason=RevokeReason.PROVIDER)

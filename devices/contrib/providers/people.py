@@ -1,10 +1,12 @@
 """Whom a provider means, by what django-allauth remembers of people's accounts there."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.apps import apps
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+
+_APP: Final = "devices.contrib.providers"
 
 
 def by_allauth(provider: str, who: Mapping[str, str]) -> QuerySet[Any]:
@@ -13,16 +15,42 @@ def by_allauth(provider: str, who: Mapping[str, str]) -> QuerySet[Any]:
     `who` has `sub`, or `sid` (the provider's session that somebody last signed in with), or `email`; the
     first of these counts.
     """
-    accounts = apps.get_model("socialaccount.SocialAccount")._default_manager
-    found = accounts.filter(provider=provider)
+    found = _accounts().filter(provider=provider)
     if "sub" in who:
         # A provider that names the person need not have told us of its session.
         found = found.filter(uid=who["sub"])
     elif "sid" in who:
-        found = found.filter(extra_data__id_token__sid=who["sid"])
+        # An app's ID token is stored as it is, and a browser's beside what the provider says of the person.
+        found = found.filter(
+            Q(extra_data__id_token__sid=who["sid"]) | Q(extra_data__sid=who["sid"])
+        )
     else:
         found = found.filter(
             user__emailaddress__email__iexact=who["email"], user__emailaddress__verified=True
         )
     keys: QuerySet[Any] = found.values_list("user_id", flat=True)
     return keys
+
+
+def id_token_of(user_id: Any, provider: str) -> Mapping[str, Any]:
+    """The claims of the ID token of a user's last login with a provider, as allauth stores it.
+
+    Empty if there is none, or no allauth.
+    """
+    if not apps.is_installed("allauth.socialaccount"):
+        return {}
+    mine = _accounts().filter(user_id=user_id, provider=provider).order_by("-last_login")
+    said = mine.values_list("extra_data", flat=True).first()
+    if not isinstance(said, Mapping):
+        return {}
+    claims = said.get("id_token", said)
+    return claims if isinstance(claims, Mapping) else {}
+
+
+def are_sessions_remembered() -> bool:
+    """Whether there is a table of the providers' sessions."""
+    return apps.is_installed(_APP)
+
+
+def _accounts() -> Any:
+    return apps.get_model("socialaccount.SocialAccount")._default_manager

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 import jwt
@@ -45,6 +46,8 @@ _CLAIMS: Final[Options] = {
     "verify_aud": True,
     "verify_iss": True,
 }
+# By how much a provider's clock may differ from ours.
+LEEWAY: Final = timedelta(seconds=60)
 # Seconds that a provider has to answer.
 PATIENCE: Final = 5
 
@@ -116,7 +119,7 @@ def read(text: str, types: Sequence[str | None]) -> tuple[Provider, dict[str, An
             text,
             audience=provider.audience,
             issuer=provider.issuers,
-            leeway=60,
+            leeway=LEEWAY,
             options=_CLAIMS,
         )
     except jwt.InvalidAudienceError as error:

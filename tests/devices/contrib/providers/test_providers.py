@@ -18,7 +18,9 @@ from django.utils import timezone
 from jwt.utils import base64url_decode as base64_decode
 
 from devices.checks.keys import check_providers
-from devices.contrib.providers import polling, trust
+from devices.contrib.providers import people, polling, trust
+from devices.contrib.providers.models import ProviderSession
+from devices.contrib.providers.sessions import remember
 from devices.core import sessions
 from devices.core.clients.client import Client
 from devices.core.keys import keyring
@@ -511,6 +513,100 @@ def test_S19_a_logout_of_one_session_is_known_by_it(client, signed_in, google):
     tell_logout(client, logout_token(google, sub=None, sid="session of somebody else"))
     assert active() == ALL
     tell_logout(client, logout_token(google, sub=None, sid="session at google"))
+    assert active() == ALL - {"google"}
+
+
+@pytest.fixture
+def at_work_and_at_home(alice, signed_in):
+    """Alice signed in with Google in two browsers more; which of them at which session there is known."""
+    browsers = {name: begin(alice, "google") for name in ("work", "home")}
+    for name, session in browsers.items():
+        remember(session, name)
+    return browsers
+
+
+def is_active(session):
+    return DeviceSession.objects.active().filter(pk=session.pk).exists()
+
+
+@pytest.mark.parametrize("sub", ["alice at google", None])
+def test_S19_a_logout_at_the_provider_ends_the_session_that_it_names_alone(
+    client, signed_in, at_work_and_at_home, google, sub
+):
+    assert tell_logout(client, logout_token(google, sub=sub, sid="work")).status_code == 200
+    work, home = at_work_and_at_home.values()
+    assert (is_active(work), is_active(home)) == (False, True)
+    # With which session there it began is not known, so that it may be this one.
+    assert is_active(signed_in["google"]) is (sub is None)
+    assert active() == ALL
+
+
+def test_S19_a_logout_without_a_session_ends_all_of_the_person(
+    client, signed_in, at_work_and_at_home, google
+):
+    tell_logout(client, logout_token(google))
+    assert active() == ALL - {"google"}
+
+
+def test_S19_another_provider_ends_no_session_of_the_same_name(
+    client, signed_in, at_work_and_at_home, okta
+):
+    tell_logout(client, logout_token(okta, sub=None, sid="work"))
+    assert all(is_active(each) for each in at_work_and_at_home.values())
+
+
+def test_S19_a_logout_counts_though_the_clock_of_the_provider_is_slow(
+    client, signed_in, at_work_and_at_home, google
+):
+    work = at_work_and_at_home["work"]
+    DeviceSession.objects.filter(pk=work.pk).update(created_at=timezone.now())
+    late = int(time.time()) - 30
+    tell_logout(client, logout_token(google, iat=late))
+    assert is_active(work)
+    tell_logout(client, logout_token(google, iat=late - 60, sid="work"))
+    assert is_active(work)
+    tell_logout(client, logout_token(google, iat=late, sid="work"))
+    assert not is_active(work)
+
+
+@pytest.mark.parametrize(
+    ("extra_data", "remembered"),
+    [
+        ({"id_token": {"sid": "x"}, "userinfo": {"sub": "alice"}}, "x"),
+        ({"sid": "x", "sub": "alice"}, "x"),
+        ({"id_token": {"sid": "x" * 256}}, None),
+        ({"id_token": {"sid": 7}}, None),
+        ({"id_token": {"sid": ""}}, None),
+        ({"id_token": None}, None),
+        ([], None),
+    ],
+    ids=str,
+)
+def test_the_session_at_the_provider_is_remembered_at_a_login_by_allauth(
+    alice, extra_data, remembered, django_capture_on_commit_callbacks
+):
+    SocialAccount.objects.create(user=alice, provider="google", uid="1", extra_data=extra_data)
+    SocialAccount.objects.create(user=alice, provider="okta", uid="1", extra_data={"sid": "y"})
+    with django_capture_on_commit_callbacks(execute=True):
+        session = sessions.start(alice, Client("192.0.2.1", "x"), method="google")
+        sessions.start(alice, Client("192.0.2.1", "y"), method="password")
+    found = {each.session_id: each.sid for each in ProviderSession.objects.all()}
+    assert found == ({session.pk: remembered} if remembered else {})
+
+
+def test_without_the_app_a_logout_ends_all_of_the_person(
+    client, signed_in, google, alice, monkeypatch
+):
+    monkeypatch.setattr(
+        people.apps, "is_installed", lambda name: name != "devices.contrib.providers"
+    )
+    tell_logout(client, logout_token(google, sid="another"))
+    assert active() == ALL - {"google"}
+
+
+def test_an_app_that_signed_in_by_its_id_token_is_known_by_its_session(client, signed_in, google):
+    SocialAccount.objects.filter(provider="google").update(extra_data={"sid": "of the app"})
+    tell_logout(client, logout_token(google, sub=None, sid="of the app"))
     assert active() == ALL - {"google"}
 
 
