@@ -1,18 +1,13 @@
 """Which of a provider's own sessions a session began with."""
 
-from typing import Final
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from devices.models import DeviceSession, PrimaryModel
 
-# Of a `sid`, in characters.
-LONGEST_SID: Final = 255
-
 
 class ProviderSession(PrimaryModel):
-    """The session at the provider, by its `sid`. Written by `sessions.remember` alone."""
+    """The session at the provider, by a digest of its `sid`. Written by `sessions.remember` alone."""
 
     session = models.OneToOneField(
         DeviceSession,
@@ -22,11 +17,11 @@ class ProviderSession(PrimaryModel):
         # On Citus the sessions are spread over workers, and no other table may refer to them.
         db_constraint=False,
     )
-    sid = models.CharField(max_length=LONGEST_SID, db_index=True)
+    digest = models.CharField(max_length=64, db_index=True)
 
     class Meta(PrimaryModel.Meta):
         verbose_name = _("session at a provider")
         verbose_name_plural = _("sessions at providers")
 
     def __str__(self) -> str:
-        return self.sid
+        return self.digest

@@ -1,5 +1,6 @@
 """Whom a provider means, by what django-allauth remembers of people's accounts there."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -45,6 +46,11 @@ def id_token_of(user_id: Any, provider: str) -> Mapping[str, Any]:
         return {}
     claims = said.get("id_token", said)
     return claims if isinstance(claims, Mapping) else {}
+
+
+def digest_of(sid: str) -> str:
+    """By what a session at a provider is remembered: its `sid` may have hundreds of characters."""
+    return hashlib.sha256(sid.encode(errors="replace")).hexdigest()
 
 
 def are_sessions_remembered() -> bool:

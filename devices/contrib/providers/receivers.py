@@ -17,5 +17,5 @@ def session_began(session: DeviceSession, **kwargs: Any) -> None:
     """Remember the provider's session, if allauth knows it."""
     if session.login_method in conf.PROVIDERS:
         said = people.id_token_of(session.user_id, session.login_method)
-        if isinstance(sid := said.get("sid"), str):
+        if isinstance(sid := said.get("sid"), str) and sid:
             remember(session, sid)

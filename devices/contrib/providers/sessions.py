@@ -2,7 +2,8 @@
 
 from devices.models import DeviceSession
 
-from .models import LONGEST_SID, ProviderSession
+from .models import ProviderSession
+from .people import digest_of
 
 
 def remember(session: DeviceSession, sid: str) -> None:
@@ -12,7 +13,6 @@ def remember(session: DeviceSession, sid: str) -> None:
 
     Args:
         session: the session that has begun.
-        sid: the claim `sid` of the provider's ID token. One of more than 255 characters is not remembered.
+        sid: the claim `sid` of the provider's ID token.
     """
-    if 0 < len(sid) <= LONGEST_SID:
-        ProviderSession.objects.update_or_create(session=session, defaults={"sid": sid})
+    ProviderSession.objects.update_or_create(session=session, defaults={"digest": digest_of(sid)})
