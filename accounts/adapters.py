@@ -15,6 +15,7 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.helpers import render_authentication_error
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
@@ -31,6 +32,8 @@ from .models import User
 
 logger = logging.getLogger("accounts")
 
+# In the session of a browser whose user is to prove again who they are, at their provider.
+SIGN_IN_AGAIN: Final = "accounts.sign_in_again"
 # Where a provider says what it has.
 WELL_KNOWN: Final = "/.well-known/"
 
@@ -251,6 +254,10 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         send: Callable[..., HttpResponse] = provider.redirect
 
         def redirect(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if SIGN_IN_AGAIN in request.session and provider.id == OpenIDConnectProvider.id:
+                # Whom it still knows it would send back without a question. It says when it has asked.
+                given = kwargs.get("auth_params") or provider.get_auth_params()
+                kwargs["auth_params"] = {**given, "prompt": "login", "max_age": "0"}
             try:
                 return send(request, *args, **kwargs)
             except ProviderAway as error:

@@ -23,6 +23,7 @@ from devices.exceptions import OtpInvalid, OtpRequired, TooManyAttempts
 from devices.web.step_up import confirmed_page
 
 from . import limits, recovery
+from .adapters import SIGN_IN_AGAIN
 from .recovery import RecoveryError
 
 # A new password ends all other sessions, so it asks for the proof that ending them asks for. allauth asks for
@@ -53,6 +54,7 @@ class SignInAgainView(RedirectURLMixin, LoginRequiredMixin, TemplateView):
     def post(self, request: HttpRequest) -> HttpResponse:
         where = self.get_success_url()
         logout(request)
+        request.session[SIGN_IN_AGAIN] = True
         return redirect_to_login(where, redirect_field_name=REDIRECT_FIELD_NAME)
 
 

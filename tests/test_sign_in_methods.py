@@ -1,7 +1,9 @@
 """Whichever way somebody comes in: each is one session, in one list, and out when it ends."""
 
 import json
+import time
 from contextlib import ExitStack
+from datetime import timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -9,10 +11,13 @@ from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
+from oidc_provider_mock._storage import AuthorizationCode
 
 from accounts.models import User
 from devices.contrib.allauth import AppSession
 from devices.core import erasure, sessions
+from devices.core.clients.client import Client as ByHand
 from devices.models import DeviceSession, RevokeReason
 from tests import oidc
 from tests.client import CHROME, FIREFOX, IPHONE, PASSWORD, Device, refusal
@@ -132,6 +137,59 @@ def test_what_is_revoked_is_out_and_may_come_again(provider, visit):
     assert not (phone.is_in() or phone.is_in_there())
     assert refusal(phone.refresh()) == (401, "session_revoked")
     assert User.objects.count() == 1
+
+
+# A provider that has kept somebody signed in: when it asked them last
+
+
+@pytest.mark.parametrize("surface", ["page", "app"])
+def test_a_sign_in_that_the_provider_asked_nobody_for_is_no_recent_proof(
+    provider, db, monkeypatch, surface
+):
+    asked = int(time.time()) - 3600
+    monkeypatch.setattr(AuthorizationCode, "get_auth_time", lambda code: asked)
+    ada = provider.knows("ada", email="ada@example.org", email_verified=True)
+
+    def sign_in():
+        if surface == "page":
+            browser = Client(HTTP_USER_AGENT=FIREFOX)
+            oidc.sign_in(browser, provider, ada)
+            return browser.get("/devices/sign-out-others/").status_code
+        phone = App(IPHONE)
+        phone.hold_those_of(phone.sign_in_with(provider, ada))
+        return phone.post("/api/sessions/revoke-all").status_code
+
+    assert sign_in() in (302, 401)
+    session = DeviceSession.objects.active().get()
+    assert session.authenticated_at.timestamp() == asked
+    assert (timezone.now() - session.created_at).total_seconds() < 60
+    # It has asked now, or it does not say when. A clock that is ahead makes nobody more recent.
+    for said in (int(time.time()), None, int(time.time()) + 3600, "x", True, 10**30):
+        monkeypatch.setattr(AuthorizationCode, "get_auth_time", lambda code, said=said: said)
+        assert sign_in() == 200, said
+        session = DeviceSession.objects.latest("created_at")
+        assert session.authenticated_at <= session.created_at
+
+
+def test_who_has_shown_a_second_factor_now_has_proved_it_now(alice):
+    earlier = timezone.now() - timedelta(hours=1)
+    for mfa in (False, True):
+        session = sessions.start(alice, ByHand("192.0.2.1", "x"), mfa=mfa, authenticated_at=earlier)
+        assert (session.authenticated_at == earlier) is not mfa
+
+
+def test_who_is_to_sign_in_again_is_asked_by_the_provider(provider, db):
+    ada = provider.knows("ada", email="ada@example.org", email_verified=True)
+    browser = Client(HTTP_USER_AGENT=FIREFOX)
+    login = "/accounts/oidc/oidc/login/?auth_params=max_age%3D99"
+    assert "max_age=99" in browser.post(login)["Location"]
+    oidc.sign_in(browser, provider, ada)
+    assert browser.post("/accounts/sign-in-again/").status_code == 302
+    away = browser.post(login)["Location"]
+    assert "max_age=0" in away and "max_age=99" not in away
+    # django-oauth-toolkit and allauth.idp.oidc know nothing of the one, and others need not send `auth_time`
+    # for the other.
+    assert "prompt=login&max_age=0" in browser.post("/accounts/oidc/oidc/login/")["Location"]
 
 
 # Linking: by addresses that both sides have seen proved

@@ -10,6 +10,8 @@ session of Django's: by a key that the app holds until it is signed in (`X-Sessi
 by a key that only this server can derive from the DeviceSession's id.
 """
 
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -28,6 +30,7 @@ from django.utils.module_loading import import_string
 from rest_framework.exceptions import AuthenticationFailed
 
 from devices.api.authentication import ForSessions
+from devices.contrib.providers.people import id_token_of
 from devices.core import sessions, tokens
 from devices.exceptions import DeviceCodeRequired, SessionError
 from devices.http import check_scheme, get_client, scheme_of
@@ -78,6 +81,7 @@ def proof_of(request: HttpRequest, user: AbstractBaseUser) -> Proof:
     """Return how somebody signed in, as allauth recorded it: for DEVICES["LOGIN_PROOF"].
 
     The method is "password", "passkey" or the id of a provider; `mfa` says whether a second factor was shown.
+    With a provider whose ID token has `auth_time`, that is when the user proved it.
     A login by another form is told by its backend: what was shown to allauth earlier in the same browser was
     not shown to it. Needs AccountAdapter.
     """
@@ -91,9 +95,24 @@ def _proof_of_records(request: HttpRequest, user: AbstractBaseUser) -> Proof:
     records: list[dict[str, Any]] = get_authentication_records(request, user)
     mfa = any(record["method"] == "mfa" for record in records)
     if first := next((record for record in records if record["method"] != "mfa"), None):
-        method = first.get("provider") or first["method"]
-        return Proof(method, mfa=mfa, remember=_is_remembered(request))
+        provider = first.get("provider")
+        return Proof(
+            provider or first["method"],
+            mfa=mfa,
+            remember=_is_remembered(request),
+            authenticated_at=_authenticated_at(user, provider) if provider else None,
+        )
     return Proof("passkey", mfa=True) if mfa else proof_by_backend(request, user)
+
+
+def _authenticated_at(user: AbstractBaseUser, provider: str) -> datetime | None:
+    """When the provider last asked the user for a proof, if its ID token says so (OpenID Connect Core §2)."""
+    said = id_token_of(user.pk, provider).get("auth_time")
+    if isinstance(said, bool) or not isinstance(said, int | float):
+        return None
+    with suppress(ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(said, UTC)
+    return None
 
 
 def _is_remembered(request: HttpRequest) -> bool:

@@ -1,5 +1,6 @@
 """Who a cookie session of Django signs in: it holds the id of a DeviceSession, and is worth what that is."""
 
+from datetime import datetime
 from functools import partial
 from inspect import Parameter, signature
 from typing import Any, Final, NamedTuple
@@ -58,6 +59,8 @@ class Proof(NamedTuple):
     remember: bool = True
     # Whether a new device needs no code (DEVICE_CODE_METHODS): the account has just been made on it.
     is_device_proved: bool = False
+    # When they proved it to an identity provider that has kept them signed in since. None: just now.
+    authenticated_at: datetime | None = None
 
 
 def is_signed_in(request: Any, user: AbstractBaseUser) -> bool:
@@ -173,6 +176,7 @@ def begin(request: HttpRequest, user: AbstractBaseUser) -> DeviceSession:
         mfa=proof.mfa or (request.method is None and second_factor.required_of(user)),
         remember=proof.remember,
         is_device_proved=proof.is_device_proved or request.method is None,
+        authenticated_at=proof.authenticated_at,
     )
     before = _session_before(request)
     if is_cookie and before is not None:

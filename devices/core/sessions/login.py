@@ -72,13 +72,15 @@ def start(
     remember: bool = True,
     is_device_proved: bool = False,
     proved_at: datetime | None = None,
+    authenticated_at: datetime | None = None,
 ) -> DeviceSession:
     """Start a session for a user who has just proved who they are; `mfa`: with a second factor, too.
 
     A user with a second factor needs it (OtpRequired), except on a trusted device in a login that is not
     unusual; such a session has shown no second factor. Without `remember` it ends after
     SHORT_SESSION_MAX_AGE. `proved_at` is when a user who was moved from another system signed in there:
-    step-up uses it, and the login is not assessed.
+    step-up uses it, and the login is not assessed. `authenticated_at` is when they proved it to an identity
+    provider that has kept them signed in since; step-up uses it unless a second factor was shown now.
 
     It replaces the session of the same device, and keeps its name. The least recently active sessions
     beyond MAX_SESSIONS end, doubted ones first, or as SESSION_POLICY says, which may raise TooManySessions.
@@ -135,6 +137,7 @@ def start(
                 owes_factor=owes_factor,
                 remember=remember,
                 proved_at=proved_at,
+                authenticated_at=authenticated_at,
             )
     if session is None:
         raise DeviceCodeRequired(str(pending.pk), pending)
@@ -180,6 +183,7 @@ def _begin(
     owes_factor: bool,
     remember: bool,
     proved_at: datetime | None,
+    authenticated_at: datetime | None,
 ) -> DeviceSession:
     """Write the session of a login that owes nothing more, in the transaction that holds the account.
 
@@ -197,7 +201,7 @@ def _begin(
         absolute,
         device_key=proven or fingerprint(account.pk, device),
         login_method=method,
-        authenticated_at=proved_at or now,
+        authenticated_at=proved_at or (now if mfa else min(authenticated_at or now, now)),
         mfa_at=proved_at or now if mfa else None,
         binding=Binding.DPOP if thumbprint else Binding.NONE,
         binding_key=thumbprint,
