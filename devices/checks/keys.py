@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
+from django.core import checks
 from django.core.checks import CheckMessage, Error
 from rest_framework_simplejwt import settings as simplejwt
 
@@ -80,13 +82,19 @@ def check_feed() -> Iterator[CheckMessage]:
 
 
 def check_providers() -> Iterator[CheckMessage]:
-    """Check that each identity provider has an issuer, an audience and a URL of keys."""
+    """Check that each identity provider is named in full, and that its sessions are told apart."""
     if wrong := [name for name, given in Conf().PROVIDERS.items() if not _is_provider(given)]:
         yield Error(
             f"DEVICES['PROVIDERS'] has invalid entries: {', '.join(map(repr, wrong))}.",
             hint="Give `issuer`, `audience` and an https `jwks_url`; `poll` has an https `url` and "
             "`authorization`. On localhost http will do. See docs/provider-signals.md.",
             id="devices.E097",
+        )
+    if Conf().PROVIDERS and not apps.is_installed("devices.contrib.providers"):
+        yield checks.Warning(
+            "A logout at an identity provider ends all sessions of its user, also in other browsers.",
+            hint="Add 'devices.contrib.providers' to INSTALLED_APPS, and migrate: it stores which is which.",
+            id="devices.W170",
         )
 
 

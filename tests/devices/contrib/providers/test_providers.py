@@ -14,6 +14,7 @@ from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from django.core.management import CommandError, call_command
+from django.test import override_settings
 from django.utils import timezone
 from jwt.utils import base64url_decode as base64_decode
 
@@ -928,6 +929,15 @@ def test_a_provider_that_is_not_whole_is_reported(settings, polled, changes):
     for okta, expected in ((whole, []), ({**whole, **changes}, ["devices.E097"])):
         settings.DEVICES = {**settings.DEVICES, "PROVIDERS": {"okta": okta}}
         assert [each.id for each in check_providers()] == expected
+
+
+def test_a_site_that_cannot_tell_sessions_at_providers_apart_is_told(settings):
+    assert "devices.W170" not in {each.id for each in check_providers()}
+    without = [name for name in settings.INSTALLED_APPS if name != "devices.contrib.providers"]
+    with override_settings(INSTALLED_APPS=without):
+        assert "devices.W170" in {each.id for each in check_providers()}
+        settings.DEVICES = {**settings.DEVICES, "PROVIDERS": {}}
+        assert not list(check_providers())
 
 
 def test_a_provider_on_this_machine_needs_no_https(settings):
