@@ -114,6 +114,7 @@ def start_session(
     trust_device: bool = False,
     is_device_proved: bool = False,
     proved_at: datetime | None = None,
+    authenticated_at: datetime | None = None,
 ) -> Tokens:
     """Start a session for a user who has just proved who they are, and return its tokens.
 
@@ -130,6 +131,8 @@ def start_session(
             just been made on it, or your view has asked for something as good.
         proved_at: when they proved it, if that was earlier, in a system that they are moved from. Such a
             login is not judged for risk.
+        authenticated_at: when an identity provider last asked them for a proof (`auth_time` of its ID token).
+            Step-up goes by it, unless a second factor was shown now.
 
     Raises:
         AccountNotActive: no user, not active, deleted, with another password since the proof, or refused by
@@ -161,6 +164,7 @@ def start_session(
         remember=remember,
         is_device_proved=is_device_proved,
         proved_at=proved_at,
+        authenticated_at=authenticated_at,
     )
     if trust_device:
         sessions.trust_device(session, client, factor=factor)

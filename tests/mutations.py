@@ -1347,7 +1347,7 @@ MUTANTS = [
     Mutant(
         "a sign-in being as old as the provider says",
         "devices/contrib/allauth.py",
-        "_authenticated_at(user, provider) if provider else None",
+        "authenticated_at(user.pk, provider) if provider else None",
         "None",
         "tests/test_sign_in_methods.py",
         "no_recent_proof",

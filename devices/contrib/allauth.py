@@ -10,8 +10,6 @@ session of Django's: by a key that the app holds until it is signed in (`X-Sessi
 by a key that only this server can derive from the DeviceSession's id.
 """
 
-from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -30,7 +28,7 @@ from django.utils.module_loading import import_string
 from rest_framework.exceptions import AuthenticationFailed
 
 from devices.api.authentication import ForSessions
-from devices.contrib.providers.people import id_token_of
+from devices.contrib.providers.people import authenticated_at
 from devices.core import sessions, tokens
 from devices.exceptions import DeviceCodeRequired, SessionError
 from devices.http import check_scheme, get_client, scheme_of
@@ -100,19 +98,9 @@ def _proof_of_records(request: HttpRequest, user: AbstractBaseUser) -> Proof:
             provider or first["method"],
             mfa=mfa,
             remember=_is_remembered(request),
-            authenticated_at=_authenticated_at(user, provider) if provider else None,
+            authenticated_at=authenticated_at(user.pk, provider) if provider else None,
         )
     return Proof("passkey", mfa=True) if mfa else proof_by_backend(request, user)
-
-
-def _authenticated_at(user: AbstractBaseUser, provider: str) -> datetime | None:
-    """When the provider last asked the user for a proof, if its ID token says so (OpenID Connect Core §2)."""
-    said = id_token_of(user.pk, provider).get("auth_time")
-    if isinstance(said, bool) or not isinstance(said, int | float):
-        return None
-    with suppress(ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(said, UTC)
-    return None
 
 
 def _is_remembered(request: HttpRequest) -> bool:

@@ -1,6 +1,7 @@
 """dj-rest-auth: header and cookies, registration, another site, and its own second factor."""
 
 import sys
+import time
 from unittest.mock import patch
 
 from allauth.socialaccount.models import SocialAccount
@@ -68,10 +69,12 @@ class Social(Header):
         return {"access_token": "of the site"}
 
 
+SAID = {"id": 7, "login": "alice", "email": "alice@example.org"}
+
+
 def completed(self, request, app, token, **kwargs):
     """What GitHub would say of the token."""
-    said = {"id": 7, "login": "alice", "email": "alice@example.org"}
-    return self.get_provider().sociallogin_from_response(request, said)
+    return self.get_provider().sociallogin_from_response(request, dict(SAID))
 
 
 GitHubOAuth2Adapter.complete_login = completed
@@ -150,6 +153,13 @@ else:
     assert dora.ask("POST", "/api/auth/password/change/", given).status_code == 200
     login["password"] = f" {NEW} "
     assert Header().ask("POST", "/api/token", login).status_code == 200
+    # A site that still knows its user asks for no proof, and may say when it last did.
+    DeviceSession.objects.all().delete()
+    people()
+    hour_ago = int(time.time()) - 3600
+    with patch.dict(SAID, auth_time=hour_ago):
+        Social().sign_in()
+    assert only_session().authenticated_at.timestamp() == hour_ago
     # Followed to the letter, it makes tokens that are refused everywhere.
     with override_settings(REST_AUTH={"USE_JWT": True}):
         assert {each.id for each in integrations.check()} == {"devices.E131", "devices.W133"}

@@ -6,6 +6,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from rest_framework.permissions import IsAuthenticated
 
 from devices import http
+from devices.contrib.providers.people import authenticated_at
 from devices.shortcuts import Tokens, issue_tokens, start_session
 
 
@@ -41,4 +42,7 @@ def _issue(user: AbstractBaseUser) -> Tokens:
             return issue_tokens(session)
     provider = getattr(getattr(cls, "adapter_class", None), "provider_id", None)
     told = getattr(request, "rest_auth_login", {})
-    return start_session(None, user, method=provider or "password", **told)
+    if not provider:
+        return start_session(None, user, **told)
+    at = authenticated_at(user.pk, provider)
+    return start_session(None, user, method=provider, authenticated_at=at, **told)

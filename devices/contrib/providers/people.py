@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from django.apps import apps
@@ -46,6 +48,19 @@ def id_token_of(user_id: Any, provider: str) -> Mapping[str, Any]:
         return {}
     claims = said.get("id_token", said)
     return claims if isinstance(claims, Mapping) else {}
+
+
+def authenticated_at(user_id: Any, provider: str) -> datetime | None:
+    """When the provider last asked a user for a proof, if the ID token of the last login says so.
+
+    By `auth_time` (OpenID Connect Core §2). A provider that still knows a browser asks for none.
+    """
+    said = id_token_of(user_id, provider).get("auth_time")
+    if isinstance(said, bool) or not isinstance(said, int | float):
+        return None
+    with suppress(ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(said, UTC)
+    return None
 
 
 def digest_of(sid: str) -> str:
