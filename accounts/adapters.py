@@ -254,7 +254,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         send: Callable[..., HttpResponse] = provider.redirect
 
         def redirect(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            if SIGN_IN_AGAIN in request.session and provider.id == OpenIDConnectProvider.id:
+            is_again = SIGN_IN_AGAIN in request.session and not request.user.is_authenticated
+            if is_again and provider.id == OpenIDConnectProvider.id:
                 # Whom it still knows it would send back without a question. It says when it has asked.
                 given = kwargs.get("auth_params") or provider.get_auth_params()
                 kwargs["auth_params"] = {**given, "prompt": "login", "max_age": "0"}

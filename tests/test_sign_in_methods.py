@@ -190,6 +190,10 @@ def test_who_is_to_sign_in_again_is_asked_by_the_provider(provider, db):
     # django-oauth-toolkit and allauth.idp.oidc know nothing of the one, and others need not send `auth_time`
     # for the other.
     assert "prompt=login&max_age=0" in browser.post("/accounts/oidc/oidc/login/")["Location"]
+    # Once that is done, nobody is asked to connect an account.
+    oidc.sign_in(browser, provider, ada)
+    connect = browser.post("/accounts/oidc/oidc/login/?process=connect")["Location"]
+    assert "client_id" in connect and "prompt" not in connect
 
 
 # Linking: by addresses that both sides have seen proved
