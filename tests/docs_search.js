@@ -44,6 +44,7 @@ const PAGES = {
   "maximum sessions per user": ["recipes/session-policy"],
   graphql: ["recipes/outside-drf"],
   websocket: ["recipes/channels"],
+  mqtt: ["recipes/rabbitmq"],
   pytest: ["recipes/tests"],
   "test client login": ["recipes/tests"],
   "impossible travel": ["risk"],
