@@ -2179,10 +2179,18 @@ MUTANTS = [
     Mutant(
         "the type of access tokens",
         "devices/core/tokens.py",
-        'return "at+jwt" if is_access and',
-        'return "at+jwt" if False and',
+        'return "at+jwt"',
+        'return "JWT"',
         SERVICES,
         "S11",
+    ),
+    Mutant(
+        "the type of refresh tokens",
+        "devices/core/tokens.py",
+        'return "refresh+jwt" if',
+        'return "JWT" if',
+        KEYS,
+        "type_of_its_own",
     ),
     # Keys that sign tokens.
     Mutant(

@@ -86,6 +86,23 @@ def test_without_signing_keys_tokens_are_byte_for_byte_those_of_simplejwt(alice,
     assert published() == {"keys": []}
 
 
+@pytest.mark.parametrize("form", ["simplejwt", "rfc9068"])
+def test_a_refresh_token_has_a_type_of_its_own_where_others_can_verify_it(
+    in_database, settings, alice, sign_in, form
+):
+    before = sign_in(alice)
+    settings.DEVICES = {**settings.DEVICES, "ACCESS_TOKEN_FORMAT": form}
+    rotate()
+    rotate()
+    # RFC 8725 §3.11. An access token has what a library expects by itself, or that of RFC 9068.
+    assert header(sign_in(alice).refresh_token)["typ"] == "refresh+jwt"
+    assert header(sign_in(alice).access)["typ"] == ("JWT" if form == "simplejwt" else "at+jwt")
+    # Those from before have none, and go on.
+    assert header(before.refresh_token)["typ"] == "JWT"
+    assert header(before.rotate().refresh_token)["typ"] == "refresh+jwt"
+    assert before.rotate().is_in()
+
+
 def test_until_the_first_rotation_simplejwt_s_key_signs_as_ever(in_database, alice, sign_in):
     before = sign_in(alice)
     rotate()

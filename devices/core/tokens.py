@@ -327,8 +327,8 @@ class KeyringBackend(TokenBackend):
     def encode(self, payload: dict[str, Any]) -> str:
         """Sign with the key whose turn it is, which the header names."""
         keys = keyring.current() if conf.SIGNING_KEYS else None
-        typ = _typ(payload)
         key = None if keys is None else keys.signing
+        typ = _typ(payload, is_of_keyring=key is not None)
         if key is None and typ == "JWT":
             token: str = super().encode(payload)
             return token
@@ -376,10 +376,16 @@ class KeyringBackend(TokenBackend):
         return key
 
 
-def _typ(payload: dict[str, Any]) -> str:
-    """The `typ` of the header: access tokens by RFC 9068 §2.1 are told apart by it."""
-    is_access = payload.get(jwt.api_settings.TOKEN_TYPE_CLAIM) == AccessToken.token_type
-    return "at+jwt" if is_access and conf.ACCESS_TOKEN_FORMAT == "rfc9068" else "JWT"
+def _typ(payload: dict[str, Any], *, is_of_keyring: bool) -> str:
+    """The `typ` of the header: access tokens by RFC 9068 §2.1, and refresh tokens, are told apart by it.
+
+    Other services can verify a refresh token of the keyring, too. Those that expect the type of an access
+    token refuse it (RFC 8725 §3.11). Here `token_type` tells.
+    """
+    kind = payload.get(jwt.api_settings.TOKEN_TYPE_CLAIM)
+    if kind == AccessToken.token_type and conf.ACCESS_TOKEN_FORMAT == "rfc9068":
+        return "at+jwt"
+    return "refresh+jwt" if kind == RefreshToken.token_type and is_of_keyring else "JWT"
 
 
 def adopt() -> None:
