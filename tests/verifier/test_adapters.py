@@ -25,6 +25,13 @@ class Knows:
             raise TokenRefused("session_revoked" if token == "ended" else "token_not_valid")
         return {"user_id": "7"}
 
+    def watch(self, token):
+        self.verify(token)
+        return self.demand_active
+
+    def demand_active(self):
+        """The session of every open connection is active."""
+
 
 REFUSED = [
     "",
@@ -144,6 +151,88 @@ def test_a_middleware_of_starlette_asks_for_a_token():
             return await client.get("/healthz")
 
     assert asyncio.run(get_health()).status_code == 200
+
+
+@pytest.fixture
+def over_socket(monkeypatch):
+    """over_socket(application, verifier): what is sent while a client waits that has sent its handshake."""
+    pytest.importorskip("starlette")
+    from devices_verifier import starlette
+
+    monkeypatch.setattr(starlette, "PAUSE", 0.01)
+
+    def run(application, verifier):
+        async def play():
+            sent, waiting = [], [{"type": "websocket.connect"}]
+            headers = [(b"authorization", b"Bearer good")]
+            scope = {"type": "websocket", "path": "/", "headers": headers, "query_string": b""}
+
+            async def receive():
+                return waiting.pop() if waiting else await asyncio.Event().wait()
+
+            async def send(message):
+                sent.append(message)
+
+            middleware = starlette.VerifierMiddleware(application, verifier)
+            await asyncio.wait_for(middleware(scope, receive, send), 10)
+            return sent
+
+        return asyncio.run(play())
+
+    return run
+
+
+class Ends(Knows):
+    """A verifier whose session ends at the second look, or of which no more is known then."""
+
+    def __init__(self, error):
+        self.errors = [None, error]
+
+    def demand_active(self):
+        if (error := self.errors.pop(0)) is not None:
+            raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(TokenRefused("session_revoked"), 4401), (NotReady(), 1013)]
+)
+def test_an_open_websocket_is_closed_when_its_session_ends(over_socket, error, code):
+    ended = []
+
+    async def application(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        try:
+            await receive()
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+
+    accepted, closed = over_socket(application, Ends(error))
+    assert accepted["type"] == "websocket.accept"
+    assert closed == {"type": "websocket.close", "code": code, "reason": error.code}
+    assert ended == ["cancelled"]
+
+
+def test_an_application_that_closes_its_websocket_itself_has_the_last_word(over_socket):
+    async def leaves(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.close", "code": 1000})
+
+    async def closes_when_cancelled(scope, receive, send):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await send({"type": "websocket.close", "code": 1001})
+
+    async def fails(scope, receive, send):
+        raise LookupError
+
+    assert [each["code"] for each in over_socket(leaves, Knows())] == [1000]
+    ends = Ends(TokenRefused("session_revoked"))
+    assert [each["code"] for each in over_socket(closes_when_cancelled, ends)] == [1001]
+    with pytest.raises(LookupError):
+        over_socket(fails, Knows())
 
 
 def test_each_refusal_has_a_code_and_a_status():

@@ -54,8 +54,12 @@ def eventually(true, within=3.0):
 
 
 def code(verifier, token):
+    return code_of(lambda: verifier.verify(token))
+
+
+def code_of(call):
     try:
-        verifier.verify(token)
+        call()
     except (TokenRefused, NotReady) as error:
         return error.code
     return ""
@@ -414,6 +418,26 @@ def test_a_new_key_is_known_within_a_second(site, verifier):
     began = time.monotonic()
     assert eventually(lambda: code(verifier, token) == "")
     assert time.monotonic() - began < 1.5
+
+
+def test_a_connection_that_stays_open_ends_with_its_session_and_not_with_its_token(site, verifier):
+    token = site.access(exp=int(time.time()) + 1)
+    demand_active = verifier.watch(token)
+    assert eventually(lambda: code(verifier, token) == "token_not_valid", within=10)
+    demand_active()
+    site.end(claims_of(token)["session_id"])
+    assert eventually(lambda: code_of(demand_active) == "session_revoked")
+
+
+def test_a_connection_that_stays_open_ends_with_its_key_and_with_the_feed(site, verifier):
+    with pytest.raises(TokenRefused):
+        verifier.watch(site.access() + "x")
+    demand_active = verifier.watch(site.access())
+    site.withdrawn = {"one": time.time() + 3600}
+    assert eventually(lambda: code_of(demand_active) == "token_not_valid")
+    verifier.stop()
+    verifier._fresh_at = -math.inf
+    assert code_of(demand_active) == "unavailable"
 
 
 def test_V11_2_2_a_withdrawn_key_is_refused_although_a_cache_still_has_it(site, verifier):

@@ -6,7 +6,8 @@ import secrets
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import quote, urlencode
@@ -134,6 +135,17 @@ class Verifier:
                 raise TokenRefused("session_revoked")
         return checked.claims
 
+    def watch(self, token: str | bytes, *, jkt: str | None = None) -> Callable[[], None]:
+        """Verify the token of a connection that stays open, and return what to call about once a second.
+
+        That raises TokenRefused when the session has ended or the key of the token was withdrawn, and
+        NotReady as `verify` does. A token that expires meanwhile ends nothing.
+
+        Raises TokenRefused or NotReady, as `verify` does.
+        """
+        self.verify(token, jkt=jkt)
+        return partial(self._demand_active, self._check(token))
+
     @property
     def staleness(self) -> float:
         """Seconds since which nothing was heard of the site; infinite before the first time."""
@@ -219,6 +231,14 @@ class Verifier:
                 self._checked.pop(next(iter(self._checked)))
             self._checked[token] = checked
         return checked
+
+    def _demand_active(self, checked: _Checked) -> None:
+        if self.staleness > self._max_staleness or time.time() < self._ended.incomplete_until:
+            raise NotReady
+        if checked.kid in self._withdrawn:
+            raise TokenRefused
+        if any(session_id in self._ended for session_id in checked.sessions):
+            raise TokenRefused("session_revoked")
 
     # How it follows
 
