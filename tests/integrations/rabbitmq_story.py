@@ -19,7 +19,7 @@ from django.utils import timezone
 from shop import broker
 
 from devices.models import DeviceSession
-from devices.shortcuts import Client, end_session, start_session
+from devices.shortcuts import Client, end_session, issue_tokens, start_session
 from tests.integrations.behaviour import people, report
 
 SITE, MQTT, MANAGEMENT = map(int, sys.argv[1].split(","))
@@ -121,6 +121,12 @@ for other in (
     ("alice", tokens.access),
 ):
     assert not Device(*other).is_in, other
+
+# A token that is bound to a key would need a proof.
+bound = sign_in()[0]
+DeviceSession.objects.filter(pk=bound.pk).update(binding="dpop", binding_key="x" * 43)
+bound.refresh_from_db()
+assert not Device(str(bound.pk), issue_tokens(bound).access).is_in
 
 # The session ends, and with it the connection.
 end_session(session)

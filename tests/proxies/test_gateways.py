@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from devices.core import service_clients
 from tests.client import PASSWORD
+from tests.dpop import Key
 from tests.forge import claims_of
 from tests.ports import free_port
 
@@ -199,7 +200,12 @@ def ask(url: str, token: str) -> httpx.Response:
 
 def refuses(site: Site, url: str, tokens: dict[str, Any]) -> None:
     access = tokens["access_token"]
+    with client_at(site.url) as device:
+        proof = {"DPoP": Key().proof("POST", "https://api.example.org/api/login")}
+        bound = device.post("/api/login", json=ALICE, headers=proof).json()
+    assert bound["token_type"] == "DPoP"
     bad = {
+        "bound to a key": bound["access_token"],
         "none": "",
         "a refresh token": tokens["refresh_token"],
         "expired": site.signed(access, exp=int(time.time()) - 60),
