@@ -1,7 +1,9 @@
 """Receivers of Django's signals: changes of an account end its sessions."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
+from copy import copy
+from functools import partial
 from typing import Any, Final
 
 from django.apps import AppConfig, apps
@@ -23,11 +25,11 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from .conf import conf
-from .core import erasure, failover, logins, maintenance, sessions, throttling
+from .core import database, erasure, failover, logins, maintenance, sessions, throttling
 from .core.liveness import db_triggers
 from .core.notifications import outbox, worker
 from .http import current_session, settle_guesses
-from .models import NotificationKind
+from .models import DeviceSession, NotificationKind
 
 # Named here, so that every process that may do them knows the tasks.
 HOURLY: Final = maintenance.hourly
@@ -88,7 +90,7 @@ def account_about_to_be_saved(
 
 
 @_of_people(post_save)
-def address_saved(instance: AbstractBaseUser, **kwargs: Any) -> None:
+def address_saved(instance: AbstractBaseUser, using: str, **kwargs: Any) -> None:
     """Write e-mails to the old and the new address."""
     before: str | None = vars(instance).pop(_ADDRESS_BEFORE, None)
     if not before:
@@ -99,7 +101,7 @@ def address_saved(instance: AbstractBaseUser, **kwargs: Any) -> None:
     session = current_session()
     is_mine = session is not None and session.user_id == instance.pk
     where = session.pk if session is not None and is_mine else None
-    outbox.tell_address_changed(instance.pk, before, now, where)
+    database.follow(using, partial(outbox.tell_address_changed, instance.pk, before, now, where))
 
 
 @_of_people(post_save)
@@ -107,15 +109,21 @@ def account_saved(
     instance: AbstractBaseUser,
     created: bool,
     raw: bool,
+    using: str,
     update_fields: frozenset[str] | None,
     **kwargs: Any,
 ) -> None:
     """End sessions after a new password or a deactivation, and write the e-mail about it."""
     if created or raw or (update_fields and not update_fields & {"password", "is_active"}):
         return
-    # Set by set_password() and not yet forgotten by save(): a new password, with a clean slate.
-    has_new_password = getattr(instance, "_password", None) is not None
+    # Set by set_password() and not yet forgotten by save(): a new password.
+    is_new = getattr(instance, "_password", None) is not None
+    database.follow(using, partial(_account_changed, instance, is_new))
+
+
+def _account_changed(instance: AbstractBaseUser, has_new_password: bool) -> None:
     if has_new_password:
+        # With a clean slate.
         throttling.reset(logins.username_of(instance))
         outbox.write(
             instance.pk, NotificationKind.PASSWORD_CHANGED, {"at": timezone.now().isoformat()}
@@ -147,10 +155,25 @@ os.register_at_fork(after_in_child=_await_first_request)
 
 
 @_of_people(pre_delete)
-def account_deleted(instance: AbstractBaseUser, origin: Any = None, **kwargs: Any) -> None:
+def account_deleted(
+    instance: AbstractBaseUser, using: str, origin: Any = None, **kwargs: Any
+) -> None:
     """End the user's sessions, and clear what no foreign key reaches."""
-    sessions.account_leaves(instance)
-    erasure.account_leaves(instance, origin)
+    if using == database.alias():
+        sessions.account_leaves(instance)
+        erasure.account_leaves(instance, origin)
+        return
+    # Django takes the key from the instance, and the rows go with the account.
+    account, active, places = copy(instance), sessions.active_of(instance), erasure.places(instance)
+    database.follow(using, partial(_account_left, account, active, places))
+
+
+def _account_left(
+    account: AbstractBaseUser, active: Sequence[DeviceSession], places: Set[str]
+) -> None:
+    with database.atomic():
+        sessions.account_left(account, active)
+        erasure.account_left(account, places)
 
 
 @receiver(user_login_failed, dispatch_uid="devices.login_failed")

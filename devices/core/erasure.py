@@ -7,7 +7,7 @@ statistics with the name, and cookie sessions.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import Any, Final
 
 from django.apps import apps
@@ -40,7 +40,8 @@ def erase(user: AbstractBaseUser) -> Counter[str]:
         lock(user)
         erased = account_leaves(user)
         erased["cookie sessions"] = _end_cookie_sessions(user)
-        _, deleted = user.delete()
+        # By our own alias, whichever has read the account.
+        _, deleted = user.delete(using=database.alias())
         for label, n in deleted.items():
             erased[str(apps.get_model(label)._meta.verbose_name_plural)] += n
     return +erased
@@ -51,10 +52,15 @@ def account_leaves(user: AbstractBaseUser, origin: Any = None) -> Counter[str]:
 
     `origin` is what Django deletes: the account, or a set of accounts whose names are cleared at one go.
     """
+    return account_left(user, places(user), origin)
+
+
+def account_left(user: AbstractBaseUser, places: Iterable[str], origin: Any = None) -> Counter[str]:
+    """As `account_leaves`, also once the account is deleted: with its places from before that."""
     citus.write_in_turn()
     return +Counter(
         {
-            "login limits": throttling.erase(logins.username_of(user), _places(user)),
+            "login limits": throttling.erase(logins.username_of(user), places),
             "mentions in the log": activity.erase_actor(user.pk),
             "entries of the admin's log": _clear_admin_log(user, origin),
             "figures": statistics.clear(),
@@ -62,11 +68,11 @@ def account_leaves(user: AbstractBaseUser, origin: Any = None) -> Counter[str]:
     )
 
 
-def _places(user: AbstractBaseUser) -> Iterator[str]:
+def places(user: AbstractBaseUser) -> set[str]:
     """Where and on what the account may have attempts of its own."""
     mine = DeviceSession.objects.filter(user_id=user.pk)
-    for places in mine.values_list("device_key", "ip_address", "last_ip").iterator():
-        yield from filter(None, places)
+    rows = mine.values_list("device_key", "ip_address", "last_ip").iterator()
+    return {place for row in rows for place in row if place}
 
 
 def _names(user: AbstractBaseUser) -> set[str]:

@@ -206,6 +206,92 @@ def test_what_a_replica_does_not_know_of_a_user_yet(make_project):
     """)
 
 
+def test_accounts_are_written_by_another_alias_of_the_same_database(make_project):
+    """By a role with other rights, as projects with row-level security have one, or past a pooler."""
+    project = make_project("default")
+    project.configure("""
+DATABASES["admin"] = {**DATABASES["default"]}
+if DATABASES["admin"]["ENGINE"].endswith("postgresql"):
+    # Who would wait for ever is told.
+    DATABASES["default"]["OPTIONS"] = {"options": "-c lock_timeout=2s"}
+    DATABASES["admin"]["OPTIONS"] = {"options": "-c lock_timeout=2s"}
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.MD5PasswordHasher",
+]
+""")
+    project.play("""
+    from django.contrib.auth.hashers import make_password
+    from django.db import transaction
+    from devices.core import erasure, sessions, throttling
+    from devices.models import DeviceSession, LoginThrottle, Notification
+    from devices.signals import session_revoked
+
+    call_command("migrate", verbosity=0)
+    told = []
+
+    def hear(session, reason, **kwargs):
+        told.append(reason)
+
+    session_revoked.connect(hear)
+
+    def create(name="alice"):
+        User.objects.create_user(name, "alice@example.org", PASSWORD)
+        return User.objects.using("admin").get(username=name)
+
+    alice = create()
+    token = sign_in()["access"]
+
+    # A change that is taken back ends nothing.
+    try:
+        with transaction.atomic(using="admin"):
+            alice.set_password("another horse battery 9")
+            alice.save(using="admin")
+            raise KeyError
+    except KeyError:
+        assert ask("GET", "/api/sessions", token).status_code == 200
+    alice.refresh_from_db()
+
+    with transaction.atomic(using="admin"):
+        alice = User.objects.using("admin").select_for_update().get(username="alice")
+        alice.set_password("another horse battery 9")
+        alice.email = "new@example.org"
+        alice.save()
+    assert ask("GET", "/api/sessions", token).status_code == 401
+    assert told == ["password_changed"], told
+    kinds = sorted(Notification.objects.values_list("kind", flat=True))
+    assert kinds == ["address_changed"] * 2 + ["password_changed"], kinds
+
+    # What we write ourselves goes by our own alias, whichever has read the account.
+    User.objects.update(password=make_password(PASSWORD, hasher="md5"))
+    alice = User.objects.using("admin").get(username="alice")
+    assert sessions.check_password(alice, PASSWORD)
+    assert User.objects.get(username="alice").password.startswith("pbkdf2")
+    alice = User.objects.using("admin").get(username="alice")
+    kept = DeviceSession.objects.get(pk=sign_in()["session_id"])
+    sessions.change_password(alice, PASSWORD + "!", keep=kept)
+    erasure.erase(User.objects.using("admin").get(username="alice"))
+
+    # One that stays after all, and one that goes.
+    bob = create("bob")
+    token = sign_in("bob")["access"]
+    assert ask("POST", "/api/token", data={"username": "bob", "password": "x"}).status_code == 401
+    assert LoginThrottle.objects.filter(pk=throttling.account_key("bob")).exists()
+    told.clear()
+    try:
+        with transaction.atomic(using="admin"):
+            bob.delete()
+            raise KeyError
+    except KeyError:
+        assert ask("GET", "/api/sessions", token).status_code == 200
+    bob = User.objects.using("admin").get(username="bob")
+    bob.delete()
+    assert told == ["deactivated"], told
+    assert ask("GET", "/api/sessions", token).status_code == 401
+    assert not LoginThrottle.objects.filter(pk=throttling.account_key("bob")).exists()
+    """)
+
+
 def test_users_elsewhere_than_their_sessions_are_refused(make_project):
     project = make_project("default", "people")
     project.write(

@@ -7,7 +7,9 @@ UPDATE. See docs/architecture.md.
 
 from .account import account_changed as account_changed
 from .account import account_leaves as account_leaves
+from .account import account_left as account_left
 from .account import account_recovered as account_recovered
+from .account import active_of as active_of
 from .account import change_password as change_password
 from .account import check_password as check_password
 from .account import recheck as recheck

@@ -1,6 +1,6 @@
 """What happens to an account happens to its sessions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.contrib.auth import hashers
 from django.contrib.auth.models import AbstractBaseUser
@@ -40,7 +40,7 @@ def change_password(user: AbstractBaseUser, password: str, *, keep: DeviceSessio
         user.set_password(password)
         # Before the save, which ends whatever is not under the new password.
         unrevoked(keep).update(password_stamp=password_stamp(user.password))
-        user.save(update_fields=["password"])
+        user.save(using=database.alias(), update_fields=["password"])
         keep.password_stamp = password_stamp(user.password)
 
 
@@ -84,7 +84,7 @@ def check_password(user: AbstractBaseUser, password: str | None) -> bool:
             trusted_devices.hashed_anew(user, hashed)
             sessions.filter(revoked_at__isnull=True).update(password_stamp=password_stamp(hashed))
             user.password = hashed
-            user.save(update_fields=["password"])
+            user.save(using=database.alias(), update_fields=["password"])
 
     return hashing.is_right(
         lambda given: hashers.check_password(given, user.password, rehash), password
@@ -171,7 +171,16 @@ def account_leaves(user: AbstractBaseUser) -> None:
     session.
     """
     lock(user)
+    account_left(user, active_of(user))
+
+
+def active_of(user: AbstractBaseUser) -> list[DeviceSession]:
+    """The active sessions of an account."""
+    return list(DeviceSession.objects.filter(user_id=user.pk).active())
+
+
+def account_left(user: AbstractBaseUser, active: Sequence[DeviceSession]) -> None:
+    """Tell of these sessions of an account that they end, in the transaction that deletes it, or after it."""
     database.commit_durably()
-    active = list(DeviceSession.objects.filter(user_id=user.pk).active())
     activity.tell(after_revoke(active, revocation_values(RevokeReason.DEACTIVATED, None), ""))
     invalidation.publish([user.pk])
