@@ -4164,6 +4164,40 @@ MUTANTS = [
         "",
     ),
     Mutant(
+        "waiting for the commit of another alias that writes an account",
+        "devices/core/database.py",
+        "    if using == alias():\n        do()",
+        "    if True:\n        do()",
+        "tests/platforms/test_databases.py",
+        "another_alias",
+    ),
+    Mutant(
+        "no lock on an account that another alias deletes",
+        "devices/receivers.py",
+        "    if using == database.alias():\n        sessions",
+        "    if True:\n        sessions",
+        "tests/platforms/test_databases.py",
+        "another_alias",
+    ),
+    Mutant(
+        "a new hash that is written by our own alias",
+        "devices/core/sessions/account.py",
+        """            user.password = hashed
+            user.save(using=database.alias(), update_fields""",
+        """            user.password = hashed
+            user.save(update_fields""",
+        "tests/platforms/test_databases.py",
+        "another_alias",
+    ),
+    Mutant(
+        "views of Django REST framework that are imported when an error is answered",
+        "devices/api/errors.py",
+        "from rest_framework import status\n",
+        "from rest_framework import status, views\n",
+        "tests/devices/api/test_errors.py",
+        "models_may_import",
+    ),
+    Mutant(
         "reading where it is written",
         "devices/models.py",
         "        return self._db or router.db_for_write(self.model, **self._hints)",
@@ -5025,7 +5059,7 @@ MUTANTS = [
     Mutant(
         "clearing what no foreign key reaches",
         "devices/receivers.py",
-        "    erasure.account_leaves(instance, origin)\n",
+        "        erasure.account_leaves(instance, origin)\n",
         "",
         "tests/devices/core/test_erasure.py",
         "delete",

@@ -9,8 +9,9 @@ from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import connections
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
-from rest_framework import status, views
+from rest_framework import status
 from rest_framework.exceptions import APIException, ErrorDetail, PermissionDenied, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -122,7 +123,10 @@ def extend_handler(handler: Handler) -> Handler:
 @extend_handler
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's handler, with a `code` in every answer that is not about fields."""
-    return views.exception_handler(exc, context)
+    response: Response | None = import_string("rest_framework.views.exception_handler")(
+        exc, context
+    )
+    return response
 
 
 def _with_code(response: Response | None) -> Response | None:
@@ -181,7 +185,8 @@ def _named(exc: Exception, view: Any, request: Request) -> Exception:
 def _report(exc: Exception, request: Request) -> None:
     """Write to the security log who was refused, but for ended and copied sessions: others log these."""
     if isinstance(exc, PermissionDenied):
-        code, user_id = "permission_denied", request.user.pk
+        # Of whatever class of the project, or None (UNAUTHENTICATED_USER).
+        code, user_id = "permission_denied", getattr(request.user, "pk", None)
     elif isinstance(exc, SessionDenied) and exc.code == TokenNotValid.code and not exc.headers:
         code, user_id = exc.code, None
     else:
