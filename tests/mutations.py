@@ -420,6 +420,22 @@ MUTANTS = [
         "another_person",
     ),
     Mutant(
+        "no report on claims where the project returns the token",
+        "devices/checks/source.py",
+        'calls.get("claim")) and _auth_is_session():',
+        'calls.get("claim")):',
+        "tests/devices/checks/test_source.py",
+        "may_return",
+    ),
+    Mutant(
+        "a report on authentication classes that ask another class",
+        "devices/checks/urls.py",
+        "        held += vars(cls()).values()",
+        "        pass",
+        "tests/devices/checks/test_urls.py",
+        "asks_another",
+    ),
+    Mutant(
         "a report on tokens that a class of the project's own makes",
         "devices/checks/source.py",
         '        if (method == "for_user" and is_token) or',
@@ -2776,8 +2792,8 @@ MUTANTS = [
     Mutant(
         "finding passwords in a header where logins ask for more",
         "devices/checks/urls.py",
-        "if issubclass(cls, BasicAuthentication) and (conf.SECOND_FACTOR or conf.DEVICE_CODE_METHODS):",
-        "if False:",
+        "    if asks_for_more and any(issubclass(",
+        "    if False and any(issubclass(",
         HOSTS,
         "readme",
     ),

@@ -32,7 +32,7 @@ from .names import (
     STORES,
 )
 from .paths import import_path
-from .urls import by_password_alone, serves, takes_ended_sessions
+from .urls import by_password_alone, readers, serves, takes_ended_sessions
 
 SESSIONS = "django.contrib.sessions"
 # They ask a directory for each password. Others that name a password, such as django-axes', compare none.
@@ -52,10 +52,10 @@ def check() -> Iterator[CheckMessage]:
             "The API does not check whether the session of a token is active: "
             f"{', '.join(lax)} does not ask.",
             hint=f"Put {AUTHENTICATION}, or a class derived from it, in place of SimpleJWT's into "
-            "REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES'].",
+            "REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES'], or into the class of yours that asks it.",
             id="devices.E001",
         )
-    elif not any(issubclass(cls, ours) for cls in asked):
+    elif not any(issubclass(each, ours) for cls in asked for each in readers(cls)):
         yield checks.Warning(
             "The views of the project take no tokens of sessions.",
             hint=f"Put {AUTHENTICATION}, or for cookies {COOKIE_AUTHENTICATION}, into "

@@ -18,6 +18,7 @@ from devices.core import database
 from devices.models import DeviceSession
 
 from .names import EXTEND_HANDLER
+from .paths import import_path
 from .urls import views
 
 # Where `UPDATE … RETURNING` came.
@@ -223,12 +224,17 @@ def _atomic() -> Iterator[CheckMessage]:
             hint=EXTEND_HANDLER,
             id="devices.E016",
         )
-    for view in views():
-        is_token_view = issubclass(getattr(view, "view_class", object), TokenViewBase)
-        if is_token_view and not getattr(view, "_non_atomic_requests", None):
-            yield Error(
-                "With ATOMIC_REQUESTS, the count of failed logins would be rolled back.",
-                hint="Include devices.api.urls, or wrap the view in transaction.non_atomic_requests.",
-                obj=view,
-                id="devices.E017",
-            )
+    atomic = {
+        import_path(cls)
+        for view in views()
+        if issubclass(cls := getattr(view, "view_class", object), TokenViewBase)
+        and not getattr(view, "_non_atomic_requests", None)
+    }
+    if atomic:
+        yield Error(
+            "With ATOMIC_REQUESTS, the count of failed logins, and what a refusal ends, would be rolled "
+            f"back: {', '.join(sorted(atomic))}.",
+            hint="Wrap each in django.db.transaction.non_atomic_requests in your URLs, as "
+            "non_atomic_requests(TokenObtainPairView.as_view()), or include devices.api.urls.tokens.",
+            id="devices.E017",
+        )

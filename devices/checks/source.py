@@ -1,4 +1,4 @@
-"""Code of the project that makes or reads SimpleJWT's tokens by hand: no setting and no URL shows it.
+"""Code of the project that makes or reads SimpleJWT's tokens or claims: no setting and no URL shows it.
 
 A login in a view, a middleware for WebSockets: the source is read, since most of it is not imported yet.
 """
@@ -8,13 +8,17 @@ import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeGuard
 
 from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage
+from django.utils.module_loading import import_string
+from rest_framework import settings as drf
 from rest_framework_simplejwt import settings as simplejwt
+
+from .names import AUTHENTICATION
 
 SIMPLEJWT: Final = "rest_framework_simplejwt"
 SETTING: Final = "SIMPLE_JWT"
@@ -23,6 +27,8 @@ TOKENS: Final = {"RefreshToken", "AccessToken", "SlidingToken", "UntypedToken"}
 READERS: Final = TOKENS - {"RefreshToken"}
 # Whose classes of serializers have a `get_token`.
 THEMSELVES: Final = {"self", "cls", "super()"}
+# What a file has that is worth parsing.
+NEAR: Final = (SIMPLEJWT, SETTING, "Serializer.get_token(", "jwt", "request.auth.", "request.auth[")
 # Where packages are installed, and what serves nobody.
 INSTALLED: Final = {"site-packages", "dist-packages"}
 SKIPPED: Final = {*INSTALLED, "migrations", "tests", "test", "node_modules"}
@@ -30,10 +36,10 @@ TESTS: Final = ("test_", "tests.", "conftest.")
 
 
 class Found(NamedTuple):
-    """A call, and what it does with a token: "make", "read", or "ask" the database for its session."""
+    """What is done with a token: "make", "read", "ask" the database for its session, "claim" for a claim."""
 
     line: int
-    call: str
+    code: str
     does: str
 
 
@@ -42,7 +48,7 @@ def check() -> Iterator[CheckMessage]:
     calls: dict[str, list[str]] = {}
     for path in _files():
         for found in sorted(_calls(path)):
-            calls.setdefault(found.does, []).append(f"{_shown(path)}:{found.line} ({found.call})")
+            calls.setdefault(found.does, []).append(f"{_shown(path)}:{found.line} ({found.code})")
     if made := calls.get("make"):
         yield checks.Warning(
             f"Tokens without a session are made, which the API refuses: {', '.join(made)}.",
@@ -66,6 +72,21 @@ def check() -> Iterator[CheckMessage]:
             "WebSockets see docs/recipes/channels.md.",
             id="devices.W117",
         )
+    if (read := calls.get("claim")) and _auth_is_session():
+        yield checks.Warning(
+            f"Claims are read from request.auth, which is the session, and has none: {', '.join(read)}.",
+            hint="Call devices.shortcuts.get_claims(request), also in middleware, and catch TokenNotValid "
+            "where requests come without a token.",
+            id="devices.W166",
+        )
+
+
+def _auth_is_session() -> bool:
+    """Whether request.auth is the session: an `authenticate` of the project may return what it likes."""
+    ours: Any = import_string(AUTHENTICATION)
+    given: Any = drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES
+    derived = [each for each in given if issubclass(each, ours)]
+    return all(each.authenticate.__module__.startswith("devices.") for each in derived)
 
 
 def _files() -> Iterator[Path]:
@@ -97,7 +118,7 @@ def _calls(path: Path) -> Iterator[Found]:
     try:
         text = path.read_text(encoding="utf-8")
         # Few files are near it, and to parse one takes a hundred times as long as to look.
-        is_near = any(name in text for name in (SIMPLEJWT, SETTING, "Serializer.get_token(", "jwt"))
+        is_near = any(name in text for name in NEAR)
         tree = ast.parse(text) if is_near else None
     except (OSError, ValueError, SyntaxError):
         return
@@ -109,6 +130,16 @@ def _calls(path: Path) -> Iterator[Found]:
             called = ast.unparse(node.func)
             if does := module.does(node, called):
                 yield Found(node.lineno, called, does)
+        elif _is_claim(node):
+            yield Found(node.lineno, ast.unparse(node), "claim")
+
+
+def _is_claim(node: ast.AST) -> TypeGuard[ast.expr]:
+    """Whether it reads request.auth as if that were a token; a session has no `get` and no `payload`."""
+    match node:
+        case ast.Subscript(value=value) | ast.Attribute(value=value, attr="get" | "payload"):
+            return ast.unparse(value).endswith("request.auth")
+    return False
 
 
 class _Module:

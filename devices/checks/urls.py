@@ -183,12 +183,30 @@ def _views(patterns: list[Any]) -> Iterator[Any]:
 
 def takes_ended_sessions(cls: type) -> bool:
     """Whether an authentication class reads the tokens of SimpleJWT, and not by way of ours."""
-    return issubclass(cls, JWTAuthentication) and not issubclass(cls, import_string(AUTHENTICATION))
+    ours = import_string(AUTHENTICATION)
+    return any(not issubclass(each, ours) for each in readers(cls))
+
+
+def readers(cls: type) -> set[type]:
+    """The classes derived from SimpleJWT's by which an authentication class reads tokens."""
+    return {each for each in _within(cls) if issubclass(each, JWTAuthentication)}
+
+
+def _within(cls: type) -> set[type]:
+    """A class, and the classes of what it has: one for tokens and keys of an API asks one for each."""
+    held = [each for base in cls.__mro__ for each in vars(base).values()]
+    # Whatever it needs to be made.
+    with suppress(Exception):
+        held += vars(cls()).values()
+    for each in tuple(held):
+        held += each if isinstance(each, list | tuple) else ()
+    return {each if isinstance(each, type) else type(each) for each in (cls, *held)}
 
 
 def by_password_alone(where: str, cls: type) -> Iterator[CheckMessage]:
     """Report a class that lets in by a password with each request, where logins ask for more."""
-    if issubclass(cls, BasicAuthentication) and (conf.SECOND_FACTOR or conf.DEVICE_CODE_METHODS):
+    asks_for_more = conf.SECOND_FACTOR or conf.DEVICE_CODE_METHODS
+    if asks_for_more and any(issubclass(each, BasicAuthentication) for each in _within(cls)):
         yield Error(
             f"{where} lets in by the password alone, by {import_path(cls)}.",
             hint=f"Use {AUTHENTICATION} there: second factors and codes are asked for at the login.",
@@ -204,7 +222,8 @@ def _authentication(view: Any, cls: Any) -> Iterator[CheckMessage]:
         if takes_ended_sessions(each):
             yield Error(
                 f"{import_path(cls)} reads tokens by {import_path(each)}, which knows no sessions.",
-                hint=f"Use {AUTHENTICATION} there, or derive the class from it.",
+                hint=f"Use {AUTHENTICATION} there, or derive the class from it. So can one for tokens of "
+                "another kind: its own authenticate and get_validated_token are called.",
                 id="devices.E047",
             )
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import jwt as pyjwt
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import OneToOneRel
 from django.utils import timezone
 from rest_framework_simplejwt import settings as jwt
 from rest_framework_simplejwt import state
@@ -98,9 +99,17 @@ def issue(session: DeviceSession) -> Pair:
     if conf.ACCESS_TOKEN_FORMAT == "rfc9068":
         access.payload |= _rfc9068(session)
     if (own := conf.CLAIMS) is not None:
+        _forget_own_data(session)
         access.payload |= _checked_claims(own(session), access.payload)
     token_type = "DPoP" if session.binding == Binding.DPOP else "bearer"
     return Pair(str(access), str(refresh), int(lifetime.total_seconds()), token_type)
+
+
+def _forget_own_data(session: DeviceSession) -> None:
+    """Have rows of the project that refer to the session read anew: they may have been written meanwhile."""
+    for relation in session._meta.related_objects:
+        if isinstance(relation, OneToOneRel) and relation.is_cached(session):
+            relation.delete_cached_value(session)
 
 
 def _rfc9068(session: DeviceSession) -> dict[str, Any]:

@@ -10,11 +10,18 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.test import AsyncClient as AsyncBrowser
 from django.test import Client as Browser
-from django.test import RequestFactory
+from django.test import RequestFactory, override_settings
 
 from devices.exceptions import DevicesError
 from devices.models import DeviceSession
-from devices.shortcuts import Client, authenticate, get_claims, start_session
+from devices.shortcuts import (
+    Client,
+    authenticate,
+    end_session,
+    get_claims,
+    issue_tokens,
+    start_session,
+)
 from tests.guides import IPHONE, LOGIN, PASSWORD, alice, ask, refused
 
 call_command("migrate", run_syncdb=True, verbosity=0)
@@ -52,6 +59,15 @@ for tenant, status in (("green", 204), ("red", 404)):
     switched = ask("POST", "/api/my/tenant", here["access"], data={"tenant": tenant})
     assert switched.status_code == status
 assert authenticate(here["access"]).shop.tenant == "green"
+with override_settings(DEVICES={"CLAIMS": "shop.claims.claims_with_tenant"}):
+    other = start_session(Client(), session.user).session
+    assert get_claims(issue_tokens(other).access)["tenant"] == ""
+    data = SessionData.objects.create(session_id=other.pk, tenant="blue")
+    assert get_claims(issue_tokens(other).access)["tenant"] == "blue"
+    assert other.shop.tenant == "blue"
+    SessionData.objects.filter(pk=data.pk).update(tenant="green")
+    assert get_claims(issue_tokens(other).access)["tenant"] == "green"
+end_session(other)
 
 # Where one is, activity, proofs
 where = ask("GET", "/api/my/where", here["access"]).json()

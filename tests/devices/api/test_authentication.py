@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
 from django.test import RequestFactory
 from django.views.decorators.cache import cache_page
 from rest_framework.authentication import SessionAuthentication
@@ -14,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 from rest_framework_simplejwt import authentication as simplejwt
+from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from devices.api import authentication
@@ -77,6 +79,34 @@ def test_a_subclass_may_have_a_header_without_a_scheme(alice, sign_in):
     user, session = FromTheQuery().authenticate(request)
     assert user == alice
     assert session == DeviceSession.objects.get()
+
+
+class PatientToken(Token):
+    token_type = "patient"
+    lifetime = timedelta(hours=1)
+
+
+class OfPatients(DeviceSessionAuthentication):
+    """Lets in people who have no account, by tokens that come with a code to a phone."""
+
+    def authenticate(self, request):
+        try:
+            token = PatientToken(self.get_raw_token(self.get_header(request)))
+        except TokenError as error:
+            raise InvalidToken from error
+        return AnonymousUser(), token
+
+
+def test_a_subclass_may_be_for_tokens_of_another_kind(alice, sign_in):
+    """As check E047 says: these need no session, and those of sessions are none of them."""
+
+    def bearer(token):
+        return Request(APIRequestFactory().get("/", headers={"Authorization": f"Bearer {token}"}))
+
+    _, token = OfPatients().authenticate(bearer(PatientToken()))
+    assert token["token_type"] == "patient"
+    with pytest.raises(InvalidToken):
+        OfPatients().authenticate(bearer(sign_in(alice).access))
 
 
 def test_a_request_without_a_token_is_of_nobody():

@@ -3,8 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
+from rest_framework.settings import api_settings
 from rest_framework_simplejwt import tokens
 
+from devices.api.authentication import DeviceSessionAuthentication
 from devices.checks import source
 
 FROM = "from rest_framework_simplejwt"
@@ -53,6 +55,9 @@ FOUND = {
     f"{FROM}.tokens import RefreshToken\nasync def leave(raw):\n    RefreshToken(raw).blacklist()": (
         "W117 3 RefreshToken"
     ),
+    "def view(request):\n    return request.auth['tenant']": "W166 2 request.auth['tenant']",
+    "def of(self):\n    return self.request.auth.get('tenant')": "W166 2 self.request.auth.get",
+    "def middleware(request):\n    request.auth.payload": "W166 2 request.auth.payload",
 }
 
 FINE = {
@@ -80,6 +85,7 @@ FINE = {
         "    await sync_to_async(Stock().get_validated_token)(raw)\n"
         "    await sync_to_async(lambda: Stock().get_validated_token(raw))()"
     ),
+    "the session of a request": "request.auth.user\nrequest.auth.shop.tenant\nrequest.authors['alice']",
     "no Python": f"{FROM} import (",
     "a name that is only imported": f"{FROM}.tokens import RefreshToken, AccessToken",
 }
@@ -120,6 +126,19 @@ def test_django_s_secret_key_is_looked_for_where_it_signs_the_tokens(app, settin
 def test_what_is_fine_is_left_alone(app, code):
     (app / "api/views.py").write_text(code)
     assert said() == {}
+
+
+@pytest.mark.parametrize("returns_token", [False, True])
+def test_an_authentication_of_the_project_may_return_the_token(app, monkeypatch, returns_token):
+    class Own(DeviceSessionAuthentication):
+        if returns_token:
+
+            def authenticate(self, request):
+                return None
+
+    monkeypatch.setattr(api_settings, "DEFAULT_AUTHENTICATION_CLASSES", [Own])
+    (app / "views.py").write_text("request.auth['tenant']")
+    assert [*said()] == ([] if returns_token else ["W166"])
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,12 @@ import types
 import pytest
 from django.conf.urls.i18n import i18n_patterns
 from django.urls import clear_url_caches, include, path
+from rest_framework.authentication import BaseAuthentication, BasicAuthentication
+from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
+from devices.api.authentication import DeviceSessionAuthentication
 from devices.checks import check_settings
 
 
@@ -23,6 +26,8 @@ PUBLIC.urlpatterns = [path("old", Old.as_view())]
 @pytest.fixture(autouse=True)
 def a_module(monkeypatch):
     monkeypatch.setitem(sys.modules, "public_urls", PUBLIC)
+    yield
+    clear_url_caches()
 
 
 @pytest.mark.parametrize(
@@ -72,3 +77,45 @@ def test_a_view_at_two_paths_is_reported_once(settings, monkeypatch):
     monkeypatch.setitem(sys.modules, "twice_urls", twice)
     settings.ROOT_URLCONF = "twice_urls"
     assert [message.id for message in check_settings()].count("devices.E047") == 1
+
+
+def asking(held: object, where: str) -> type[BaseAuthentication]:
+    """An authentication class that asks another one, as those for tokens and keys of an API do."""
+
+    class Composite(BaseAuthentication):
+        def __init__(self):
+            if where == "made":
+                self.by_token = held
+
+    if where == "named":
+        Composite.by_token = held
+    return Composite
+
+
+@pytest.mark.parametrize("where", ["named", "made"])
+@pytest.mark.parametrize(
+    ("held", "in_view", "by_default"),
+    [
+        (JWTAuthentication, ["E047"], ["E001"]),
+        (JWTAuthentication(), ["E047"], ["E001"]),
+        ([BasicAuthentication, JWTAuthentication], ["E051", "E047"], ["E001", "E051"]),
+        (DeviceSessionAuthentication(), [], []),
+        ([DeviceSessionAuthentication], [], []),
+        (object(), [], ["W084"]),
+    ],
+    ids=["a class", "an object", "a list", "ours", "ours in a list", "others"],
+)
+def test_a_class_that_asks_another_is_as_good_as_that(
+    settings, monkeypatch, held, where, in_view, by_default
+):
+    def found():
+        return [message.id.removeprefix("devices.") for message in check_settings()]
+
+    cls = asking(held, where)
+    view = type("View", (APIView,), {"authentication_classes": [cls]})
+    monkeypatch.setattr(PUBLIC, "urlpatterns", [path("new", view.as_view())])
+    clear_url_caches()
+    settings.PUBLIC_SCHEMA_URLCONF = "public_urls"
+    assert found() == in_view
+    monkeypatch.setattr(api_settings, "DEFAULT_AUTHENTICATION_CLASSES", [cls])
+    assert found() == by_default
