@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.signals import user_login_failed
 from django.core.signals import request_started, setting_changed
+from django.db import connections
 from django.db.models import Model
 from django.db.models.signals import (
     ModelSignal,
@@ -72,6 +73,32 @@ def model_prepared(sender: type[Model], **kwargs: Any) -> None:
         _connect(sender, signal, receive)
 
 
+def _follow(instance: AbstractBaseUser, using: str, do: Callable[[], Any]) -> None:
+    """Do what the save of an account entails: now, or if another alias has saved it, after its commit.
+
+    Several aliases may lead to one database, for roles with other rights. Ours would wait for the row that
+    the other has locked, and the other for us. What is saved in another database is no account of ours.
+    """
+    if using == database.alias():
+        do()
+        return
+    fields = list(filter(None, ("password", "is_active", outbox.address_field())))
+    saved = [getattr(instance, field) for field in fields]
+
+    def after_commit() -> None:
+        account = _find(instance)
+        if account is not None and saved == [getattr(account, field) for field in fields]:
+            do()
+
+    connections[using].on_commit(after_commit)
+
+
+def _find(instance: AbstractBaseUser) -> AbstractBaseUser | None:
+    """Our account of this key, also one that the model's manager hides."""
+    accounts = get_user_model()._base_manager.using(database.alias())
+    return accounts.filter(pk=instance.pk).first()
+
+
 @_of_people(pre_save)
 def account_about_to_be_saved(
     instance: AbstractBaseUser,
@@ -101,7 +128,7 @@ def address_saved(instance: AbstractBaseUser, using: str, **kwargs: Any) -> None
     session = current_session()
     is_mine = session is not None and session.user_id == instance.pk
     where = session.pk if session is not None and is_mine else None
-    database.follow(using, partial(outbox.tell_address_changed, instance.pk, before, now, where))
+    _follow(instance, using, partial(outbox.tell_address_changed, instance.pk, before, now, where))
 
 
 @_of_people(post_save)
@@ -118,7 +145,7 @@ def account_saved(
         return
     # Set by set_password() and not yet forgotten by save(): a new password.
     is_new = getattr(instance, "_password", None) is not None
-    database.follow(using, partial(_account_changed, instance, is_new))
+    _follow(instance, using, partial(_account_changed, instance, is_new))
 
 
 def _account_changed(instance: AbstractBaseUser, has_new_password: bool) -> None:
@@ -165,12 +192,15 @@ def account_deleted(
         return
     # Django takes the key from the instance, and the rows go with the account.
     account, active, places = copy(instance), sessions.active_of(instance), erasure.places(instance)
-    database.follow(using, partial(_account_left, account, active, places))
+    connections[using].on_commit(partial(_account_left, account, active, places))
 
 
 def _account_left(
     account: AbstractBaseUser, active: Sequence[DeviceSession], places: Set[str]
 ) -> None:
+    if _find(account) is not None:
+        # It was a copy, in another database.
+        return
     with database.atomic():
         sessions.account_left(account, active)
         erasure.account_left(account, places)

@@ -132,18 +132,6 @@ def on_commit(do: Callable[[], Any], *, robust: bool = False) -> None:
     connection().on_commit(do, robust=robust)
 
 
-def follow(using: str, do: Callable[[], Any]) -> None:
-    """Call it for an account that is written by an alias: now, or after the commit if that is not ours.
-
-    Several aliases may lead to one database, for roles with other rights. Ours would wait for the row that
-    the other has locked, and the other for us.
-    """
-    if using == alias():
-        do()
-    else:
-        connections[using].on_commit(do)
-
-
 def lock_name(name: str) -> None:
     """Wait for whoever else holds this name, and hold it until the transaction in hand ends.
 

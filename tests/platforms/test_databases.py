@@ -208,7 +208,7 @@ def test_what_a_replica_does_not_know_of_a_user_yet(make_project):
 
 def test_accounts_are_written_by_another_alias_of_the_same_database(make_project):
     """By a role with other rights, as projects with row-level security have one, or past a pooler."""
-    project = make_project("default")
+    project = make_project("default", "archive")
     project.configure("""
 DATABASES["admin"] = {**DATABASES["default"]}
 if DATABASES["admin"]["ENGINE"].endswith("postgresql"):
@@ -228,6 +228,7 @@ PASSWORD_HASHERS = [
     from devices.signals import session_revoked
 
     call_command("migrate", verbosity=0)
+    call_command("migrate", database="archive", verbosity=0)
     told = []
 
     def hear(session, reason, **kwargs):
@@ -289,6 +290,19 @@ PASSWORD_HASHERS = [
     assert told == ["deactivated"], told
     assert ask("GET", "/api/sessions", token).status_code == 401
     assert not LoginThrottle.objects.filter(pk=throttling.account_key("bob")).exists()
+
+    # A copy in another database is another account.
+    carol = create("carol")
+    token = sign_in("carol")["access"]
+    carol.save(using="archive", force_insert=True)
+    Notification.objects.all().delete()
+    copy = User.objects.using("archive").get(username="carol")
+    copy.set_password("another horse battery 9")
+    copy.save()
+    told.clear()
+    copy.delete()
+    assert told == [] and not Notification.objects.exists()
+    assert ask("GET", "/api/sessions", token).status_code == 200
     """)
 
 
