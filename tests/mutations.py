@@ -420,6 +420,14 @@ MUTANTS = [
         "another_person",
     ),
     Mutant(
+        "no report on tokens of another type than those of logins",
+        "devices/checks/urls.py",
+        "    if is_stock and is_login and",
+        "    if is_stock and",
+        "tests/devices/checks/test_urls.py",
+        "another_type",
+    ),
+    Mutant(
         "no report on claims where the project returns the token",
         "devices/checks/source.py",
         'calls.get("claim")) and _auth_is_session():',

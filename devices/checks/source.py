@@ -76,7 +76,8 @@ def check() -> Iterator[CheckMessage]:
         yield checks.Warning(
             f"Claims are read from request.auth, which is the session, and has none: {', '.join(read)}.",
             hint="Call devices.shortcuts.get_claims(request), also in middleware, and catch TokenNotValid "
-            "where requests come without a token.",
+            "where requests come without a token. If an authentication class of yours returns the claims as "
+            "request.auth, mend middleware, and put this check into SILENCED_SYSTEM_CHECKS.",
             id="devices.W166",
         )
 

@@ -27,6 +27,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.views import APIView
 from rest_framework_simplejwt import settings as simplejwt
 from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 
 from devices.conf import conf
 
@@ -35,6 +36,7 @@ from .names import AUTHENTICATION, SERIALIZERS
 from .paths import import_path
 
 STOCK = "rest_framework_simplejwt.serializers"
+LOGINS = {each.token_type for each in (RefreshToken, AccessToken, SlidingToken)}
 
 
 def check() -> Iterator[CheckMessage]:
@@ -247,10 +249,13 @@ def _serializer(view: Any, cls: Any) -> Iterator[CheckMessage]:
     told = {import_string(getattr(simplejwt.api_settings, setting)) for setting in SERIALIZERS}
     ours = tuple(import_string(name) for name in SERIALIZERS.values())
     is_stock = any(base.__module__ == STOCK for base in getattr(used, "__mro__", ()))
-    if is_stock and used not in told and not issubclass(used, ours):
+    # Tokens of a type of the project's own are for another purpose, such as keys for programs.
+    is_login = getattr(getattr(used, "token_class", RefreshToken), "token_type", None) in LOGINS
+    if is_stock and is_login and used not in told and not issubclass(used, ours):
         yield Error(
             f"{import_path(cls)} issues or accepts tokens without a session, by {import_path(used)}.",
             hint=f"Derive the serializer from one of {', '.join(SERIALIZERS.values())}, and call "
-            "super().validate(attrs) in its validate(). There are no sliding tokens.",
+            "super().validate(attrs) in its validate(). There are no sliding tokens. If its tokens are keys "
+            "and no logins, give them a token_type of their own.",
             id="devices.E038",
         )

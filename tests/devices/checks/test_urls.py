@@ -10,6 +10,9 @@ from rest_framework.authentication import BaseAuthentication, BasicAuthenticatio
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.serializers import TokenRefreshSerializer
+from rest_framework_simplejwt.tokens import RefreshToken
+from rest_framework_simplejwt.views import TokenViewBase
 
 from devices.api.authentication import DeviceSessionAuthentication
 from devices.checks import check_settings
@@ -119,3 +122,20 @@ def test_a_class_that_asks_another_is_as_good_as_that(
     assert found() == in_view
     monkeypatch.setattr(api_settings, "DEFAULT_AUTHENTICATION_CLASSES", [cls])
     assert found() == by_default
+
+
+class ApiToken(RefreshToken):
+    token_type = "api"
+
+
+@pytest.mark.parametrize(
+    ("token_class", "expected"), [(RefreshToken, ["devices.E038"]), (ApiToken, [])]
+)
+def test_tokens_of_another_type_are_no_logins(settings, monkeypatch, token_class, expected):
+    """Such as keys of a year for programs, which a view exchanges for access tokens of their own type."""
+    serializer = type("Exchange", (TokenRefreshSerializer,), {"token_class": token_class})
+    view = type("View", (TokenViewBase,), {"serializer_class": serializer})
+    monkeypatch.setattr(PUBLIC, "urlpatterns", [path("exchange", view.as_view())])
+    clear_url_caches()
+    settings.PUBLIC_SCHEMA_URLCONF = "public_urls"
+    assert [message.id for message in check_settings()] == expected
