@@ -85,7 +85,7 @@ def check() -> Iterator[CheckMessage]:
     """Check logins by other packages, the tokens that they make, what they cache, and what Sentry is sent."""
     classes = (getattr(view, "cls", None) for view in views())
     served = {import_path(cls) for cls in classes if isinstance(cls, type)}
-    if apps.is_installed("dj_rest_auth"):
+    if apps.is_installed("dj_rest_auth") or serves("dj_rest_auth."):
         yield from _dj_rest_auth(getattr(settings, "REST_AUTH", None) or {}, served)
     strategy = getattr(settings, "DJOSER", {}).get("SOCIAL_AUTH_TOKEN_STRATEGY", STOCK_STRATEGY)
     if "djoser.social.views.ProviderAuthView" in served and strategy == STOCK_STRATEGY:

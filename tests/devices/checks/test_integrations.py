@@ -165,6 +165,14 @@ def test_logins_for_tokens_of_no_session_are_reported(view, changes, reported):
         assert ("devices.W142" in reported_ids()) is reported
 
 
+@pytest.mark.parametrize("use_jwt", [True, False])
+def test_views_of_dj_rest_auth_are_seen_without_its_app(use_jwt):
+    """A project may list `dj_rest_auth.registration` alone, and derive views from those for other sites."""
+    view = type("GoogleLogin", (DJ_REST_AUTH,), {"__module__": "shop.views"})
+    with override_settings(ROOT_URLCONF=only(view), REST_AUTH={"USE_JWT": use_jwt}):
+        assert ({"devices.E131", "devices.W133"} <= reported_ids()) is use_jwt
+
+
 def test_logins_by_graphql_for_tokens_of_no_session_are_reported(settings, monkeypatch):
     backend = type("JSONWebTokenBackend", (), {"__module__": "graphql_jwt.backends"})
     package = SimpleNamespace(JSONWebTokenBackend=backend)
