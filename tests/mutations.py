@@ -4204,6 +4204,14 @@ MUTANTS = [
         "another_alias",
     ),
     Mutant(
+        "no deletion that waits for a transaction of its own thread",
+        "devices/receivers.py",
+        "    if database.connection().in_atomic_block:",
+        "    if False:",
+        "tests/platforms/test_databases.py",
+        "another_alias",
+    ),
+    Mutant(
         "leaving alone whose copy is deleted in another database",
         "devices/receivers.py",
         "    if _find(account) is not None:",

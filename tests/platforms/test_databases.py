@@ -291,6 +291,20 @@ PASSWORD_HASHERS = [
     assert ask("GET", "/api/sessions", token).status_code == 401
     assert not LoginThrottle.objects.filter(pk=throttling.account_key("bob")).exists()
 
+    # Its sessions are written in a transaction of ours, as where a view notes that one is in use.
+    dave = create("dave")
+    session = DeviceSession.objects.get(pk=sign_in("dave")["session_id"])
+    with transaction.atomic():
+        DeviceSession.objects.filter(pk=session.pk).update(name="phone")
+        try:
+            if connection.vendor == "postgresql":
+                dave.delete()
+        except transaction.TransactionManagementError as error:
+            assert "'default'" in str(error) and "'admin'" in str(error), error
+        else:
+            assert connection.vendor == "sqlite"
+    dave.delete()
+
     # A copy in another database is another account.
     carol = create("carol")
     token = sign_in("carol")["access"]
