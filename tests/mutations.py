@@ -726,8 +726,8 @@ MUTANTS = [
     Mutant(
         "the age of a provider's keys",
         "devices/contrib/providers/trust.py",
-        "    if now - read_at >= LONGEST:",
-        "    if False:",
+        "None if now - known.read_at >= LONGEST else known.keys",
+        "known.keys",
         "tests/devices/contrib/providers/test_providers.py",
         "for_a_day",
     ),
@@ -1451,8 +1451,8 @@ MUTANTS = [
     Mutant(
         "not asking a provider that is away for each stranger",
         TRUST,
-        ">= (age if keys else RETRY)",
-        ">= (age if keys else 0)",
+        "return None, now - known.asked >= RETRY",
+        "return None, now - known.asked >= 0",
         PROVIDERS,
         "that_is_away",
     ),

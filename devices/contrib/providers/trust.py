@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jwt
 from jwt.algorithms import OKPAlgorithm
@@ -152,8 +152,19 @@ def _demand_times_and_texts(said: Mapping[str, Any]) -> None:
 # The keys of a provider, as it publishes them (RFC 7517).
 Keys = list[dict[str, Any]]
 
-# By URL: when it was asked last, when it last answered, and what. None: it has not answered.
-_known: dict[str, tuple[float, float, Keys | None]] = {}
+
+class Known(NamedTuple):
+    """What is known of the keys at a URL, and since when."""
+
+    # When they were read last, or tried to be; and when for a key that was not among them.
+    asked: float = -math.inf
+    searched: float = -math.inf
+    # When the provider last answered, and what. None: it has not.
+    read_at: float = -math.inf
+    keys: Keys | None = None
+
+
+_known: dict[str, Known] = {}
 _lock = threading.Lock()
 
 
@@ -194,15 +205,15 @@ def _usable(data: dict[str, Any], algorithm: str) -> jwt.PyJWK | None:
 def _keys(url: str, age: float) -> Keys:
     """The keys of a provider, at most so old. Raises KeysAway.
 
-    Anybody may name an issuer and a key. So a provider is asked no more often than every RETRY seconds, also
-    if it is away, and nobody waits for an answer that another waits for.
+    Anybody may name an issuer and a key. So a provider is asked for one that is missing no more often than
+    every RETRY seconds, also if it is away, and nobody waits for an answer that another waits for.
     """
     keys, is_due = _held(url, age)
     if is_due and _lock.acquire(blocking=False):
         try:
             keys, is_due = _held(url, age)
             if is_due:
-                keys = _read_keys(url, keys)
+                keys = _read_keys(url, age, keys)
         finally:
             _lock.release()
     elif is_due and age < FRESH:
@@ -213,25 +224,29 @@ def _keys(url: str, age: float) -> Keys:
 
 
 def _held(url: str, age: float) -> tuple[Keys | None, bool]:
-    """The keys that are known, and whether they are to be read anew."""
-    asked, read_at, keys = _known.get(url, (-math.inf, -math.inf, None))
-    now = time.monotonic()
-    if now - read_at >= LONGEST:
-        keys = None
-    return keys, now - asked >= (age if keys else RETRY)
+    """The keys that are known, and whether they are to be read anew.
+
+    A key may be missing just after they were read: a provider that has other keys tells of a logout once.
+    """
+    known, now = _known.get(url, Known()), time.monotonic()
+    keys = None if now - known.read_at >= LONGEST else known.keys
+    if keys is None:
+        return None, now - known.asked >= RETRY
+    return keys, now - (known.asked if age == FRESH else known.searched) >= age
 
 
-def _read_keys(url: str, known: Keys | None) -> Keys | None:
+def _read_keys(url: str, age: float, keys: Keys | None) -> Keys | None:
     """The keys as they are now, or, if they cannot be read, those that are known."""
-    _, read_at, _ = _known.get(url, (-math.inf, -math.inf, None))
+    known = _known.get(url, Known())
+    read_at = known.read_at
     try:
-        found: Keys | None = fetch(url)
+        keys = fetch(url)
         read_at = time.monotonic()
     except (jwt.PyJWTError, ValueError, OSError, http.client.HTTPException) as error:
         logger.warning("The keys at %s cannot be read: %s", url, error)
-        found = known
-    _known[url] = (time.monotonic(), read_at, found)
-    return found
+    now = time.monotonic()
+    _known[url] = Known(now, known.searched if age == FRESH else now, read_at, keys)
+    return keys
 
 
 def fetch(url: str) -> Keys:

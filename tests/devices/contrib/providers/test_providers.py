@@ -390,14 +390,28 @@ def test_strangers_have_the_keys_read_no_more_than_twice_a_minute(
     monkeypatch.setattr(trust.time, "monotonic", lambda: now[0])
     for _ in range(20):
         push(client, google.sign(**FORMS["ssf"], key=generate("ES256", KeyState.SIGNING)))
-    assert google.asked == 1
+    assert google.asked == 2
     # A new key is known soon, and one that was taken away is not.
     old = google.keys[0]
     google.keys = [generate("ES256", KeyState.SIGNING)]
     now[0] += trust.RETRY + 1
     assert push(client, google.sign(**FORMS["ssf"])).status_code == 202
-    assert google.asked == 2
+    assert google.asked == 3
     assert push(client, google.sign(**FORMS["ssf"], key=old)).status_code == 400
+    assert google.asked == 3
+
+
+def test_a_logout_by_a_new_key_is_not_lost_though_the_keys_were_just_read(
+    client, signed_in, google, monkeypatch
+):
+    """A provider that is started anew with other keys sends it once."""
+    now = [1000.0]
+    monkeypatch.setattr(trust.time, "monotonic", lambda: now[0])
+    assert push(client, google.sign(sub_id={}, events={"urn:x": {}})).status_code == 202
+    google.keys = [generate("ES256", KeyState.SIGNING)]
+    now[0] += 5
+    assert tell_logout(client, logout_token(google)).status_code == 200
+    assert active() == ALL - {"google"}
 
 
 def test_keys_that_cannot_be_read_anew_count_for_a_day(client, signed_in, google, monkeypatch):
