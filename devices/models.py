@@ -207,6 +207,8 @@ class DeviceSession(PrimaryModel):
     asn = models.BigIntegerField(null=True, blank=True)
 
     login_method = models.CharField(max_length=32, default="password")
+    # A digest of the `sid` of the session at the identity provider that it began with (contrib.providers).
+    provider_sid = models.CharField(max_length=64, blank=True)
     authenticated_at = models.DateTimeField()
     mfa_at = models.DateTimeField(null=True, blank=True)
 
@@ -284,6 +286,7 @@ class DeviceSession(PrimaryModel):
             Index("browser", name="devices_browser"),
             Index("country", name="devices_country"),
             Index("login_method", condition=~Q(login_method="password"), name="devices_method"),
+            Index("provider_sid", condition=~Q(provider_sid=""), name="devices_provider_sid"),
             Index("binding", condition=~Q(binding="none"), name="devices_binding"),
             Index(
                 F("created_at").desc(),

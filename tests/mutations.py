@@ -1395,7 +1395,7 @@ MUTANTS = [
     Mutant(
         "a logout ending the session that it names alone",
         ENDING,
-        "meant = named | meant & Q(provider_session=None)",
+        'meant = named | meant & Q(provider_sid="")',
         "meant = named | meant",
         PROVIDERS,
         "names_alone",

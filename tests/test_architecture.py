@@ -49,7 +49,6 @@ WRITERS = {
     "devices/core/log/activity.py": r"Activity\b",
     "devices/contrib/audit/sealing.py": r"ChainLink\b|link$",
     # The verbs of the room, and no table.
-    "devices/contrib/providers/sessions.py": r"ProviderSession\b",
     "devices/contrib/ssf/views.py": r"streams$",
     "devices/contrib/ssf/outbox.py": r"PendingEvent\b|_pending\(",
     "devices/contrib/ssf/pending.py": r"PendingEvent\b|past$",

@@ -93,7 +93,7 @@ def check_providers() -> Iterator[CheckMessage]:
     if Conf().PROVIDERS and not apps.is_installed("devices.contrib.providers"):
         yield checks.Warning(
             "A logout at an identity provider ends all sessions of its user, also in other browsers.",
-            hint="Add 'devices.contrib.providers' to INSTALLED_APPS, and migrate: it stores which is which.",
+            hint="Add 'devices.contrib.providers' to INSTALLED_APPS: it remembers which is which.",
             id="devices.W170",
         )
 

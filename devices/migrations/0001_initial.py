@@ -131,6 +131,7 @@ class Migration(migrations.Migration):
                 ('is_place_uncertain', models.BooleanField(default=False)),
                 ('asn', models.BigIntegerField(blank=True, null=True)),
                 ('login_method', models.CharField(default='password', max_length=32)),
+                ('provider_sid', models.CharField(blank=True, max_length=64)),
                 ('authenticated_at', models.DateTimeField()),
                 ('mfa_at', models.DateTimeField(blank=True, null=True)),
                 ('binding', models.CharField(choices=[('none', 'Not bound'), ('dpop', 'DPoP'), ('dbsc', 'DBSC')], default='none', max_length=8)),
@@ -342,6 +343,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='devicesession',
             index=models.Index(models.F('login_method'), condition=models.Q(('login_method', 'password'), _negated=True), name='devices_method'),
+        ),
+        migrations.AddIndex(
+            model_name='devicesession',
+            index=models.Index(models.F('provider_sid'), condition=models.Q(('provider_sid', ''), _negated=True), name='devices_provider_sid'),
         ),
         migrations.AddIndex(
             model_name='devicesession',

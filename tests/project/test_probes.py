@@ -70,8 +70,7 @@ def test_a_new_release_is_not_ready_before_its_migrations(db, caplog):
     answer = Client(**PROBE).get("/readyz")
     assert (answer.status_code, answer.json()["migrations"]) == (503, "failed")
     assert "migrations are not applied" in caplog.text
-    # Also those of apps whose tables refer to ours.
-    call_command("migrate", fake=True, verbosity=0)
+    call_command("migrate", "devices", fake=True, verbosity=0)
     assert Client(**PROBE).get("/readyz").status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""The app `devices.contrib.providers`: in INSTALLED_APPS for its command and its table."""
+"""The app `devices.contrib.providers`: its command, and how sessions are known by their `sid`."""
 
 from importlib import import_module
 
@@ -12,7 +12,6 @@ class ProvidersConfig(AppConfig):
     name = "devices.contrib.providers"
     label = "devices_providers"
     verbose_name = _("Identity providers")
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         import_module("devices.contrib.providers.receivers")

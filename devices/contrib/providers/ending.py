@@ -15,7 +15,7 @@ from devices.conf import conf
 from devices.core import sessions
 from devices.models import DeviceSession, RevokeReason
 
-from .people import are_sessions_remembered, digest_of
+from .people import digest_of
 from .trust import LEEWAY, Provider, Refused, subject_of
 
 logger = logging.getLogger("devices")
@@ -78,10 +78,10 @@ def _end(provider: Provider, who: Mapping[str, str], issued_at: int) -> int:
     people: Iterable[Any] = find(provider.name, who) if who and find is not None else ()
     # `iat` has no fractions, and the login is stored a moment after the provider accepted the user.
     meant = Q(user_id__in=list(people), created_at__lt=issued + timedelta(seconds=1))
-    if are_sessions_remembered() and "sid" in who:
+    if "sid" in who:
         # The others of the same person go on (§2.4). A `sid` is of one login there, so the clocks may differ.
-        named = Q(provider_session__digest=digest_of(who["sid"]), created_at__lt=issued + LEEWAY)
-        meant = named | meant & Q(provider_session=None)
+        named = Q(provider_sid=digest_of(who["sid"]), created_at__lt=issued + LEEWAY)
+        meant = named | meant & Q(provider_sid="")
     begun = DeviceSession.objects.active().filter(meant, login_method=provider.name)
     ended = 0
     while batch := list(begun.select_related("user").order_by("pk")[:BATCH]):

@@ -4,12 +4,10 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from django.apps import apps
 from django.db.models import Q, QuerySet
-
-_APP: Final = "devices.contrib.providers"
 
 
 def by_allauth(provider: str, who: Mapping[str, str]) -> QuerySet[Any]:
@@ -66,11 +64,6 @@ def authenticated_at(user_id: Any, provider: str) -> datetime | None:
 def digest_of(sid: str) -> str:
     """By what a session at a provider is remembered: its `sid` may have hundreds of characters."""
     return hashlib.sha256(sid.encode(errors="replace")).hexdigest()
-
-
-def are_sessions_remembered() -> bool:
-    """Whether there is a table of the providers' sessions."""
-    return apps.is_installed(_APP)
 
 
 def _accounts() -> Any:

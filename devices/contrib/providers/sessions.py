@@ -1,8 +1,8 @@
-"""Remembers with which session at its provider a session began. Needs the app in INSTALLED_APPS."""
+"""Remembers with which session at its provider a session began."""
 
+from devices.core import sessions
 from devices.models import DeviceSession
 
-from .models import ProviderSession
 from .people import digest_of
 
 
@@ -15,4 +15,4 @@ def remember(session: DeviceSession, sid: str) -> None:
         session: the session that has begun.
         sid: the claim `sid` of the provider's ID token.
     """
-    ProviderSession.objects.update_or_create(session=session, defaults={"digest": digest_of(sid)})
+    sessions.remember_provider(session, digest_of(sid))

@@ -35,6 +35,7 @@ from .login import start_by_code as start_by_code
 from .management import confirm as confirm
 from .management import get_pending_review as get_pending_review
 from .management import list_active as list_active
+from .management import remember_provider as remember_provider
 from .management import rename as rename
 from .management import review as review
 from .management import trust_device as trust_device

@@ -54,6 +54,11 @@ def _active(using: str) -> Select:
     return Select(shown.order_by("-last_active", "-created_at"), using)
 
 
+def remember_provider(session: DeviceSession, digest: str) -> None:
+    """Note with which session at an identity provider it began."""
+    unrevoked(session).update(provider_sid=digest)
+
+
 def confirm(
     session: DeviceSession,
     client: Client,

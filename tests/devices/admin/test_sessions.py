@@ -136,7 +136,8 @@ def test_the_page_of_a_session_shows_every_column_but_the_secret_ones(viewer, al
         for name in ([names] if isinstance(names, str) else names)
     }
     columns = {field.name for field in DeviceSession._meta.concrete_fields}
-    assert columns - shown == {"password_stamp", "binding_jwk", "device_key", "unusual_uses"}
+    secret = {"password_stamp", "provider_sid", "binding_jwk", "device_key", "unusual_uses"}
+    assert columns - shown == secret
     assert session.password_stamp not in page
     assert "a-device-key" not in page
     for fact in (str(session.pk), alice.email, IPHONE, "8.8.8.8", "US", "Safari", "iOS", "Active"):
