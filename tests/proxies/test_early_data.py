@@ -16,6 +16,7 @@ from .servers import PAGE, certificate, client_at, environment, gunicorn, migrat
 
 pytestmark = pytest.mark.own_database
 
+REST = "HTTP/1.1\r\nHost: api.example.org\r\nConnection: close\r\n"
 ALICE = {"email": "alice@example.org", "password": PASSWORD}
 
 
@@ -66,13 +67,25 @@ def ask(port, folder, request, *, early):
     return printed
 
 
+def ask_early(port, folder, request):
+    """The answer to a request that comes before the handshake is complete.
+
+    With many at work, one connection in a hundred ends without an answer (nginx 1.22, s_client of OpenSSL
+    3.0). A client asks again.
+    """
+    for _ in range(5):
+        ask(port, folder, f"GET /healthz {REST}\r\n", early=False)
+        printed = ask(port, folder, request, early=True)
+        if "HTTP/1.1 " in printed:
+            break
+    return printed
+
+
 def test_a_login_is_asked_for_again_and_a_page_is_shown(port, tmp_path):
-    rest = "HTTP/1.1\r\nHost: api.example.org\r\nConnection: close\r\n"
     body = json.dumps(ALICE)
     kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    login = f"POST /api/login {rest}{kind}\r\n{body}"
+    login = f"POST /api/login {REST}{kind}\r\n{body}"
     assert "HTTP/1.1 200" in ask(port, tmp_path, login, early=False)
-    refused = ask(port, tmp_path, login, early=True)
+    refused = ask_early(port, tmp_path, login)
     assert "HTTP/1.1 425" in refused and '"too_early"' in refused
-    ask(port, tmp_path, f"GET /healthz {rest}\r\n", early=False)
-    assert "HTTP/1.1 200" in ask(port, tmp_path, f"GET /healthz {rest}\r\n", early=True)
+    assert "HTTP/1.1 200" in ask_early(port, tmp_path, f"GET /healthz {REST}\r\n")
