@@ -31,10 +31,9 @@ demo: .venv/run .env  ## the same over a database of its own, made anew, full of
 	$(BIN)/python manage.py demo
 	$(BIN)/python manage.py runserver $(LISTEN)
 
-# By name. Files with most tests first, as pytest-xdist has it, leave those with few slow ones to one process at the end.
 test: .venv/dev  ## the suite, on SQLite or on what DATABASE_URL names
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile $(PYTEST)
 
 races: .venv/dev  ## all rounds of the races, on the PostgreSQL that DATABASE_URL names, and a long walk beside the model
 	RACE_ROUNDS=200 MODEL_STEPS=10000 $(BIN)/pytest --timeout=0 tests/races tests/test_model_machine.py tests/devices/contrib/ssf/test_push.py
