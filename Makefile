@@ -87,7 +87,8 @@ test-simplejwt: .venv/dev  ## SimpleJWT's own tests, with SimpleJWT alone and wi
 	$(BIN)/python tools/simplejwt_suite.py
 
 test-integrations: .venv-integrations/ready  ## the packages that others bring along: Channels, Ninja, dj-rest-auth, djoser, django-otp, hijack
-	.venv-integrations/bin/python -m pytest tests/integrations tests/hosts tests/test_docs_site.py $(PYTEST)
+	.venv-integrations/bin/python -m pytest -n $(JOBS) --dist loadfile tests/integrations tests/hosts \
+		tests/test_docs_site.py $(PYTEST)
 
 docs: .venv/dev  ## the documents as a site, in docs/_site; a warning is an error, and so is a search that misses its page
 	$(BIN)/sphinx-build --quiet --fail-on-warning --nitpicky --jobs auto docs docs/_site
