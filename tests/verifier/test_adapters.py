@@ -239,3 +239,11 @@ def test_each_refusal_has_a_code_and_a_status():
     for error in (NotReady(), TokenRefused()):
         assert isinstance(error, VerifierError)
         assert error.code and error.status in (401, 503)
+
+
+def test_what_the_application_itself_raises_over_a_websocket_is_its_own_affair(over_socket):
+    async def application(scope, receive, send):
+        raise TokenRefused("session_revoked")
+
+    with pytest.raises(TokenRefused):
+        over_socket(application, Ends(None))

@@ -86,12 +86,14 @@ class VerifierMiddleware:
                 await asyncio.wait({running}, timeout=PAUSE)
                 if not running.done():
                     demand_active()
-            running.result()
         except VerifierError as error:
             running.cancel()
             await asyncio.wait({running})
             if not is_closed:
                 code = UNAVAILABLE if error.status == 503 else ENDED
                 await send({"type": "websocket.close", "code": code, "reason": error.code})
+        else:
+            # What the application raises is its own, also if that is an error of a verifier.
+            running.result()
         finally:
             running.cancel()
