@@ -15,7 +15,7 @@ from devices.conf import conf
 from devices.core import sessions
 from devices.models import DeviceSession, RevokeReason
 
-from .people import digest_of
+from .sessions import digest_of
 from .trust import LEEWAY, Provider, Refused, subject_of
 
 logger = logging.getLogger("devices")

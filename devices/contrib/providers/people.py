@@ -1,6 +1,5 @@
 """Whom a provider means, by what django-allauth remembers of people's accounts there."""
 
-import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -59,11 +58,6 @@ def authenticated_at(user_id: Any, provider: str) -> datetime | None:
     with suppress(ValueError, OverflowError, OSError):
         return datetime.fromtimestamp(said, UTC)
     return None
-
-
-def digest_of(sid: str) -> str:
-    """By what a session at a provider is remembered: its `sid` may have hundreds of characters."""
-    return hashlib.sha256(sid.encode(errors="replace")).hexdigest()
 
 
 def _accounts() -> Any:

@@ -1,9 +1,9 @@
 """Remembers with which session at its provider a session began."""
 
+import hashlib
+
 from devices.core import sessions
 from devices.models import DeviceSession
-
-from .people import digest_of
 
 
 def remember(session: DeviceSession, sid: str) -> None:
@@ -16,3 +16,8 @@ def remember(session: DeviceSession, sid: str) -> None:
         sid: the claim `sid` of the provider's ID token.
     """
     sessions.remember_provider(session, digest_of(sid))
+
+
+def digest_of(sid: str) -> str:
+    """By what a session at a provider is remembered: its `sid` may have hundreds of characters."""
+    return hashlib.sha256(sid.encode(errors="replace")).hexdigest()

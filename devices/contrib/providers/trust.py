@@ -12,10 +12,10 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 import jwt
-from jwt.algorithms import OKPAlgorithm
 from jwt.types import Options
 
 from devices.conf import conf
+from devices.core.jws import JWS, name_of_key
 
 logger = logging.getLogger("devices")
 
@@ -24,10 +24,6 @@ ALGORITHMS: Final = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
 )
-# PyJWT knows it by its older name alone (RFC 9864).
-_NAMES: Final = {"Ed25519": "EdDSA"}
-_jws: Final = jwt.PyJWS()
-_jws.register_algorithm("Ed25519", OKPAlgorithm())
 # Seconds after which keys are read anew; between two readings for an unknown key, or after one that failed.
 FRESH: Final = 300.0
 RETRY: Final = 30.0
@@ -114,7 +110,7 @@ def read(text: str, types: Sequence[str | None]) -> tuple[Provider, dict[str, An
         raise Refused("invalid_key", "The algorithm is none that is believed.")
     key = _key(provider, header.get("kid"), header["alg"])
     try:
-        _jws.decode(text, key.key, [header["alg"]])
+        JWS.decode(text, key.key, [header["alg"]])
         claims = jwt.decode(
             text,
             audience=provider.audience,
@@ -191,9 +187,9 @@ def _find(keys: Keys, kid: Any, algorithm: str) -> jwt.PyJWK | None:
 
 def _usable(data: dict[str, Any], algorithm: str) -> jwt.PyJWK | None:
     """The key, if it verifies signatures by this algorithm."""
-    name = _NAMES.get(algorithm, algorithm)
+    name = name_of_key(algorithm)
     said = data.get("alg")
-    is_for_it = said is None or (isinstance(said, str) and _NAMES.get(said, said) == name)
+    is_for_it = said is None or (isinstance(said, str) and name_of_key(said) == name)
     if data.get("use") not in (None, "sig") or not is_for_it:
         return None
     try:

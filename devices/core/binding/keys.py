@@ -14,6 +14,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.utils import base64url_encode
 
+from devices.core.jws import name_of_key
+
 # What devices may sign with: ES256 is what WebCrypto, Secure Enclave, Keystore and TPM all have. Ed25519 is
 # EdDSA with that curve by its name in RFC 9864; clients send the one or the other.
 ALGORITHMS: Final = ("ES256", "Ed25519", "EdDSA", "RS256")
@@ -25,8 +27,6 @@ MEMBERS: Final = {
     "EdDSA": ({"kty": "OKP", "crv": "Ed25519"}, ("x",)),
     "RS256": ({"kty": "RSA"}, ("n", "e")),
 }
-# What PyJWT calls them, where it has another name.
-_NAMES: Final = {"Ed25519": "EdDSA"}
 # Members that only a private or a symmetric key has.
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 # Bits. Fewer are too weak (NIST SP 800-131A), more cost too much to verify for anybody who sends one.
@@ -74,7 +74,7 @@ def _parse(algorithm: str, values: tuple[str, ...]) -> Key:
     fixed, members = MEMBERS[algorithm]
     try:
         jwk = {**fixed, **dict(zip(members, values, strict=True))}
-        verifier = jwt.PyJWK(jwk, _NAMES.get(algorithm, algorithm))
+        verifier = jwt.PyJWK(jwk, name_of_key(algorithm))
         if isinstance(verifier.key, RSAPublicKey):
             _check_rsa(verifier.key)
         # Back from the key itself: base64url has several spellings of one number, and a name has one.

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import jwt
-from jwt.algorithms import OKPAlgorithm
 from jwt.utils import base64url_decode
+
+from devices.core.jws import JWS
 
 from . import keys
 from .keys import ALGORITHMS, InvalidKey, Key
@@ -30,11 +31,6 @@ class Proof(NamedTuple):
     claims: Mapping[str, Any]
 
 
-_jws: Final = jwt.PyJWS()
-# PyJWT knows it by its older name alone (RFC 9864).
-_jws.register_algorithm("Ed25519", OKPAlgorithm())
-
-
 def verify(raw: str, *, typ: str, key: Key | None = None) -> Proof:
     """Check type, algorithm and signature; whatever the claims mean is up to the caller. Raises InvalidProof.
 
@@ -55,7 +51,7 @@ def verify(raw: str, *, typ: str, key: Key | None = None) -> Proof:
             key = keys.parse(header.get("jwk"), header["alg"])
         elif header["alg"] != key.algorithm:
             raise InvalidProof("The proof is not signed by the algorithm of its key.")
-        decoded = _jws.decode_complete(raw, key.verifier.key, [header["alg"]])
+        decoded = JWS.decode_complete(raw, key.verifier.key, [header["alg"]])
         if decoded["header"] != header:
             raise InvalidProof("The header of the proof can be read in two ways.")
         claims = json.loads(decoded["payload"])

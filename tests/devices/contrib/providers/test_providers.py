@@ -19,8 +19,8 @@ from django.utils import timezone
 from jwt.utils import base64url_decode as base64_decode
 
 from devices.checks.keys import check_providers
-from devices.contrib.providers import people, polling, trust
-from devices.contrib.providers.sessions import remember
+from devices.contrib.providers import polling, trust
+from devices.contrib.providers.sessions import digest_of, remember
 from devices.core import sessions
 from devices.core.clients.client import Client
 from devices.core.keys import keyring
@@ -606,7 +606,7 @@ def test_the_session_at_the_provider_is_remembered_at_a_login_by_allauth(
         sessions.start(alice, Client("192.0.2.1", "y"), method="password")
     noted = DeviceSession.objects.exclude(provider_sid="")
     found = dict(noted.values_list("pk", "provider_sid"))
-    assert found == ({session.pk: people.digest_of(remembered)} if remembered else {})
+    assert found == ({session.pk: digest_of(remembered)} if remembered else {})
 
 
 def test_an_app_that_signed_in_by_its_id_token_is_known_by_its_session(client, signed_in, google):
