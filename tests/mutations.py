@@ -192,6 +192,22 @@ MUTANTS = [
         "taken_are_told",
     ),
     Mutant(
+        "asking for rights that a role lacks",
+        "devices/checks/database.py",
+        "if missing := database.missing_rights():",
+        "if missing := database.missing_rights()[:0]:",
+        "tests/platforms/test_databases.py",
+        "may_not_write",
+    ),
+    Mutant(
+        "asking for the right to lock users",
+        DATABASE,
+        'RIGHTS_TO_USERS: Final = ["SELECT", "UPDATE"]',
+        'RIGHTS_TO_USERS: Final = ["SELECT"]',
+        "tests/platforms/test_databases.py",
+        "may_not_write",
+    ),
+    Mutant(
         "sequences that a role may not read",
         DATABASE,
         """ WHERE has_sequence_privilege(numbers, 'USAGE, SELECT')",""",

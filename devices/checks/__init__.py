@@ -63,14 +63,18 @@ def check_databases(databases: Sequence[str] | None = None, **kwargs: Any) -> li
     asked = databases or ()
     if _of_another_kind():
         return []
-    # Another server may not know what the others ask for.
-    return [*database.check_database(asked)] or [
-        *database.check_pgpool(asked),
-        *database.check_isolation(asked),
-        *database.check_durability(asked),
-        *database.check_sequences(asked),
-        *citus.check_database(asked),
-    ]
+    # Another server may not know what the others ask for, and a role may not read it.
+    return (
+        [*database.check_database(asked)]
+        or [*database.check_rights(asked)]
+        or [
+            *database.check_pgpool(asked),
+            *database.check_isolation(asked),
+            *database.check_durability(asked),
+            *database.check_sequences(asked),
+            *citus.check_database(asked),
+        ]
+    )
 
 
 @checks.register("devices")

@@ -194,6 +194,20 @@ def check_durability(databases: Sequence[str]) -> Iterator[CheckMessage]:
         )
 
 
+def check_rights(databases: Sequence[str]) -> Iterator[CheckMessage]:
+    """Ask the database of the sessions, if it is among these, what its role may do there."""
+    if database.alias() not in databases:
+        return
+    if missing := database.missing_rights():
+        rights = {table: [need for name, need in missing if name == table] for table, _ in missing}
+        told = ", ".join(f"{' and '.join(needs)} on {table}" for table, needs in rights.items())
+        yield Error(
+            f"Logins fail with 500: the role of the database lacks the right to {told}.",
+            hint="Grant it; see docs/operations.md.",
+            id="devices.E154",
+        )
+
+
 def check_sequences(databases: Sequence[str]) -> Iterator[CheckMessage]:
     """Ask the database of the sessions, if it is among these, whether new rows can be inserted."""
     if database.alias() not in databases:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.apps import apps
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import (
     DatabaseError,
     InterfaceError,
@@ -36,6 +37,10 @@ COMMITS: Final = ("off", "local", "remote_write", "on", "remote_apply")
 # Within a statement that is a transaction by itself: its commit waits for no disk and no standby. Others see
 # it at once all the same; a crash of the server may lose the last half second.
 COMMIT_ASYNCHRONOUSLY: Final = "set_config('synchronous_commit', 'off', true)"
+
+# What the role of the site does with the app's tables, and with the users'.
+RIGHTS: Final = ["SELECT", "INSERT", "UPDATE", "DELETE"]
+RIGHTS_TO_USERS: Final = ["SELECT", "UPDATE"]
 
 
 def alias() -> str:
@@ -195,12 +200,16 @@ def late_sequences() -> list[type[models.Model]]:
     there = set(here.introspection.table_names())
     return [
         model
-        for model in apps.get_models()
-        if model.__module__.partition(".")[0] == "devices"
-        and isinstance(model._meta.pk, models.AutoField)
+        for model in _own_models()
+        if isinstance(model._meta.pk, models.AutoField)
         and model._meta.db_table in there
         and _is_late(here, model)
     ]
+
+
+def _own_models() -> Iterator[type[models.Model]]:
+    """The models of the app, and of its parts in `devices.contrib`."""
+    return (each for each in apps.get_models() if each.__module__.partition(".")[0] == "devices")
 
 
 def _is_late(here: BaseDatabaseWrapper, model: type[models.Model]) -> bool:
@@ -215,6 +224,28 @@ def _is_late(here: BaseDatabaseWrapper, model: type[models.Model]) -> bool:
             [table, column],
         )
         return bool(cursor.fetchone() == (True,))
+
+
+def missing_rights() -> list[tuple[str, str]]:
+    """The tables and the rights to them that this role needs and does not have.
+
+    Tables that are not there yet need none. Empty where there is no PostgreSQL.
+    """
+    here = connection()
+    if here.vendor != "postgresql":
+        return []
+    quote = here.ops.quote_name
+    own = [quote(model._meta.db_table) for model in _own_models()]
+    with here.cursor() as cursor:
+        cursor.execute(
+            "SELECT name, needed FROM unnest(%s::text[]) name, unnest(%s::text[]) needed"
+            " WHERE NOT has_table_privilege(to_regclass(name), needed)"
+            # To lock a row, a right to change one of its columns is enough.
+            " UNION ALL SELECT name, needed FROM (SELECT %s) AS users (name), unnest(%s::text[]) needed"
+            " WHERE NOT has_any_column_privilege(to_regclass(name), needed)",
+            [own, RIGHTS, quote(get_user_model()._meta.db_table), RIGHTS_TO_USERS],
+        )
+        return list(cursor.fetchall())
 
 
 def history() -> str | None:

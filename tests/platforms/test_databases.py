@@ -1,6 +1,11 @@
 """Several databases: ours under another alias than `default`, and a replica that is behind."""
 
+import re
+from pathlib import Path
+
+import pytest
 from django.apps import apps
+from django.db import connection
 
 from devices.models import PrimaryQuerySet
 
@@ -90,6 +95,85 @@ def test_everything_works_under_an_alias_of_its_own(make_project):
         'call_command("migrate", database="people", verbosity=0)\n'
         + '_ = call_command("check", fail_level="ERROR", verbosity=0)\n'
         + EVERYTHING.format(db="people").replace("\n    ", "\n")
+    )
+
+
+ROLES = Path("docs/operations.md").read_text().partition("### Roles")[2]
+GRANTS = "\n".join(re.findall(r"^    (.*;)$", ROLES.partition("\n##")[0], re.MULTILINE))
+
+A_ROLE_OF_THE_SITE = """
+    from django.core import checks
+
+    call_command("migrate", verbosity=0)
+
+    def run(sql):
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    def use(role):
+        connection.settings_dict["OPTIONS"]["assume_role"] = role
+        connection.close()
+
+    def told():
+        use("devices_test_site")
+        messages = checks.run_checks(databases=["default"])
+        use(None)
+        return "".join(each.msg for each in messages if each.id == "devices.E154")
+
+    owner = connection.settings_dict["USER"]
+    run("CREATE ROLE devices_test_site")
+    try:
+"""
+AND_GONE = """
+    finally:
+        use(None)
+        run("DROP OWNED BY devices_test_site")
+        run("DROP ROLE devices_test_site")
+"""
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="NO ROLES: needs PostgreSQL")
+def test_a_role_that_owns_no_table_runs_the_site(make_project):
+    """With the rights that the documents grant it."""
+    project = make_project()
+    grants = GRANTS.replace("site", "devices_test_site").replace("owner", "{owner}")
+    assert grants.count(";") == 2
+    project.play(
+        A_ROLE_OF_THE_SITE
+        + f"""
+        run(f'''{grants}''')
+        assert told() == ""
+        use("devices_test_site")
+"""
+        + "".join(f"    {line}\n" for line in EVERYTHING.format(db="default").splitlines())
+        + AND_GONE
+    )
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="NO ROLES: needs PostgreSQL")
+@pytest.mark.parametrize(
+    ("lacks", "told"),
+    [
+        ("ALL", "SELECT and INSERT and UPDATE and DELETE on "),
+        ("DELETE", "DELETE on "),
+    ],
+)
+def test_a_role_that_may_not_write_sessions_is_refused(make_project, lacks, told):
+    project = make_project()
+    project.play(
+        A_ROLE_OF_THE_SITE
+        + f"""
+        run("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO devices_test_site")
+        run("REVOKE {lacks} ON devices_devicesession FROM devices_test_site")
+        assert '{told}"devices_devicesession".' in told()
+        run("GRANT ALL ON devices_devicesession TO devices_test_site")
+        run("REVOKE UPDATE ON auth_user FROM devices_test_site")
+        assert 'the right to UPDATE on "auth_user".' in told()
+        # To lock a row, one column is enough.
+        run("GRANT UPDATE (last_login) ON auth_user TO devices_test_site")
+        assert told() == ""
+"""
+        + AND_GONE
     )
 
 
