@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.signals import user_login_failed
 from django.core.signals import request_started, setting_changed
-from django.db import OperationalError, connections
+from django.db import connections
 from django.db.models import Model
 from django.db.models.signals import (
     ModelSignal,
@@ -22,7 +22,6 @@ from django.db.models.signals import (
     pre_migrate,
     pre_save,
 )
-from django.db.transaction import TransactionManagementError
 from django.dispatch import receiver
 from django.utils import timezone
 
@@ -40,8 +39,6 @@ EACH_MINUTE: Final = failover.watch
 _ADDRESS_BEFORE: Final = "_devices_address_before"
 
 FIRST_REQUEST: Final = "devices.first_request"
-# PostgreSQL, appendix A.
-LOCK_NOT_AVAILABLE: Final = "55P03"
 
 _Receiver = Callable[..., None]
 
@@ -197,28 +194,10 @@ def account_deleted(
         erasure.account_leaves(instance, origin)
         return
     if database.connection().in_atomic_block:
-        _refuse_to_wait(instance, using)
+        sessions.refuse_to_wait(instance, using)
     # Django takes the key from the instance, and the rows go with the account.
     account, active, places = copy(instance), sessions.active_of(instance), erasure.places(instance)
     connections[using].on_commit(partial(_account_left, account, active, places))
-
-
-def _refuse_to_wait(instance: AbstractBaseUser, using: str) -> None:
-    """Raise TransactionManagementError if the sessions are locked, which the deletion would wait for.
-
-    PostgreSQL sees no deadlock where one of the two waits in Python. A request notes that its session is in
-    use in whatever transaction a view has begun.
-    """
-    rows = DeviceSession.objects.using(using).filter(user_id=instance.pk).order_by("pk")
-    try:
-        list(rows.select_for_update(nowait=True).values_list("pk"))
-    except OperationalError as error:
-        if database.sqlstate(error) != LOCK_NOT_AVAILABLE:
-            raise
-        raise TransactionManagementError(
-            f"The account is deleted by the alias {using!r} within a transaction of {database.alias()!r}, "
-            "which may have locked its sessions. Delete it after that transaction, or by its alias."
-        ) from error
 
 
 def _account_left(

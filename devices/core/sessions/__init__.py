@@ -13,6 +13,7 @@ from .account import active_of as active_of
 from .account import change_password as change_password
 from .account import check_password as check_password
 from .account import recheck as recheck
+from .account import refuse_to_wait as refuse_to_wait
 from .account import revoke_all_as_unknown as revoke_all_as_unknown
 from .authentication import authenticate as authenticate
 from .authentication import authenticate_claims as authenticate_claims
