@@ -83,7 +83,8 @@ class LimitedModelBackend(ModelBackend):
         if is_right and self.user_can_authenticate(user):
             if attempt is not None:
                 attempt.succeeded()
-            if request is not None:
+            # There is none, or it is of another framework and takes no attributes, as django-bolt's.
+            if hasattr(request, "COOKIES"):
                 _note_proof(plain_request(request), user.pk)
             security_log.log(Event.LOGIN_SUCCEEDED, user_id=user.pk, client=client)
             return user

@@ -541,7 +541,11 @@ def _browser_id(request: HttpRequest | Request) -> str:
 
 
 def _from_cookie(request: HttpRequest | Request) -> str:
-    signed = request.COOKIES.get(_cookie_name(request), "")
+    # The requests of other frameworks, such as django-bolt's, have META alone.
+    cookies = getattr(request, "COOKIES", None)
+    if cookies is None:
+        return ""
+    signed = cookies.get(_cookie_name(request), "")
     if len(signed) > COOKIE_LENGTH or not signed.isascii():
         return ""
     try:

@@ -3464,6 +3464,14 @@ MUTANTS = [
         "rest_framework or ask_again",
     ),
     Mutant(
+        "a file of one page, by a renderer of the project",
+        "devices/api/views.py",
+        "(*without_csv(CallersSessions.renderer_classes), CSVRenderer)",
+        "(*CallersSessions.renderer_classes, CSVRenderer)",
+        "tests/hosts/test_stories.py",
+        "view_defaults",
+    ),
+    Mutant(
         "a format that is asked for before what a client accepts",
         "devices/api/views.py",
         "    content_negotiation_class = FormatFirst\n",

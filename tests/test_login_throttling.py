@@ -234,6 +234,25 @@ def test_clients_without_an_address_count_as_one(alice, hasher, clock, settings)
     assert guess(password=PASSWORD, ip=HOME).status_code == 200
 
 
+class OtherRequest:
+    """As django-bolt's: META, and neither COOKIES nor room for attributes."""
+
+    __slots__ = ("META",)
+    method = "POST"
+
+    def __init__(self, address):
+        self.META = {"REMOTE_ADDR": address}
+
+
+def test_a_request_of_another_framework_gets_in_and_is_counted(alice, hasher, clock):
+    given = {"username": alice.email, "password": PASSWORD}
+    assert authenticate(OtherRequest(HOME), **given) == alice
+    wrong = given | {"password": "wrong"}
+    assert [authenticate(OtherRequest(ELSEWHERE), **wrong) for _ in range(10)] == [None] * 10
+    with pytest.raises(TooManyAttempts):
+        authenticate(OtherRequest(ELSEWHERE), **given)
+
+
 def test_an_attempt_is_counted_once_for_its_address_whatever_the_account_says(alice, clock):
     for number in range(1, 14):
         guess()

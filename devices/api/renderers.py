@@ -1,5 +1,6 @@
 """What answers can be besides JSON, and which of them a request asks for."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -12,6 +13,12 @@ class CSVRenderer(BaseRenderer):
 
     media_type = "text/csv"
     format = "csv"
+
+
+def without_csv(classes: Iterable[Any]) -> list[Any]:
+    """Return all but those that write CSV: of ours the view hands out the whole file, of others one page."""
+    media_type, format_ = CSVRenderer.media_type, CSVRenderer.format
+    return [each for each in classes if each.media_type != media_type and each.format != format_]
 
 
 class FormatFirst(DefaultContentNegotiation):

@@ -28,7 +28,7 @@ from devices.models import (
 from .authentication import ForSessions, ForStrangers, SignedInRequest, current_session
 from .pagination import NewestActivitiesFirst, NewestSessionsFirst
 from .permissions import RecentlyConfirmed
-from .renderers import CSVRenderer, FormatFirst
+from .renderers import CSVRenderer, FormatFirst, without_csv
 from .serializers import (
     ActivitySerializer,
     ConfirmedSerializer,
@@ -184,7 +184,7 @@ class HistoryViewSet(CallersSessions, mixins.ListModelMixin):
 
     serializer_class = PastSessionSerializer
     pagination_class = NewestSessionsFirst
-    renderer_classes = (*CallersSessions.renderer_classes, CSVRenderer)
+    renderer_classes = (*without_csv(CallersSessions.renderer_classes), CSVRenderer)
     content_negotiation_class = FormatFirst
 
     def get_format_suffix(self, **kwargs: Any) -> str | None:

@@ -67,7 +67,8 @@ def check() -> Iterator[CheckMessage]:
     if "ninja_jwt.authentication" in sys.modules:
         yield checks.Warning(
             "JWTAuth of ninja-jwt accepts tokens of sessions that have ended.",
-            hint="Use devices.contrib.ninja.DeviceAuth in its place; see docs/recipes/ninja.md.",
+            hint="Use devices.contrib.ninja.DeviceAuth in its place, and none of its controllers; see "
+            "docs/recipes/ninja.md.",
             id="devices.W083",
         )
     if not _has_login_page():

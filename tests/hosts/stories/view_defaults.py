@@ -2,6 +2,7 @@
 
 from django.test import Client
 from rest_framework.filters import BaseFilterBackend
+from rest_framework.renderers import BaseRenderer
 
 from .people import Story, bearer, get
 
@@ -11,6 +12,16 @@ class OwnedBy(BaseFilterBackend):
 
     def filter_queryset(self, request, queryset, view):
         return queryset.filter(owner=request.user)
+
+
+class Table(BaseRenderer):
+    """As that of djangorestframework-csv: a table of what the view has answered, a page or an error."""
+
+    media_type = "text/csv"
+    format = "csv"
+
+    def render(self, data, *args, **kwargs):
+        return "a,table"
 
 
 class Lists(Story):
@@ -43,3 +54,10 @@ class Files(Story):
                 answer = Client().get(f"/api/sessions/history{asked}", headers=headers)
                 self.assertEqual(answer.status_code, 200)
                 self.assertEqual(answer.headers["Content-Type"].partition(";")[0], kind)
+
+    def test_csv_is_the_whole_file_and_a_refusal_is_json(self):
+        here = bearer(self.sign_in()["access"])
+        file = Client().get("/api/sessions/history?format=csv", headers=here)
+        self.assertIn("attachment", file.headers["Content-Disposition"])
+        refused = Client().get("/api/sessions/history?format=csv")
+        self.assertEqual(refused.json()["code"], "not_authenticated")
