@@ -1,8 +1,12 @@
 """The refresh token in a cookie: its attributes, who may send it, rotation, racing windows, signing out."""
 
+import re
 import uuid
+from http.cookies import Morsel
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.urls import include, path
@@ -265,6 +269,22 @@ def test_signing_out_ends_the_session_and_clears_the_cookies(browser):
     assert DeviceSession.objects.get().revoke_reason == "logout"
     assert refusal(Browser().refresh(held)) == (401, "session_revoked")
     assert browser.post("/api/cookie/logout").status_code == 204
+
+
+def test_by_the_middleware_of_the_recipe_a_frame_keeps_the_cookies(alice, monkeypatch):
+    monkeypatch.setattr(Morsel, "_reserved", dict(Morsel._reserved))
+    monkeypatch.setattr(Morsel, "_flags", set(Morsel._flags))
+    page = Path(settings.BASE_DIR, "docs/recipes/cookies.md").read_text()
+    [code] = re.findall(r"```python\n# shop/frames.py\n(.*?)```", page, re.DOTALL)
+    frames = {}
+    exec(code, frames)
+    browser = Browser()
+    for answer in (browser.login(), browser.post("/api/cookie/logout")):
+        framed = frames["partitioned"](lambda request, answer=answer: answer)(None)
+        for name in {REFRESH, "__Host-device"} & answer.cookies.keys():
+            attributes = framed.cookies[name].OutputString().split("; ")
+            assert {"SameSite=None", "Partitioned", "Secure"} <= set(attributes)
+    assert REFRESH in answer.cookies
 
 
 def test_on_plain_http_the_cookie_has_a_name_that_browsers_take(alice, settings):
