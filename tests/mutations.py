@@ -3464,6 +3464,14 @@ MUTANTS = [
         "rest_framework or ask_again",
     ),
     Mutant(
+        "tokens that django-bolt accepts",
+        "devices/checks/source.py",
+        '    "django_bolt.auth.JWTAuthentication": "read",\n',
+        "",
+        "tests/devices/checks/test_source.py",
+        "each_line",
+    ),
+    Mutant(
         "a file of one page, by a renderer of the project",
         "devices/api/views.py",
         "(*without_csv(CallersSessions.renderer_classes), CSVRenderer)",

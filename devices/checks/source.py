@@ -25,6 +25,16 @@ SETTING: Final = "SIMPLE_JWT"
 TOKENS: Final = {"RefreshToken", "AccessToken", "SlidingToken", "UntypedToken"}
 # `RefreshToken(raw)` asks for the session; see `devices.api.authentication.adopt`.
 READERS: Final = TOKENS - {"RefreshToken"}
+# What else makes or reads tokens, if it is given the key of SimpleJWT.
+BY_HAND: Final = {
+    "jwt.encode": "make",
+    "jwt.decode": "read",
+    "django_bolt.auth.create_jwt_for_user": "make",
+    "django_bolt.auth.create_token_pair": "make",
+    "django_bolt.auth.JWTAuthentication": "read",
+}
+# By which django-bolt asks for the session.
+ASKS: Final = "revoked_token_handler"
 # Whose classes of serializers have a `get_token`.
 THEMSELVES: Final = {"self", "cls", "super()"}
 # What a file has that is worth parsing.
@@ -175,9 +185,9 @@ class _Module:
         return self._does_by_hand(node, called)
 
     def _does_by_hand(self, node: ast.Call, called: str) -> str:
-        """The same of PyJWT or python-jose, with the key of SimpleJWT."""
-        does = {"jwt.encode": "make", "jwt.decode": "read"}.get(_resolved(called, self._names))
-        if does is None:
+        """The same of PyJWT, python-jose or django-bolt, with the key of SimpleJWT."""
+        does = BY_HAND.get(_resolved(called, self._names))
+        if does is None or any(each.arg == ASKS for each in node.keywords):
             return ""
         given = " ".join(map(ast.unparse, [*node.args, *(each.value for each in node.keywords)]))
         keys = self._keys if does == "read" else self._keys[:1]
@@ -213,11 +223,13 @@ def _is_token(found: ast.ClassDef, names: dict[str, str]) -> bool:
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:
-    """The local names of what is imported from SimpleJWT or PyJWT, and where it is there."""
+    """The local names of what is imported from SimpleJWT, PyJWT or django-bolt, and where it is there."""
     names: dict[str, str] = {}
     for node in ast.walk(tree):
         module = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
-        if isinstance(node, ast.ImportFrom) and module.startswith((SIMPLEJWT, "jwt", "jose")):
+        if isinstance(node, ast.ImportFrom) and module.startswith(
+            (SIMPLEJWT, "jwt", "jose", "django_bolt")
+        ):
             names |= {each.asname or each.name: f"{module}.{each.name}" for each in node.names}
         elif isinstance(node, ast.Import):
             names |= {each.asname: each.name for each in node.names if each.asname}

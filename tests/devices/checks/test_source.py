@@ -52,6 +52,10 @@ FOUND = {
     f"from jwt import decode as read\n{FROM}.settings import api_settings as told\n"
     "read(raw, key=told.VERIFYING_KEY)": "W116 3 read",
     "from jose import jwt\njwt.encode({}, settings.SIMPLE_JWT['SIGNING_KEY'])": "W115 2 jwt.encode",
+    "from django_bolt.auth import JWTAuthentication as Bearer\n"
+    "Bearer(secret=settings.SIMPLE_JWT['SIGNING_KEY'])": "W116 2 Bearer",
+    "from django_bolt.auth import create_jwt_for_user\n"
+    "create_jwt_for_user(user, secret=settings.SIMPLE_JWT['SIGNING_KEY'])": "W115 2 create_jwt_for_user",
     f"{FROM}.tokens import RefreshToken\nasync def leave(raw):\n    RefreshToken(raw).blacklist()": (
         "W117 3 RefreshToken"
     ),
@@ -71,6 +75,10 @@ FINE = {
     ),
     "another key than that of the tokens": (
         "import jwt\nuser_id = jwt.decode(raw, settings.SECRET_KEY)['user_id']"
+    ),
+    "a look at the session by django-bolt": (
+        "from django_bolt.auth import JWTAuthentication\n"
+        "JWTAuthentication(secret=settings.SIMPLE_JWT['SIGNING_KEY'], revoked_token_handler=has_ended)"
     ),
     "a type of its own": (
         f"{FROM}.tokens import AccessToken\nclass Link(AccessToken):\n    token_type = 'link'\n"
