@@ -84,7 +84,7 @@ class LimitedModelBackend(ModelBackend):
             if attempt is not None:
                 attempt.succeeded()
             # There is none, or it is of another framework and takes no attributes, as django-bolt's.
-            if hasattr(request, "COOKIES"):
+            if request is not None and hasattr(request, "COOKIES"):
                 _note_proof(plain_request(request), user.pk)
             security_log.log(Event.LOGIN_SUCCEEDED, user_id=user.pk, client=client)
             return user

@@ -3472,6 +3472,14 @@ MUTANTS = [
         "each_line",
     ),
     Mutant(
+        "the challenge of a login from another handler's answer",
+        "devices/api/errors.py",
+        "            each |= details\n",
+        "            pass\n",
+        "tests/hosts/test_stories.py",
+        "lines_of_the_readme",
+    ),
+    Mutant(
         "a file of one page, by a renderer of the project",
         "devices/api/views.py",
         "(*without_csv(CallersSessions.renderer_classes), CSVRenderer)",

@@ -1,7 +1,7 @@
 """Errors as JSON: `{"detail", "code"}`, with the fields' own errors as DRF has them."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import wraps
@@ -15,7 +15,7 @@ from rest_framework import status
 from rest_framework.exceptions import APIException, ErrorDetail, PermissionDenied, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.exceptions import DetailDictMixin, InvalidToken
 
 from devices.core import database
 from devices.core.binding import dpop
@@ -34,6 +34,9 @@ from devices.http import bearer_challenge, challenge, error_headers, get_client,
 
 logger = logging.getLogger("devices")
 
+# Of which an error of SimpleJWT consists.
+_PARTS = {"detail", "code", "messages"}
+
 Handler = Callable[[Exception, dict[str, Any]], Response | None]
 
 
@@ -46,6 +49,7 @@ class SessionDenied(InvalidToken):
         # DRF would call each of them "token_not_valid", and other handlers answer with what it calls them.
         self.detail = {name: ErrorDetail(text, error.code) for name, text in said.items()}
         self.code = error.code
+        self.details = error.details
         self.status_code = self.status = error.status
         self.auth_header: str | None = None
         # What is missing is said by the error, and not by the view.
@@ -102,6 +106,7 @@ def extend_handler(handler: Handler) -> Handler:
         request = context["request"]
         exc = _known(exc, context["view"], request)
         _report(exc, request)
+        _join(exc)
         if not isinstance(exc, SessionDenied):
             return _with_code(handler(exc, context))
         # DRF has made it 403 if the first class of the view has no challenge (SessionAuthentication).
@@ -109,7 +114,7 @@ def extend_handler(handler: Handler) -> Handler:
         if exc.status == status.HTTP_401_UNAUTHORIZED and not exc.auth_header:
             exc.auth_header = bearer_challenge(request)
         with _not_rolled_back():
-            response = handler(exc, context)
+            response = _with_details(_with_code(handler(exc, context)), exc.details)
         if response is not None:
             asked = {"WWW-Authenticate": exc.auth_header} if exc.auth_header else {}
             for name, value in (asked | exc.headers).items():
@@ -129,11 +134,32 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     return response
 
 
+def _join(exc: Exception) -> None:
+    """Make one text with a code of SimpleJWT's errors, which are two parts for the code beside the text.
+
+    drf-standardized-errors makes two errors of them, and drf-exceptions-hog fails.
+    """
+    said = getattr(exc, "detail", None)
+    if isinstance(exc, DetailDictMixin) and isinstance(said, dict):
+        others = said.keys() - _PARTS - getattr(exc, "details", {}).keys()
+        if {"detail", "code"} <= said.keys() and not others:
+            exc.detail = ErrorDetail(said["detail"], str(said["code"]))
+
+
+def _with_details(response: Response | None, details: Mapping[str, str]) -> Response | None:
+    """Add what an error says besides, such as the challenge of a login, to an answer in whatever form."""
+    said: Any = getattr(response, "data", None)
+    for each in said if isinstance(said, list) else [said]:
+        if isinstance(each, dict):
+            each |= details
+    return response
+
+
 def _with_code(response: Response | None) -> Response | None:
     """Add the code of the error to an answer in DRF's form, and leave out SimpleJWT's `messages`."""
     # A handler may answer with a response of Django, too.
     said: Any = getattr(response, "data", None)
-    if isinstance(said, dict) and said.keys() <= {"detail", "code", "messages"}:
+    if isinstance(said, dict) and said.keys() <= _PARTS:
         detail = said.get("detail")
         if isinstance(detail, ErrorDetail):
             response.data = {"detail": detail, "code": said.get("code", detail.code)}  # type: ignore[union-attr]

@@ -10,7 +10,13 @@ from rest_framework.views import APIView
 from rest_framework.views import exception_handler as stock
 
 from devices.api.errors import extend_handler
-from devices.exceptions import DPoPNonceRequired, KeysUnavailable, OtpRequired, TooManyAttempts
+from devices.exceptions import (
+    DeviceCodeRequired,
+    DPoPNonceRequired,
+    KeysUnavailable,
+    OtpRequired,
+    TooManyAttempts,
+)
 from devices.models import DeviceSession
 
 from .people import Story, get, post
@@ -18,6 +24,7 @@ from .people import Story, get, post
 RAISED = {
     "second-factor": OtpRequired(),
     "nonce": DPoPNonceRequired(),
+    "new-device": DeviceCodeRequired("the challenge"),
     "too-many": TooManyAttempts(30),
     "no-keys": KeysUnavailable(),
     "no-database": OperationalError("the connection is closed"),
@@ -57,9 +64,13 @@ def swallowing(exc, context):
     answer = stock(exc, context)
     if answer is None:
         return Response({"problem": "error"}, 500)
-    codes = exc.get_codes()
-    code = codes["detail"] if isinstance(codes, dict) and "detail" in codes else codes
-    return Response({"problem": code}, answer.status_code)
+    return Response({"problem": exc.get_codes()}, answer.status_code)
+
+
+@extend_handler
+def listing(exc, context):
+    """As JSON:API's: a list of errors."""
+    return Response([{"said": exc.get_codes()}], stock(exc, context).status_code)
 
 
 class Own:
@@ -118,6 +129,17 @@ class Handlers(Story):
             post("/api/token/refresh", refresh=there["refresh"]),
         ):
             self.assertEqual(answer.json(), {"problem": "session_revoked"})
+
+    def test_what_a_login_goes_on_with_is_in_any_form(self):
+        said = {"problem": "device_code_required", "challenge": "the challenge"}
+        self.assertEqual(self.refused("new-device").json(), said)
+        with self.settings(REST_FRAMEWORK=with_handler("listing")):
+            [error] = self.refused("new-device").json()
+        self.assertEqual(error, {"said": "device_code_required", "challenge": "the challenge"})
+
+    def test_what_simplejwt_refuses_has_one_code(self):
+        answer = get("/api/sessions", "two words")
+        self.assertEqual(answer.json(), {"problem": "bad_authorization_header"})
 
     def test_who_is_refused_is_in_the_security_log(self):
         with self.assertLogs("devices.security", logging.INFO) as logs:
