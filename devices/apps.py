@@ -25,6 +25,8 @@ class DevicesConfig(AppConfig):
             import_module("devices.api.schema")
             import_module("devices.api.staff_schema")
             import_module("devices.contrib.cookies.schema")
+        if apps.is_installed("drf_yasg"):
+            import_module("devices.api.yasg").adopt()
 
 
 class GuardedAdminConfig(admin_apps.AdminConfig):
