@@ -73,6 +73,8 @@ WRITERS = {
     # Django's own sessions.
     "devices/contrib/allauth.py": r"store$|request\.session$|remembered$|super\(\)$",
     "devices/web/session_store.py": r"self$",
+    # django-oauth-toolkit's codes of devices.
+    "devices/contrib/oauth_toolkit.py": r"grants?\b",
     "accounts/addresses.py": r"EmailAddress\b|mine\b|User\b",
     "accounts/adapters.py": r"user$",
     "accounts/receivers.py": r"EmailAddress\b|type\(added\)",
