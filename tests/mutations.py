@@ -3163,6 +3163,22 @@ MUTANTS = [
         "ends_no_session",
     ),
     Mutant(
+        "where agents find the page to sign in",
+        "devices/checks/integrations.py",
+        "and _answers(METADATA) == OURS:",
+        "and _answers(METADATA) == CONFIRM:",
+        "tests/devices/checks/test_integrations.py",
+        "agents_find",
+    ),
+    Mutant(
+        "devices that each page refuses",
+        "devices/checks/integrations.py",
+        "and _has_validator() and not _notes_approvals():",
+        "and _has_validator() and False:",
+        "tests/devices/checks/test_integrations.py",
+        "that_are_approved",
+    ),
+    Mutant(
         "which tokens drf-social-oauth2 gives",
         "devices/checks/integrations.py",
         "return names | _packages(SOCIAL_OAUTH2) if _has_validator() else names",

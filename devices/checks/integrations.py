@@ -9,6 +9,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
+from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 from django.utils.module_loading import import_string
 from rest_framework import settings as drf
 from rest_framework.authentication import SessionAuthentication
@@ -28,6 +29,10 @@ STOCK_STRATEGY = "djoser.social.token.jwt.TokenStrategy"
 VALIDATOR = "devices.contrib.oauth_toolkit.SessionValidator"
 MAKE_TOKEN = "devices.contrib.oauth_toolkit.make_token"
 GENERATORS = ("ACCESS_TOKEN_GENERATOR", "REFRESH_TOKEN_GENERATOR")
+CONFIRM = "devices.contrib.oauth_toolkit.SessionDeviceConfirmView"
+# Where clients look for an authorization server (RFC 8414), and what we have there for services.
+METADATA = "/.well-known/oauth-authorization-server"
+OURS = "devices.api.well_known.authorization_server"
 
 # Packages that store second factors, which a login asks for by SECOND_FACTOR only.
 FACTORS = (
@@ -266,3 +271,34 @@ def _oauth_toolkit(given: dict[str, Any]) -> Iterator[CheckMessage]:
             hint=f"Set OAUTH2_PROVIDER's {' and '.join(missing)} to {MAKE_TOKEN}.",
             id="devices.E139",
         )
+    if (given.get("DCR_ENABLED") or given.get("CIMD_ENABLED")) and _answers(METADATA) == OURS:
+        yield checks.Warning(
+            f"{METADATA} is ours, which names no page to sign in: clients that register themselves at "
+            "django-oauth-toolkit, such as agents (MCP), do not find it.",
+            hint="Put oauth2_provider.urls.metadata_urlpatterns before devices.api.urls.well_known.",
+            id="devices.W175",
+        )
+    if given.get("OAUTH_DEVICE_VERIFICATION_URI") and _has_validator() and not _notes_approvals():
+        yield Error(
+            "Devices that somebody approves at django-oauth-toolkit's page are refused with access_denied.",
+            hint=f"Serve {CONFIRM} at device-confirm/, before oauth2_provider.urls.",
+            id="devices.E176",
+        )
+
+
+def _answers(url: str) -> str:
+    """The import path of the view that answers a URL."""
+    try:
+        return import_path(resolve(url).func)
+    except Resolver404:
+        return ""
+
+
+def _notes_approvals() -> bool:
+    """Whether the page on which people approve a device is ours, if there is one."""
+    try:
+        url = reverse("oauth2_provider:device-confirm", args=["client", "code"])
+        view = resolve(url.replace(get_script_prefix(), "/", 1)).func
+    except (NoReverseMatch, Resolver404):
+        return True
+    return issubclass(getattr(view, "view_class", object), import_string(CONFIRM))

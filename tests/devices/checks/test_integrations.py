@@ -10,13 +10,15 @@ from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
 from django.core.checks import run_checks
 from django.test import override_settings
-from django.urls import path
+from django.urls import include, path
+from django.views import View
 from rest_framework.authtoken.views import ObtainAuthToken
 from rest_framework.views import APIView
 from rest_framework_simplejwt.views import TokenObtainPairView
 
 from devices.admin_site import GuardedAdminSite
 from devices.apps import GuardedAdminConfig
+from devices.decorators import session_required
 
 
 class Login(TokenObtainPairView):
@@ -110,6 +112,50 @@ def test_what_applications_get_ends_with_its_session(settings, monkeypatch, give
     install(monkeypatch, "oauth2_provider")
     settings.OAUTH2_PROVIDER = given
     assert reported_ids() & {"devices.W138", "devices.E139"} == reported
+
+
+class Confirm(View):
+    """The page on which somebody approves a device, as the package has it."""
+
+
+class Noting(Confirm):
+    """In the place of ours, which needs the package."""
+
+
+def provider(monkeypatch, *first, **given):
+    """What is reported where these URLs come before those of the package."""
+    ours = SimpleNamespace(SessionValidator=Validator, SessionDeviceConfirmView=Noting)
+    monkeypatch.setitem(sys.modules, OURS, ours)
+    install(monkeypatch, "oauth2_provider")
+    confirm = path("device-confirm/<slug:a>/<slug:b>", Confirm.as_view(), name="device-confirm")
+    metadata = path(".well-known/oauth-authorization-server", Confirm.as_view())
+    urlconf = ModuleType("of_a_provider")
+    urlconf.urlpatterns = [
+        *first,
+        path("o/", include(([confirm], "oauth2_provider"))),
+        metadata,
+        path(".well-known/", include("devices.api.urls.well_known")),
+    ]
+    given["OAUTH2_VALIDATOR_CLASS"] = f"{__name__}.Derived"
+    with override_settings(ROOT_URLCONF=urlconf, OAUTH2_PROVIDER=given):
+        return reported_ids() & {"devices.W175", "devices.E176"}
+
+
+@pytest.mark.parametrize("setting", ["DCR_ENABLED", "CIMD_ENABLED"])
+def test_agents_find_the_page_to_sign_in(monkeypatch, setting):
+    services = path(".well-known/", include("devices.api.urls.well_known"))
+    assert provider(monkeypatch, services, **{setting: True}) == {"devices.W175"}
+    assert provider(monkeypatch, **{setting: True}) == set()
+    assert provider(monkeypatch, services) == set()
+
+
+def test_devices_that_are_approved_are_let_in(monkeypatch):
+    used = {"OAUTH_DEVICE_VERIFICATION_URI": "https://shop.example.org/o/device/"}
+    view = session_required(Noting.as_view())
+    ours = path("o/device-confirm/<slug:a>/<slug:b>", view)
+    assert provider(monkeypatch, **used) == {"devices.E176"}
+    assert provider(monkeypatch, ours, **used) == set()
+    assert provider(monkeypatch) == set()
 
 
 @pytest.mark.parametrize(
