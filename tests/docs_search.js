@@ -45,6 +45,8 @@ const PAGES = {
   graphql: ["recipes/outside-drf"],
   websocket: ["recipes/channels"],
   mqtt: ["recipes/rabbitmq"],
+  mosquitto: ["recipes/rabbitmq"],
+  eventstream: ["recipes/outside-drf"],
   "socket.io": ["recipes/socketio"],
   socketio: ["recipes/socketio"],
   mcp: ["recipes/mcp"],
