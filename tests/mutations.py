@@ -3165,8 +3165,8 @@ MUTANTS = [
     Mutant(
         "where agents find the page to sign in",
         "devices/checks/integrations.py",
-        "and _answers(METADATA) == OURS:",
-        "and _answers(METADATA) == CONFIRM:",
+        "and _is_for_services():",
+        "and False:",
         "tests/devices/checks/test_integrations.py",
         "agents_find",
     ),

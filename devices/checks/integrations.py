@@ -271,7 +271,7 @@ def _oauth_toolkit(given: dict[str, Any]) -> Iterator[CheckMessage]:
             hint=f"Set OAUTH2_PROVIDER's {' and '.join(missing)} to {MAKE_TOKEN}.",
             id="devices.E139",
         )
-    if (given.get("DCR_ENABLED") or given.get("CIMD_ENABLED")) and _answers(METADATA) == OURS:
+    if (given.get("DCR_ENABLED") or given.get("CIMD_ENABLED")) and _is_for_services():
         yield checks.Warning(
             f"{METADATA} is ours, which names no page to sign in: clients that register themselves at "
             "django-oauth-toolkit, such as agents (MCP), do not find it.",
@@ -286,12 +286,12 @@ def _oauth_toolkit(given: dict[str, Any]) -> Iterator[CheckMessage]:
         )
 
 
-def _answers(url: str) -> str:
-    """The import path of the view that answers a URL."""
+def _is_for_services() -> bool:
+    """Whether the metadata of the site are those of ours."""
     try:
-        return import_path(resolve(url).func)
+        return bool(resolve(METADATA).func == import_string(OURS))
     except Resolver404:
-        return ""
+        return False
 
 
 def _notes_approvals() -> bool:
