@@ -31,6 +31,7 @@ class Proxy:
         self._flowing.set()
         self._reachable = True
         self._sockets: list[socket.socket] = []
+        self._forgotten: set[socket.socket] = set()
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -50,6 +51,13 @@ class Proxy:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
         self._sockets.clear()
+
+    def forget(self) -> None:
+        """Swallow what comes over the connections of now, without a word; new ones work.
+
+        So do firewalls and load balancers with a connection that was idle for too long.
+        """
+        self._forgotten.update(self._sockets)
 
     def revive(self) -> None:
         self._reachable = True
@@ -81,7 +89,8 @@ class Proxy:
         with suppress(OSError):
             while data := source.recv(65536):
                 self._flowing.wait()
-                sink.sendall(data)
+                if source not in self._forgotten:
+                    sink.sendall(data)
         with suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)
 

@@ -3664,6 +3664,14 @@ MUTANTS = [
         "heard",
     ),
     Mutant(
+        "another connection to Redis where one was forgotten",
+        "devices/core/liveness/invalidation.py",
+        "            if error():\n                raise\n            _send_to_redis(url, names)",
+        "            raise",
+        "tests/devices/core/liveness/test_cached_mode.py",
+        "firewall",
+    ),
+    Mutant(
         "a replica of Redis is no bus",
         "devices/core/liveness/invalidation.py",
         'if role != b"master":',

@@ -341,20 +341,29 @@ def _missed() -> None:
         hearer(None)
 
 
-def _publish_to_redis(url: str, names: Iterable[str]) -> None:
+def _publish_to_redis(url: str, names: list[str]) -> None:
     try:
-        redis = redis_servers.client(url)
-        if redis_servers.is_sentinel(url):
-            # After a failover by hand the old master still takes messages: this drops connections to it.
-            redis.connection_pool.get_master_address()
-        with redis.pipeline(transaction=False) as pipeline:
-            for name in names:
-                pipeline.publish(CHANNEL, name)
-            pipeline.execute()
-    except (
-        Exception
-    ) as error:  # it is committed; the others learn of it when their entries are too old
-        logger.error("Could not publish on the bus that sessions ended: %s", type(error).__name__)
+        try:
+            _send_to_redis(url, names)
+        except Exception:
+            # A connection that was idle may be one that a firewall has forgotten; the next is a new one.
+            # Twice is no harm. While the bus is known to be away, nobody waits for it twice.
+            if error():
+                raise
+            _send_to_redis(url, names)
+    except Exception as failure:  # it is committed; the others learn of it when theirs is too old
+        logger.error("Could not publish on the bus that sessions ended: %s", type(failure).__name__)
+
+
+def _send_to_redis(url: str, names: list[str]) -> None:
+    redis = redis_servers.client(url)
+    if redis_servers.is_sentinel(url):
+        # After a failover by hand the old master still takes messages: this drops connections to it.
+        redis.connection_pool.get_master_address()
+    with redis.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.publish(CHANNEL, name)
+        pipeline.execute()
 
 
 def _open() -> Line:

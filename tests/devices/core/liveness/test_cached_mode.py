@@ -73,7 +73,9 @@ def redis_line(settings, monkeypatch):
         with redis_server() as server:
             proxy = Proxy("127.0.0.1", server.port)
             proxy.server = server
-            url = f"redis://127.0.0.1:{server.port}/0"
+            # What others publish comes another way.
+            proxy.others = Proxy("127.0.0.1", server.port)
+            url = f"redis://127.0.0.1:{proxy.others.port}/0"
             listening = f"redis://127.0.0.1:{proxy.port}/0"
             redis_of = redis_servers.client
 
@@ -86,6 +88,7 @@ def redis_line(settings, monkeypatch):
             yield proxy
             for each in (url, listening):
                 redis_of(each).close()
+            proxy.others.close()
             redis_of.cache_clear()
 
     return opened()
@@ -323,6 +326,18 @@ def test_what_was_said_to_a_dead_redis_is_not_let_in_when_another_takes_its_plac
     assert seconds_until_refused(phone, 5.0) < invalidation.LEASE + 0.5
     wait_for(lambda: is_remembered(tablet))
     assert phone.get("/api/sessions/current").status_code == 401
+
+
+@pytest.mark.parametrize("line", ["redis"], indirect=True)
+def test_an_end_is_not_lost_with_a_connection_that_a_firewall_has_forgotten(line, alice, sign_in):
+    phone = sign_in_remembered(sign_in, alice)
+    revoke_elsewhere(phone)
+    assert seconds_until_refused(phone, 5.0) < 0.5
+    tablet = sign_in_remembered(sign_in, alice)
+    # That of a worker, which has ended no session for an hour.
+    line.others.forget()
+    revoke_elsewhere(tablet)
+    assert seconds_until_refused(tablet, 5.0) < 0.5
 
 
 @needs_postgresql
