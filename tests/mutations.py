@@ -3672,6 +3672,14 @@ MUTANTS = [
         "firewall",
     ),
     Mutant(
+        "asking first where a machine has slept",
+        "devices/core/liveness/cache.py",
+        "                and wall < self._trusted_until_wall\n",
+        "",
+        "tests/devices/core/liveness/test_cached_mode.py",
+        "wakes_up",
+    ),
+    Mutant(
         "a replica of Redis is no bus",
         "devices/core/liveness/invalidation.py",
         'if role != b"master":',

@@ -94,7 +94,7 @@ class SessionCache:
         # and stored after it is dead from the start.
         self._epoch = self._floor = 0
         self._forgotten: dict[str, int] = {}
-        self._trusted_until = -math.inf
+        self._trusted_until = self._trusted_until_wall = -math.inf
         self._lock = threading.Lock()
         self.hits = self.misses = 0
 
@@ -104,7 +104,10 @@ class SessionCache:
     @property
     def is_trusted(self) -> bool:
         """Whether the bus has answered recently enough to use the cache."""
-        return time.monotonic() < self._trusted_until
+        # The monotonic clock stands still while a machine is suspended, and the other one jumps when it wakes.
+        return (
+            time.monotonic() < self._trusted_until and time.time() < self._trusted_until_wall
+        )
 
     def read_mark(self) -> ReadMark:
         """Return a mark of now. Take it before you read a session that you `put`."""
@@ -114,11 +117,12 @@ class SessionCache:
         """Return the session behind a key, to be copied; None if it has to be read again."""
         entry = self._entries.get(key)
         if entry is not None:
-            now = time.monotonic()
+            now, wall = time.monotonic(), time.time()
             if (
                 now < self._trusted_until
+                and wall < self._trusted_until_wall
                 and now < entry.fresh_until
-                and time.time() < entry.valid_until
+                and wall < entry.valid_until
                 and entry.epoch >= self._dead_before(entry.user_id)
             ):
                 self.hits += 1
@@ -156,9 +160,9 @@ class SessionCache:
                 return
             self._entries.pop(key, None)
 
-    def trust(self, until: float) -> None:
-        """Everything said up to now was heard; the entries count until this monotonic time."""
-        self._trusted_until = until
+    def trust(self, until: float, until_wall: float) -> None:
+        """Everything said up to now was heard; the entries count until this time of both clocks."""
+        self._trusted_until, self._trusted_until_wall = until, until_wall
 
     def invalidate(self, user_id: str) -> None:
         """Drop all sessions of the user, also those that are being read now."""

@@ -220,10 +220,10 @@ class Listener:
 
     def _listen(self, line: Line) -> None:
         while not self._stopped.is_set():
-            sent = time.monotonic()
+            sent, sent_wall = time.monotonic(), time.time()
             for user_id in line.beat():
                 _heard(user_id)
-            session_cache.trust(sent + LEASE)
+            session_cache.trust(sent + LEASE, sent_wall + LEASE)
             self.heard_at = sent
             self.error = ""
             for user_id in line.wait(BEAT):

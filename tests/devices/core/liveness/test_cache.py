@@ -14,7 +14,7 @@ FOUND = object()
 @pytest.fixture
 def sessions():
     found = SessionCache()
-    found.trust(time.monotonic() + 60)
+    found.trust(time.monotonic() + 60, time.time() + 60)
     return found
 
 

@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import timedelta
+from types import SimpleNamespace
 from unittest import mock
 
 import psycopg
@@ -418,6 +419,17 @@ def test_a_place_whose_ends_are_not_heard_is_not_remembered(line, alice, sign_in
     phone = sign_in(alice)
     monkeypatch.setattr(invalidation._listener, "alias", "another tenant")
     assert not is_remembered(phone) and not is_remembered(phone)
+
+
+def test_a_machine_that_wakes_up_asks_first(line, alice, sign_in, monkeypatch):
+    phone = sign_in_remembered(sign_in, alice)
+    # It has slept for longer than a heartbeat is believed, in which the monotonic clock stood still.
+    now = time.time() + invalidation.LEASE + 0.1
+    woken = SimpleNamespace(monotonic=time.monotonic, time=lambda: now)
+    with monkeypatch.context() as context:
+        context.setattr(room, "time", woken)
+        assert not session_cache.is_trusted and not is_remembered(phone)
+    wait_for(lambda: is_remembered(phone))
 
 
 # Bounds
