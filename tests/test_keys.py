@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import timedelta
 from io import StringIO
 
 import jwt
@@ -15,12 +16,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError
+from django.utils import timezone
 from joserfc import jwk as joserfc_jwk
 from joserfc import jwt as joserfc_jwt
 from rest_framework_simplejwt.tokens import AccessToken
 
 from devices.core import tokens
-from devices.core.keys import encryption, keyring
+from devices.core.keys import encryption, keyring, rotation
 from devices.core.keys.key import generate, thumbprint, to_text
 from devices.core.log.security_log import Event
 from devices.models import KeyState, SigningKey
@@ -186,6 +188,16 @@ def test_no_key_signs_before_others_can_know_it(in_database):
     assert not SigningKey.objects.filter(state=KeyState.SIGNING).exists()
     call_command("rotate_keys", "--now")
     assert SigningKey.objects.filter(state=KeyState.SIGNING).exists()
+
+
+def test_a_key_that_a_clock_which_was_ahead_has_made_holds_nobody_up(rotated, monkeypatch):
+    ahead = timezone.now() + timedelta(hours=1)
+    SigningKey.objects.filter(state=KeyState.NEXT).update(created_at=ahead)
+    slept = []
+    monkeypatch.setattr(rotation.time, "sleep", slept.append)
+    stolen = signing()
+    call_command("rotate_keys", "--withdraw", stolen)
+    assert 0 < sum(slept) < 5 and signing() != stolen
 
 
 def test_the_same_refresh_token_is_asked_for_under_two_keys(rotated, alice, sign_in):

@@ -306,6 +306,29 @@ def test_A44_who_registers_a_name_that_was_tried_before_is_limited_as_all(make_u
     assert not LoginThrottle.objects.filter(is_unknown=True).exists()
 
 
+def test_a_clock_that_was_far_ahead_locks_nobody_out(alice, clock, settings):
+    settings.DEVICES = settings.DEVICES | {"LOGIN_ATTEMPTS_PER_ADDRESS": 2}
+    # A machine that has booted with a wrong clock, which is then set right.
+    clock.shift(365 * 86400)
+    assert [guess().status_code for _ in range(3)] == [401, 401, 429]
+    clock.shift(-365 * 86400)
+    assert [guess(password=PASSWORD).status_code for _ in range(3)] == [200, 200, 429]
+    clock.shift(61)
+    assert guess(password=PASSWORD).status_code == 200
+
+
+def test_clocks_that_differ_give_no_more_attempts(alice, clock):
+    for _ in range(70):
+        LoginThrottle.objects.update(window_ends=throttling.timezone.now())
+        assert guess().status_code == 401
+    LoginThrottle.objects.update(window_ends=throttling.timezone.now())
+    # In the longest of windows, at a server whose clock is a minute ahead, and at another.
+    clock.shift(60)
+    assert [guess().status_code for _ in range(10)] == [401] * 10
+    clock.shift(-60)
+    assert guess().status_code == 429
+
+
 def test_an_ipv6_customer_is_one_address(alice, clock, settings):
     settings.DEVICES = {**settings.DEVICES, "LOGIN_ATTEMPTS_PER_ADDRESS": 5}
     answers = [guess(f"u{n}@example.org", ip=f"2001:db8::{n}").status_code for n in range(1, 8)]

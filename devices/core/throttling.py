@@ -46,6 +46,8 @@ from devices.models import DeviceSession, LoginThrottle, RevokeReason
 
 WINDOW = timedelta(minutes=1)
 LONGEST_WINDOW = timedelta(hours=1)
+# No window lasts so long, though clocks differ. One that ends later is of a clock that was wrong.
+IMPOSSIBLE_WINDOW = 2 * LONGEST_WINDOW
 # How many times a window is twice as long as the one before.
 LENGTHS = 6
 # NIST SP 800-63B-4 §3.2.2: no more than 100 consecutive failures on one account.
@@ -260,17 +262,19 @@ def _reserve(limits: dict[str, int]) -> bool:
     for full in range(LENGTHS):
         # An address has no failures in a row.
         given |= {f"full{full}": most * (full + 1), f"end{full}": now + WINDOW * 2**full}
-    given["longest"] = now + LONGEST_WINDOW
+    given |= {"longest": now + LONGEST_WINDOW, "impossible": now + IMPOSSIBLE_WINDOW}
     return bool(_reservation(database.alias(), len(limits)).run(given))
 
 
 @cache
 def _reservation(using: str, count: int) -> AsynchronousUpdate:
     """The statement of `_reserve`, for so many keys."""
-    now, longest = (Parameter(name, DateTimeField()) for name in ("now", "longest"))
+    now, longest, impossible = (
+        Parameter(name, DateTimeField()) for name in ("now", "longest", "impossible")
+    )
     keys = [Parameter(f"key{place}", CharField()) for place in range(count)]
     limits = [Parameter(f"limit{place}", PositiveIntegerField()) for place in range(count)]
-    over = Q(window_ends__lte=now)
+    over = Q(window_ends__lte=now) | Q(window_ends__gt=impossible)
     limit = Case(*(When(key=key, then=limit) for key, limit in zip(keys, limits, strict=True)))
     with_room = LoginThrottle.objects.filter(
         over | Q(failures__lt=limit - F("pending")), key__in=keys, consecutive__lt=MAX_CONSECUTIVE

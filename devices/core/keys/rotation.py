@@ -131,8 +131,8 @@ def _wait(following: SigningKey, now: bool) -> None:
     known_for = timezone.now() - following.created_at
     if not now and known_for < JWKS_MAX_AGE:
         raise TooEarly(int((JWKS_MAX_AGE - known_for).total_seconds()) + 1)
-    # Our own processes have to know it in any case.
-    time.sleep(max(0.0, STALE + 0.1 - known_for.total_seconds()))
+    # Our own processes have to know it in any case. A clock that was ahead when it was made says nothing.
+    time.sleep(max(0.0, STALE + 0.1 - max(0.0, known_for.total_seconds())))
 
 
 def _find(state: KeyState) -> SigningKey | None:

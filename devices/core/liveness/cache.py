@@ -104,10 +104,8 @@ class SessionCache:
     @property
     def is_trusted(self) -> bool:
         """Whether the bus has answered recently enough to use the cache."""
-        # The monotonic clock stands still while a machine is suspended, and the other one jumps when it wakes.
-        return (
-            time.monotonic() < self._trusted_until and time.time() < self._trusted_until_wall
-        )
+        # The monotonic clock stands still while a machine sleeps, and the other one jumps when it wakes.
+        return time.monotonic() < self._trusted_until and time.time() < self._trusted_until_wall
 
     def read_mark(self) -> ReadMark:
         """Return a mark of now. Take it before you read a session that you `put`."""
