@@ -334,6 +334,15 @@ def claims_of(session):
     return OWN_CLAIMS
 
 
+def test_the_password_of_a_proxy_in_front_is_no_token(with_access, alice):
+    browser = Browser()
+    password = {"Authorization": "Basic c3RhZ2luZzpvcGVu"}
+    assert browser.login().status_code == 200
+    assert browser.get("/own", headers=password, secure=True).status_code == 200
+    other = {"Authorization": "Bearer a-token-of-the-proxy"}
+    assert browser.get("/own", headers=other, secure=True).status_code == 401
+
+
 def test_claims_fit_into_a_cookie_that_browsers_keep(with_access, alice, settings, monkeypatch):
     """They drop one whose name and value have more than 4096 bytes (RFC 6265bis, 5.6), and nobody is told."""
     settings.DEVICES = {**settings.DEVICES, "CLAIMS": f"{__name__}.claims_of"}
