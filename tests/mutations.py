@@ -3704,6 +3704,14 @@ MUTANTS = [
         "clocks_that_differ",
     ),
     Mutant(
+        "reporting a store of proofs that evicts them",
+        "devices/checks/binding.py",
+        'if memory.get("maxmemory") and policy != "noeviction":',
+        "if False:",
+        "tests/devices/checks/test_store.py",
+        "evicts",
+    ),
+    Mutant(
         "a replica of Redis is no bus",
         "devices/core/liveness/invalidation.py",
         'if role != b"master":',

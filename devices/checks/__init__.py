@@ -64,17 +64,17 @@ def check_databases(databases: Sequence[str] | None = None, **kwargs: Any) -> li
     if _of_another_kind():
         return []
     # Another server may not know what the others ask for, and a role may not read it.
-    return (
-        [*database.check_database(asked)]
-        or [*database.check_rights(asked)]
-        or [
-            *database.check_pgpool(asked),
-            *database.check_isolation(asked),
-            *database.check_durability(asked),
-            *database.check_sequences(asked),
-            *citus.check_database(asked),
-        ]
-    )
+    for prerequisite in (database.check_database, database.check_rights):
+        if found := [*prerequisite(asked)]:
+            return found
+    return [
+        *database.check_pgpool(asked),
+        *database.check_isolation(asked),
+        *database.check_durability(asked),
+        *database.check_sequences(asked),
+        *citus.check_database(asked),
+        *(binding.check_store() if asked else ()),
+    ]
 
 
 @checks.register("devices")

@@ -101,6 +101,28 @@ def _dpop() -> Iterator[CheckMessage]:
         )
 
 
+def check_store() -> Iterator[CheckMessage]:
+    """Ask the Redis that stores used proofs whether it keeps them. One that does not answer says nothing."""
+    conf = Conf()
+    is_off = _required(conf) is None or conf.DPOP == "off"
+    if is_off or not redis_servers.is_url(conf.DPOP_STORE):
+        return
+    try:
+        memory = redis_servers.client(conf.DPOP_STORE).info("memory")
+    except (
+        Exception
+    ):  # away, without the right to say so, or without the package: another check's matter
+        return
+    policy = memory.get("maxmemory_policy", "noeviction")
+    if memory.get("maxmemory") and policy != "noeviction":
+        yield checks.Warning(
+            f"The Redis of DEVICES['DPOP_STORE'] evicts keys when its memory is full ({policy}). "
+            "A proof that it has evicted works again.",
+            hint="Set its maxmemory-policy to noeviction, or use a Redis of its own; see docs/dpop.md.",
+            id="devices.W183",
+        )
+
+
 def _required(conf: Conf) -> bool | None:
     """Whether anybody has to prove a key; None if the setting makes no sense."""
     try:
