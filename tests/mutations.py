@@ -3666,8 +3666,8 @@ MUTANTS = [
     Mutant(
         "another connection to Redis where one was forgotten",
         "devices/core/liveness/invalidation.py",
-        "            if error():\n                raise\n            _send_to_redis(url, names)",
-        "            raise",
+        "                raise\n            _send_to_redis(url, names)",
+        "                raise\n            raise",
         "tests/devices/core/liveness/test_cached_mode.py",
         "firewall",
     ),

@@ -342,13 +342,14 @@ def _missed() -> None:
 
 
 def _publish_to_redis(url: str, names: list[str]) -> None:
+    begin = time.monotonic()
     try:
         try:
             _send_to_redis(url, names)
         except Exception:
             # A connection that was idle may be one that a firewall has forgotten; the next is a new one.
-            # Twice is no harm. While the bus is known to be away, nobody waits for it twice.
-            if error():
+            # Twice is no harm. Nobody waits twice for a bus that is known to be away, or for a name server.
+            if error() or time.monotonic() - begin > 2 * redis_servers.PATIENCE:
                 raise
             _send_to_redis(url, names)
     except Exception as failure:  # it is committed; the others learn of it when theirs is too old
