@@ -109,9 +109,8 @@ def check_store() -> Iterator[CheckMessage]:
         return
     try:
         memory = redis_servers.client(conf.DPOP_STORE).info("memory")
-    except (
-        Exception
-    ):  # away, without the right to say so, or without the package: another check's matter
+    except Exception:
+        # It is away, says it to nobody, or has no package here: the matter of another check.
         return
     policy = memory.get("maxmemory_policy", "noeviction")
     if memory.get("maxmemory") and policy != "noeviction":
