@@ -38,7 +38,10 @@ ASKS: Final = "revoked_token_handler"
 # Whose classes of serializers have a `get_token`.
 THEMSELVES: Final = {"self", "cls", "super()"}
 # What a file has that is worth parsing.
-NEAR: Final = (SIMPLEJWT, SETTING, "Serializer.get_token(", "jwt", "request.auth.", "request.auth[")
+NEAR: Final = (
+    *(SIMPLEJWT, SETTING, "Serializer.get_token(", "jwt", "request.auth.", "request.auth["),
+    "super().authenticate(",
+)
 # Where packages are installed, and what serves nobody.
 INSTALLED: Final = {"site-packages", "dist-packages"}
 SKIPPED: Final = {*INSTALLED, "migrations", "tests", "test", "node_modules"}
@@ -46,7 +49,10 @@ TESTS: Final = ("test_", "tests.", "conftest.")
 
 
 class Found(NamedTuple):
-    """What is done with a token: "make", "read", "ask" the database for its session, "claim" for a claim."""
+    """What is done with a token: "make", "read", "ask" the database for its session, "claim" for a claim.
+
+    "mistake" is for a session that is taken for one.
+    """
 
     line: int
     code: str
@@ -89,6 +95,14 @@ def check() -> Iterator[CheckMessage]:
             "where requests come without a token. If an authentication class of yours returns the claims as "
             "request.auth, mend middleware, and put this check into SILENCED_SYSTEM_CHECKS.",
             id="devices.W166",
+        )
+    if mistaken := calls.get("mistake"):
+        yield checks.Warning(
+            "Authentication classes take for a token what super().authenticate() returns beside the user, "
+            f"which is the session: {', '.join(mistaken)}.",
+            hint="A session has no claims, so that requests are answered with 500. Read them from "
+            "devices.shortcuts.get_claims(request).",
+            id="devices.W171",
         )
 
 
@@ -135,6 +149,7 @@ def _calls(path: Path) -> Iterator[Found]:
         return
     if tree is None:
         return
+    yield from _mistaken(tree)
     module = _Module(tree, text)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
@@ -153,6 +168,47 @@ def _is_claim(node: ast.AST) -> TypeGuard[ast.expr]:
     return False
 
 
+def _mistaken(tree: ast.Module) -> Iterator[Found]:
+    """Where an `authenticate` that extends one of ours takes the session for a token.
+
+    It reads a claim of it, or hands it on by the name of a token, as code does that was SimpleJWT's.
+    """
+    ours = {
+        each.asname or each.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("devices.")
+        for each in node.names
+    }
+    for owner in ast.walk(tree):
+        if isinstance(owner, ast.ClassDef) and ours & {ast.unparse(base) for base in owner.bases}:
+            for method in owner.body:
+                if isinstance(method, ast.FunctionDef) and method.name == "authenticate":
+                    yield from _mistaken_in(method)
+
+
+def _mistaken_in(method: ast.FunctionDef) -> Iterator[Found]:
+    assigned = [each for each in ast.walk(method) if isinstance(each, ast.Assign)]
+    given = [each for each in assigned if "super().authenticate(" in ast.unparse(each.value)]
+    pairs = {ast.unparse(target) for each in given for target in each.targets}
+    given += [each for each in assigned if ast.unparse(each.value) in pairs]
+    seconds = set[str]()
+    for each in given:
+        match each.targets:
+            case [ast.Tuple(elts=[_, ast.Name(name)])]:
+                seconds.add(name)
+    for node in ast.walk(method):
+        match node:
+            case (
+                ast.Subscript(value=ast.Name(name))
+                | ast.Attribute(value=ast.Name(name), attr="get" | "payload")
+            ) if name in seconds:
+                yield Found(node.lineno, ast.unparse(node), "mistake")
+            case ast.Call(args=args):
+                handed = seconds & {each.id for each in args if isinstance(each, ast.Name)}
+                if any("token" in name for name in handed):
+                    yield Found(node.lineno, ast.unparse(node), "mistake")
+
+
 class _Module:
     """What is known of a module of the project."""
 
@@ -161,6 +217,7 @@ class _Module:
         self._names = _imported(tree)
         classes = [each for each in ast.walk(tree) if isinstance(each, ast.ClassDef)]
         own = [each for each in classes if _is_token(each, self._names)]
+        self._names |= _renamed(tree, self._names)
         self._in_own = {node for each in own for node in ast.walk(each)}
         self._in_async = set(_calls_in_async(tree))
         # By what the key is called that signs the tokens, if PyJWT is given it.
@@ -236,9 +293,50 @@ def _imported(tree: ast.Module) -> dict[str, str]:
     return names
 
 
+def _renamed(tree: ast.AST, names: dict[str, str]) -> dict[str, str]:
+    """The names that may stand for a class of tokens, as in `kind = given or AccessToken`.
+
+    Of several classes it is the one that is read without its session.
+    """
+    found: dict[str, str] = {}
+    for name, value in _assigned(tree):
+        match value:
+            case ast.BoolOp(values=choices):
+                pass
+            case ast.IfExp(body=body, orelse=orelse):
+                choices = [body, orelse]
+            case _:
+                choices = [value]
+        tokens = [token for each in choices if (token := _token(ast.unparse(each), names))]
+        if tokens:
+            token = next((each for each in tokens if each in READERS), tokens[0])
+            found[name] = f"{SIMPLEJWT}.tokens.{token}"
+    return found
+
+
+def _assigned(tree: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """What names are given: of variables, of attributes in the body of a class, of arguments by default."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Name(name)], value=value):
+                yield name, value
+            case ast.AnnAssign(target=ast.Name(name), value=ast.expr() as value):
+                yield name, value
+            case ast.arguments():
+                by_place = [*node.posonlyargs, *node.args]
+                defaults = [None] * (len(by_place) - len(node.defaults)) + [*node.defaults]
+                for each, default in zip(
+                    [*by_place, *node.kwonlyargs], [*defaults, *node.kw_defaults], strict=True
+                ):
+                    if default is not None:
+                        yield each.arg, default
+
+
 def _token(name: str, names: dict[str, str]) -> str:
     """Which of SimpleJWT's classes of tokens a name stands for; "" for none."""
-    module, _, attribute = _resolved(name, names).rpartition(".")
+    first, _, rest = name.partition(".")
+    own = rest if first in THEMSELVES else name
+    module, _, attribute = _resolved(own, names).rpartition(".")
     return attribute if module == f"{SIMPLEJWT}.tokens" and attribute in TOKENS else ""
 
 

@@ -10,6 +10,7 @@ from devices.api.authentication import DeviceSessionAuthentication
 from devices.checks import source
 
 FROM = "from rest_framework_simplejwt"
+OURS = "from devices.api.authentication import DeviceSessionAuthentication"
 
 FOUND = {
     f"{FROM}.tokens import RefreshToken\nRefreshToken.for_user(user)": "W115 2 RefreshToken.for_user",
@@ -48,6 +49,16 @@ FOUND = {
         "W115 4 B.for_user"
     ),
     f"{FROM}.tokens import AccessToken\nclass Mine(AccessToken): ...\nMine(raw)": "W116 3 Mine",
+    f"{FROM}.tokens import AccessToken\ndef who(raw, kind=None):\n    Kind = kind or AccessToken\n"
+    "    return Kind(raw)['user_id']": "W116 4 Kind",
+    f"{FROM}.tokens import AccessToken, RefreshToken, Token\n"
+    "def who(raw, *, kind: type[Token] = AccessToken):\n    return kind(raw)": "W116 3 kind",
+    f"{FROM}.tokens import AccessToken, RefreshToken\n"
+    "kind = RefreshToken if is_refresh else AccessToken\nkind(raw)": "W116 3 kind",
+    f"{FROM}.tokens import AccessToken\nclass Door:\n    kind: type = AccessToken\n"
+    "    def who(self):\n        return self.kind(raw)": "W116 5 self.kind",
+    f"{FROM}.tokens import RefreshToken\nclass Door:\n    kind = RefreshToken\n"
+    "    def open(self, user):\n        self.kind.for_user(user)": "W115 5 self.kind.for_user",
     "import jwt\njwt.decode(raw, settings.SIMPLE_JWT['SIGNING_KEY'], ['HS256'])": "W116 2 jwt.decode",
     f"from jwt import decode as read\n{FROM}.settings import api_settings as told\n"
     "read(raw, key=told.VERIFYING_KEY)": "W116 3 read",
@@ -59,6 +70,17 @@ FOUND = {
     f"{FROM}.tokens import RefreshToken\nasync def leave(raw):\n    RefreshToken(raw).blacklist()": (
         "W117 3 RefreshToken"
     ),
+    f"{OURS} as Base\nclass Own(Base):\n    def authenticate(self, request):\n"
+    "        try:\n            found = super().authenticate(request)\n"
+    "        except AuthenticationFailed:\n            return None\n"
+    "        user, token = found\n        if not user.profile.is_valid(token):\n"
+    "            raise InvalidToken\n        return user, token": "W171 9 user.profile.is_valid(token)",
+    f"{OURS}\nclass Own(DeviceSessionAuthentication):\n    def authenticate(self, request):\n"
+    "        user, auth = super().authenticate(request) or (None, None)\n"
+    "        user.tenant = auth['tenant']": "W171 5 auth['tenant']",
+    f"{OURS}\nclass Own(DeviceSessionAuthentication):\n    def authenticate(self, request):\n"
+    "        user, claims = super().authenticate(request)\n"
+    "        user.tenant = claims.get('tenant')": "W171 5 claims.get",
     "def view(request):\n    return request.auth['tenant']": "W166 2 request.auth['tenant']",
     "def of(self):\n    return self.request.auth.get('tenant')": "W166 2 self.request.auth.get",
     "def middleware(request):\n    request.auth.payload": "W166 2 request.auth.payload",
@@ -94,6 +116,25 @@ FINE = {
         "    await sync_to_async(lambda: Stock().get_validated_token(raw))()"
     ),
     "the session of a request": "request.auth.user\nrequest.auth.shop.tenant\nrequest.authors['alice']",
+    "another name for what asks for the session": (
+        f"{FROM}.tokens import RefreshToken\nclass Door:\n    kind = RefreshToken\n"
+        "    def leave(self, raw):\n        self.kind(raw).blacklist()"
+    ),
+    "a token, and no class of them": (
+        f"{FROM}.tokens import AccessToken\ntoken = AccessToken()\ntoken('a claim')"
+    ),
+    "a session that is handed on as what it is, and a token that is only returned": (
+        f"{OURS}\nclass Own(DeviceSessionAuthentication):\n    def authenticate(self, request):\n"
+        "        user, session = super().authenticate(request)\n        note(user, session)\n"
+        "        return user, session\nclass Next(DeviceSessionAuthentication):\n"
+        "    def authenticate(self, request):\n        user, token = super().authenticate(request)\n"
+        "        return user, token"
+    ),
+    "the token of another class": (
+        f"{FROM}.authentication import JWTAuthentication\nclass Own(JWTAuthentication):\n"
+        "    def authenticate(self, request):\n        user, token = super().authenticate(request)\n"
+        "        return user, token['id']"
+    ),
     "no Python": f"{FROM} import (",
     "a name that is only imported": f"{FROM}.tokens import RefreshToken, AccessToken",
 }
