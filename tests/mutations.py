@@ -492,6 +492,14 @@ MUTANTS = [
         "each_line",
     ),
     Mutant(
+        "leaving alone a name that stands for another token later",
+        "devices/checks/source.py",
+        "    seconds -= {ast.unparse(target) for each in others for target in each.targets}\n",
+        "",
+        "tests/devices/checks/test_source.py",
+        "fine",
+    ),
+    Mutant(
         "a report on sessions that are handed on as tokens",
         "devices/checks/source.py",
         '                if any("token" in name for name in handed):',

@@ -180,7 +180,9 @@ def _mistaken(tree: ast.Module) -> Iterator[Found]:
         for each in node.names
     }
     for owner in ast.walk(tree):
-        if isinstance(owner, ast.ClassDef) and ours & {ast.unparse(base) for base in owner.bases}:
+        if isinstance(owner, ast.ClassDef) and any(
+            ast.unparse(base).partition(".")[0] in ours for base in owner.bases
+        ):
             for method in owner.body:
                 if isinstance(method, ast.FunctionDef) and method.name == "authenticate":
                     yield from _mistaken_in(method)
@@ -196,11 +198,15 @@ def _mistaken_in(method: ast.FunctionDef) -> Iterator[Found]:
         match each.targets:
             case [ast.Tuple(elts=[_, ast.Name(name)])]:
                 seconds.add(name)
+    # A name that is used again, such as for the token of a cookie.
+    others = [each for each in assigned if each not in given and ast.unparse(each.value) != "None"]
+    seconds -= {ast.unparse(target) for each in others for target in each.targets}
     for node in ast.walk(method):
         match node:
             case (
                 ast.Subscript(value=ast.Name(name))
                 | ast.Attribute(value=ast.Name(name), attr="get" | "payload")
+                | ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[ast.Name(name)])
             ) if name in seconds:
                 yield Found(node.lineno, ast.unparse(node), "mistake")
             case ast.Call(args=args):

@@ -81,6 +81,10 @@ FOUND = {
     f"{OURS}\nclass Own(DeviceSessionAuthentication):\n    def authenticate(self, request):\n"
     "        user, claims = super().authenticate(request)\n"
     "        user.tenant = claims.get('tenant')": "W171 5 claims.get",
+    "from devices.api import authentication\n"
+    "class Own(authentication.DeviceSessionAuthentication):\n    def authenticate(self, request):\n"
+    "        user, token = super().authenticate(request)\n"
+    "        if 'tenant' not in token:\n            raise InvalidToken": "W171 5 'tenant' not in token",
     "def view(request):\n    return request.auth['tenant']": "W166 2 request.auth['tenant']",
     "def of(self):\n    return self.request.auth.get('tenant')": "W166 2 self.request.auth.get",
     "def middleware(request):\n    request.auth.payload": "W166 2 request.auth.payload",
@@ -130,6 +134,12 @@ FINE = {
         "    def authenticate(self, request):\n        user, token = super().authenticate(request)\n"
         "        return user, token"
     ),
+    "a name that is used again for the token of a cookie": (
+        f"{OURS}\nclass Own(DeviceSessionAuthentication):\n    def authenticate(self, request):\n"
+        "        token = None\n        user, token = super().authenticate(request) or (None, None)\n"
+        "        if token is None:\n            token = request.COOKIES.get('token')\n"
+        "            return self.get_user(self.get_validated_token(token)), None\n        return user, token"
+    ),
     "the token of another class": (
         f"{FROM}.authentication import JWTAuthentication\nclass Own(JWTAuthentication):\n"
         "    def authenticate(self, request):\n        user, token = super().authenticate(request)\n"
@@ -157,7 +167,7 @@ def said():
 @pytest.mark.parametrize(("code", "expected"), FOUND.items())
 def test_each_line_is_named(app, code, expected):
     (app / "api/views.py").write_text(code)
-    kind, line, call = expected.split()
+    kind, line, call = expected.split(maxsplit=2)
     messages = said()
     assert list(messages) == [kind]
     assert f"shop/api/views.py:{line} ({call})" in messages[kind]
