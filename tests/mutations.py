@@ -484,6 +484,14 @@ MUTANTS = [
         "each_line",
     ),
     Mutant(
+        "a report on tokens that SimpleJWT's TokenBackend reads",
+        "devices/checks/source.py",
+        '        if self._is_near and "tokenbackend" in',
+        '        if not self._is_near and "tokenbackend" in',
+        "tests/devices/checks/test_source.py",
+        "each_line",
+    ),
+    Mutant(
         "a report on sessions that an authentication class takes for tokens",
         "devices/checks/source.py",
         "    yield from _mistaken(tree)\n",

@@ -240,6 +240,8 @@ class _Module:
         is_token = _token(owner, self._names) or (node in self._in_own and owner in THEMSELVES)
         if (method == "for_user" and is_token) or (method == "get_token" and is_serializer):
             return "make"
+        if self._is_near and "tokenbackend" in owner.lower().replace("_", ""):
+            return {"encode": "make", "decode": "read"}.get(method, "")
         token = _token(called, self._names) if node.args else ""
         if token in READERS:
             return "read"

@@ -59,6 +59,12 @@ FOUND = {
     "    def who(self):\n        return self.kind(raw)": "W116 5 self.kind",
     f"{FROM}.tokens import RefreshToken\nclass Door:\n    kind = RefreshToken\n"
     "    def open(self, user):\n        self.kind.for_user(user)": "W115 5 self.kind.for_user",
+    f"{FROM}.backends import TokenBackend\n"
+    "TokenBackend('HS256').decode(raw, verify=False)": "W116 2 TokenBackend('HS256').decode",
+    f"{FROM}.state import token_backend\ntoken_backend.decode(raw)": "W116 2 token_backend.decode",
+    f"{FROM} import state\nstate.token_backend.encode({{}})": "W115 2 state.token_backend.encode",
+    f"{FROM}.backends import TokenBackend\ntokenBackend = TokenBackend(algorithm='HS256')\n"
+    "valid_data = tokenBackend.decode(raw, verify=False)": "W116 3 tokenBackend.decode",
     "import jwt\njwt.decode(raw, settings.SIMPLE_JWT['SIGNING_KEY'], ['HS256'])": "W116 2 jwt.decode",
     f"from jwt import decode as read\n{FROM}.settings import api_settings as told\n"
     "read(raw, key=told.VERIFYING_KEY)": "W116 3 read",
@@ -144,6 +150,12 @@ FINE = {
         f"{FROM}.authentication import JWTAuthentication\nclass Own(JWTAuthentication):\n"
         "    def authenticate(self, request):\n        user, token = super().authenticate(request)\n"
         "        return user, token['id']"
+    ),
+    "another backend, and another package's": (
+        f"{FROM}.state import token_backend\nbackend.decode(raw)\ntoken_backend.get_leeway()"
+    ),
+    "a backend of tokens that is not SimpleJWT's": (
+        "from shop.links import token_backend\ntoken_backend.decode(jwt)"
     ),
     "no Python": f"{FROM} import (",
     "a name that is only imported": f"{FROM}.tokens import RefreshToken, AccessToken",
