@@ -30,6 +30,7 @@ METHODS: Final[dict[str, str | Promise]] = {
     "microsoft": "Microsoft",
     "oidc": "OpenID Connect",
     "password_reset": _("New password by mail"),
+    "device_code": _("Code typed in a browser"),
     "impersonation": _("Staff, on your behalf"),
 }
 
