@@ -157,7 +157,7 @@ def _start_on_device(request: Request) -> DeviceSession:
         raise AccessDenied("It is the code of another application.")
     if grant.is_expired():
         raise ExpiredTokenError
-    # Tokens were given by it; django-oauth-toolkit 3.4.1 gives more for each request.
+    # A code gives tokens once, also to two requests at the same time.
     if not grants.filter(pk=grant.pk, status=grant.AUTHORIZED).update(status=grant.EXPIRED):
         raise ExpiredTokenError
     approved_in = _find(grant.user_code.partition("_")[0], grant.user_id)
