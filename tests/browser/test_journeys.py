@@ -187,8 +187,8 @@ def test_it_can_be_done_with_the_keyboard_alone(drive, make_user):
         keyboard.press("Enter")
         keyboard.press("Tab")
         keyboard.type("Phone")
-        keyboard.press("Enter")
-        visitor.page.wait_for_load_state()
+        with visitor.page.expect_navigation():
+            keyboard.press("Enter")
         assert "This device is now called Phone." in visitor.reads()
 
     drive(journey)
