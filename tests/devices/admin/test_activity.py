@@ -10,6 +10,7 @@ from devices.admin.read_only import BoundedPaginator
 from devices.core import sessions
 from devices.core.log import activity
 from devices.models import Activity, DeviceSession, RevokeReason
+from tests.plans import prefer_indexes
 
 LOG = "/admin/devices/activity/"
 
@@ -155,9 +156,7 @@ def test_a_person_and_a_session_are_found_by_an_index_in_its_order(
 ):
     value = alice.pk if query == "user" else past.pk
     found = viewer.get(LOG, {query: value}).context["cl"].queryset
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+    prefer_indexes()
     plan = found[:50].explain()
     assert index in plan
 

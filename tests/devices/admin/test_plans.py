@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from devices.core.staff import bulk_revocation
 from devices.core.staff.filters import Selection
 from devices.models import DeviceSession
+from tests.plans import prefer_indexes
 
 from .pages import LIST
 
@@ -20,10 +21,8 @@ SESSIONS = "devices_devicesession"
 
 
 @pytest.fixture(autouse=True)
-def tables_are_dear_to_read(db):
-    """Tables so small are read as a whole unless that is made dear."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+def indexes_are_preferred(db):
+    prefer_indexes()
 
 
 def nodes(plan):
