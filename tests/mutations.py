@@ -3720,6 +3720,14 @@ MUTANTS = [
         "wakes_up",
     ),
     Mutant(
+        "reading the keys first where a machine has slept",
+        KEYRING,
+        "return max(time.monotonic() - self.at, time.time() - self.wall)",
+        "return time.monotonic() - self.at",
+        "tests/test_keys.py",
+        "wakes_up",
+    ),
+    Mutant(
         "windows of a clock that was far ahead are over",
         "devices/core/throttling.py",
         "Q(window_ends__lte=now) | Q(window_ends__gt=impossible)",

@@ -2,8 +2,10 @@
 
 import json
 import threading
+import time
 from datetime import timedelta
 from io import StringIO
+from types import SimpleNamespace
 
 import jwt
 import pytest
@@ -554,10 +556,20 @@ def test_who_finds_the_keys_too_old_waits_for_the_one_that_reads_them(rotated, m
         waiter.join(0.2)
         assert found == []
         # Whoever reads them is done.
-        now = keyring._Held("database", held, at + keyring.STALE + 1)
+        now = keyring._Held("database", held, at + keyring.STALE + 1, time.time())
         monkeypatch.setitem(keyring._held, ("default", ""), now)
     waiter.join()
     assert found == [held]
+
+
+def test_a_machine_that_wakes_up_reads_the_keys_first(rotated, monkeypatch):
+    """It has slept while a key was withdrawn, and its monotonic clock stood still."""
+    key = keyring.current().signing
+    at, woken = time.monotonic(), time.time() + keyring.STALE
+    SigningKey.objects.filter(kid=key.kid).update(state=KeyState.WITHDRAWN)
+    clocks = SimpleNamespace(monotonic=lambda: at, time=lambda: woken)
+    monkeypatch.setattr(keyring, "time", clocks)
+    assert keyring.current().find(key.kid) is None
 
 
 def test_nothing_is_gone_by_that_was_read_too_long_ago(rotated, monkeypatch):

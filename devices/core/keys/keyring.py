@@ -64,8 +64,13 @@ class Keyring:
 class _Held(NamedTuple):
     setting: Any
     keyring: Keyring
-    # By the monotonic clock, before they were read.
+    # By the monotonic clock and by the wall clock, before they were read.
     at: float
+    wall: float
+
+    def age(self) -> float:
+        """Seconds by the clock that has gone further: the monotonic one stands still in sleep."""
+        return max(time.monotonic() - self.at, time.time() - self.wall)
 
 
 # One for each database or schema that tokens are checked in.
@@ -81,11 +86,11 @@ def current() -> Keyring | None:
     setting = conf.SIGNING_KEYS
     if setting is None:
         return None
-    place, now = database.place(), time.monotonic()
+    place = database.place()
     held = _held.get(place)
     if held is None or held.setting is not setting:
         return _refresh(place, setting, must_wait=True)
-    age = now - held.at
+    age = held.age()
     if age < FRESH:
         return held.keyring
     return _refresh(place, setting, must_wait=age >= STALE) or held.keyring
@@ -113,13 +118,13 @@ def _refresh(place: tuple[str, str], setting: Any, *, must_wait: bool) -> Keyrin
     if not _lock.acquire(blocking=must_wait):
         return None
     try:
-        held, now = _held.get(place), time.monotonic()
-        if held is not None and held.setting is setting and now - held.at < FRESH:
+        held, now, wall = _held.get(place), time.monotonic(), time.time()
+        if held is not None and held.setting is setting and held.age() < FRESH:
             return held.keyring
         keyring = _read(setting)
         if held is not None and held.keyring.is_like(keyring):
             keyring = held.keyring
-        _held[place] = _Held(setting, keyring, now)
+        _held[place] = _Held(setting, keyring, now, wall)
         return keyring
     finally:
         _lock.release()
