@@ -30,6 +30,7 @@ from tests import oidc
 from tests.client import CHROME, PASSWORD, Device
 from tests.factor import Codes
 from tests.hosts.project import build_wheel, install
+from tests.roles import is_superuser
 from tests.security_log import Lines
 
 SignIn = Callable[..., Device]
@@ -55,15 +56,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         with django_db_blocker.unblock():
             if "CITUS_URL" in os.environ:
                 call_command("distribute_sessions", "--yes")
-            elif connection.vendor == "postgresql" and is_superuser():
+            elif is_superuser():
                 patch.setattr(type(connection.ops), "sql_flush", delete_rows)
         yield
-
-
-def is_superuser() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('is_superuser')")
-        return bool(cursor.fetchone() == ("on",))
 
 
 def delete_rows(operations: Any, style: Any, tables: list[str], **options: Any) -> list[str]:

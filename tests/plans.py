@@ -2,6 +2,8 @@
 
 from django.db import connection
 
+from tests.roles import is_superuser
+
 
 def prefer_indexes() -> None:
     """Until the transaction ends, plan as for tables that are dear to read as a whole, and never analyzed.
@@ -12,8 +14,7 @@ def prefer_indexes() -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-        cursor.execute("SELECT current_setting('is_superuser')")
-        if cursor.fetchone() == ("on",):
+        if is_superuser():
             cursor.execute(
                 "UPDATE pg_class SET relpages = 0, reltuples = -1"
                 " WHERE relname LIKE 'devices%' OR relname LIKE 'accounts%'"

@@ -196,8 +196,9 @@ def _is_used(secret: str, user_id: Any) -> bool:
 
 
 def _find(secret: str, user_id: Any) -> DeviceSession | None:
-    """The active session of this user that a secret begins with. The secret is as it was sent: with
-    COMPLIANT_BCP_RFC9700_TOKEN_STORAGE django-oauth-toolkit keeps none.
+    """The active session of this user that a secret begins with.
+
+    The secret is as it was sent: with COMPLIANT_BCP_RFC9700_TOKEN_STORAGE django-oauth-toolkit keeps none.
     """
     try:
         session_id = uuid.UUID(secret.partition(".")[0])
