@@ -1798,7 +1798,7 @@ MUTANTS = [
     Mutant(
         "a connection of its own within a transaction",
         REPLAY,
-        '    if not is_within or connection.vendor == "sqlite":',
+        '    if connection.vendor == "sqlite" or not database.is_within_transaction():',
         "    if True:",
         "tests/test_atomic_requests.py",
         "stays_used or is_rolled_back",
@@ -4500,6 +4500,14 @@ MUTANTS = [
         "        pass",
         "tests/test_atomic_requests.py",
         "",
+    ),
+    Mutant(
+        "a session that can be ended while its request is a transaction (ATOMIC_REQUESTS)",
+        "devices/core/sessions/authentication.py",
+        "    if database.is_within_transaction():",
+        "    if False:",
+        "tests/test_atomic_requests.py",
+        "being_answered",
     ),
     Mutant(
         "the limit of what a login deletes, whatever the plan",

@@ -1,8 +1,11 @@
 """A host project with ATOMIC_REQUESTS: the answer 401 rolls no revocation back, and nothing counted."""
 
+import threading
+
 import pytest
 from django.db import connection, transaction
 from django.urls import include, path
+from django.utils import timezone
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -32,6 +35,15 @@ class FailingView(APIView):
         raise self.error
 
 
+class SlowView(APIView):
+    entered, leave = threading.Event(), threading.Event()
+
+    def get(self, request):
+        self.entered.set()
+        self.leave.wait(20)
+        return Response()
+
+
 urlpatterns = [
     path("api/", include("accounts.urls")),
     path("api/", include("devices.api.urls")),
@@ -40,6 +52,7 @@ urlpatterns = [
     path("api/", include("devices.api.urls.staff")),
     # What a host project may have beside our paths: these are as atomic as it wants all to be.
     path("host", HostView.as_view()),
+    path("host/slow", SlowView.as_view()),
     path("host/fails", FailingView.as_view(error=APIException())),
     path("host/refuses", FailingView.as_view(error=ValidationError())),
     path("host/refresh", TokenRefreshView.as_view()),
@@ -123,3 +136,59 @@ def test_a_proof_stays_used_if_a_transaction_around_its_view_is_rolled_back(alic
     assert phone.get("/own/undone", HTTP_DPOP=proof).status_code == 409
     again = phone.get("/own/undone", HTTP_DPOP=proof)
     assert (again.status_code, again.json()["code"]) == (401, "invalid_dpop_proof")
+
+
+# A request that takes long holds up nobody: neither those who end its session nor its other requests.
+
+one_writer = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer")
+
+
+@pytest.fixture
+def in_slow_view(alice, sign_in, clock):
+    """A phone whose last activity is noted at a request that a view has not answered yet; its answers."""
+    phone = sign_in(alice)
+    clock.shift(300)
+    SlowView.entered.clear()
+    SlowView.leave.clear()
+    statuses = []
+
+    def ask():
+        try:
+            statuses.append(phone.get("/host/slow").status_code)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert SlowView.entered.wait(20)
+    try:
+        yield phone, statuses
+    finally:
+        SlowView.leave.set()
+        thread.join()
+    assert statuses == [200]
+
+
+@one_writer
+def test_a_session_ends_while_its_request_is_being_answered(in_slow_view, alice, sign_in):
+    phone, answers = in_slow_view
+    laptop = sign_in(alice)
+    assert laptop.delete(f"/api/sessions/{phone.session_id}").status_code == 204
+    assert not phone.is_in()
+    assert not answers
+
+
+@one_writer
+def test_a_session_has_other_requests_meanwhile(in_slow_view):
+    phone, answers = in_slow_view
+    assert phone.get("/host").status_code == 200
+    assert phone.refresh().status_code == 200
+    assert not answers
+
+
+def test_last_activity_is_noted_where_requests_are_transactions(alice, sign_in, clock):
+    phone = sign_in(alice)
+    clock.shift(300)
+    assert phone.get("/host").status_code == 200
+    session = DeviceSession.objects.get()
+    assert (session.last_active, session.generation_used) == (timezone.now(), session.generation)

@@ -137,6 +137,13 @@ def on_commit(do: Callable[[], Any], *, robust: bool = False) -> None:
     connection().on_commit(do, robust=robust)
 
 
+def is_within_transaction() -> bool:
+    """Whether somebody else's transaction is open there, such as one of ATOMIC_REQUESTS."""
+    # One around a whole test ends nothing that the test could see.
+    blocks = connection().atomic_blocks
+    return any(not getattr(each, "_from_testcase", False) for each in blocks)
+
+
 def lock_name(name: str) -> None:
     """Wait for whoever else holds this name, and hold it until the transaction in hand ends.
 

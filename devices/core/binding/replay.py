@@ -76,9 +76,7 @@ def _connection() -> Iterator[BaseDatabaseWrapper]:
     SQLite lets one connection write at a time, so there it is always the thread's own.
     """
     connection = database.connection()
-    # A transaction around a whole test rolls nothing back that the test could see.
-    is_within = any(not getattr(each, "_from_testcase", False) for each in connection.atomic_blocks)
-    if not is_within or connection.vendor == "sqlite":
+    if connection.vendor == "sqlite" or not database.is_within_transaction():
         yield connection
         return
     another: BaseDatabaseWrapper = connections.create_connection(database.alias())

@@ -191,7 +191,8 @@ def _touch(
 ) -> None:
     """Note activity, at most once per TOUCH_INTERVAL, and that this generation has reached its client.
 
-    `until` is the new idle limit, if it moves.
+    `until` is the new idle limit, if it moves. Within a transaction the row is written after its commit:
+    until then, nobody could end the session.
     """
     touched: dict[str, Any] = {"last_active": now}
     if client.ip_address is not None:
@@ -203,14 +204,23 @@ def _touch(
         touched["unusual_uses"] = use.found
     # How replayed tokens are told must not be lost. Who was active when may be, for half a second.
     is_lasting = use is not None or generation > session.generation_used
-    is_first = _touching(database.alias(), tuple(touched), is_lasting or conf.CITUS).run(
+    statement = _touching(database.alias(), tuple(touched), is_lasting or conf.CITUS)
+    given = (
         touched
         | {"pk": session.pk, "user_id": session.user_id, "generation": generation}
         | {"due": now - conf.TOUCH_INTERVAL}
     )
+
+    def write() -> None:
+        is_first = statement.run(given)
+        if use is not None and is_first:
+            assessment.note_use(session, use, client)
+
+    if database.is_within_transaction():
+        database.on_commit(write, robust=True)
+    else:
+        write()
     assign([session], touched | {"generation_used": max(session.generation_used, generation)})
-    if use is not None and is_first:
-        assessment.note_use(session, use, client)
 
 
 @cache
