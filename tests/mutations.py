@@ -106,6 +106,7 @@ STREAMS = "devices/contrib/ssf/streams.py"
 PENDING = "devices/contrib/ssf/pending.py"
 SENDER = "devices/contrib/ssf/push.py"
 
+CLOCKS = "devices/core/clocks.py"
 TRUST = "devices/contrib/providers/trust.py"
 ENDING = "devices/contrib/providers/ending.py"
 PROVIDER_VIEWS = "devices/contrib/providers/views.py"
@@ -782,7 +783,7 @@ MUTANTS = [
     Mutant(
         "the age of a provider's keys",
         "devices/contrib/providers/trust.py",
-        "None if now - known.read_at >= LONGEST else known.keys",
+        "None if known.read_at.age() >= LONGEST else known.keys",
         "known.keys",
         "tests/devices/contrib/providers/test_providers.py",
         "for_a_day",
@@ -1507,8 +1508,8 @@ MUTANTS = [
     Mutant(
         "not asking a provider that is away for each stranger",
         TRUST,
-        "return None, now - known.asked >= RETRY",
-        "return None, now - known.asked >= 0",
+        "return None, known.asked.age() >= RETRY",
+        "return None, known.asked.age() >= 0",
         PROVIDERS,
         "that_is_away",
     ),
@@ -3634,7 +3635,7 @@ MUTANTS = [
     Mutant(
         "one question for all pages that are open",
         "devices/core/liveness/polling.py",
-        "now - self._checked_at >= PAUSE",
+        "self._checked_at.age() >= PAUSE",
         "True",
         WATCHED,
         "one_query_a_second",
@@ -3721,10 +3722,18 @@ MUTANTS = [
     ),
     Mutant(
         "reading the keys first where a machine has slept",
-        KEYRING,
-        "return max(time.monotonic() - self.at, time.time() - self.wall)",
-        "return time.monotonic() - self.at",
+        CLOCKS,
+        "return max(time.monotonic() - self.monotonic, time.time() - self.wall)",
+        "return time.monotonic() - self.monotonic",
         "tests/test_keys.py",
+        "wakes_up",
+    ),
+    Mutant(
+        "reading a provider's keys anew where a machine has slept",
+        CLOCKS,
+        "return max(time.monotonic() - self.monotonic, time.time() - self.wall)",
+        "return time.monotonic() - self.monotonic",
+        "tests/devices/contrib/providers/test_providers.py",
         "wakes_up",
     ),
     Mutant(

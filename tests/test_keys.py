@@ -23,7 +23,8 @@ from joserfc import jwk as joserfc_jwk
 from joserfc import jwt as joserfc_jwt
 from rest_framework_simplejwt.tokens import AccessToken
 
-from devices.core import tokens
+from devices.core import clocks, tokens
+from devices.core.clocks import Moment
 from devices.core.keys import encryption, keyring, rotation
 from devices.core.keys.key import generate, thumbprint, to_text
 from devices.core.log.security_log import Event
@@ -537,8 +538,8 @@ def test_checking_a_token_asks_for_the_keys_at_most_twice_a_second(
 
 def test_one_thread_reads_the_keys_and_the_others_go_on(rotated, monkeypatch):
     held = keyring.current()
-    at = keyring._held[("default", "")].at
-    monkeypatch.setattr(keyring.time, "monotonic", lambda: at + keyring.FRESH + 0.1)
+    at = keyring._held[("default", "")].at.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: at + keyring.FRESH + 0.1)
     with keyring._lock:
         assert keyring.current() is held
     # Read anew, and not changed: the same object, by which others remember.
@@ -547,8 +548,8 @@ def test_one_thread_reads_the_keys_and_the_others_go_on(rotated, monkeypatch):
 
 def test_who_finds_the_keys_too_old_waits_for_the_one_that_reads_them(rotated, monkeypatch):
     held = keyring.current()
-    at = keyring._held[("default", "")].at
-    monkeypatch.setattr(keyring.time, "monotonic", lambda: at + keyring.STALE + 1)
+    at = keyring._held[("default", "")].at.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: at + keyring.STALE + 1)
     found = []
     waiter = threading.Thread(target=lambda: found.append(keyring.current()))
     with keyring._lock:
@@ -556,7 +557,7 @@ def test_who_finds_the_keys_too_old_waits_for_the_one_that_reads_them(rotated, m
         waiter.join(0.2)
         assert found == []
         # Whoever reads them is done.
-        now = keyring._Held("database", held, at + keyring.STALE + 1, time.time())
+        now = keyring._Held("database", held, Moment(at + keyring.STALE + 1, time.time()))
         monkeypatch.setitem(keyring._held, ("default", ""), now)
     waiter.join()
     assert found == [held]
@@ -567,15 +568,14 @@ def test_a_machine_that_wakes_up_reads_the_keys_first(rotated, monkeypatch):
     key = keyring.current().signing
     at, woken = time.monotonic(), time.time() + keyring.STALE
     SigningKey.objects.filter(kid=key.kid).update(state=KeyState.WITHDRAWN)
-    clocks = SimpleNamespace(monotonic=lambda: at, time=lambda: woken)
-    monkeypatch.setattr(keyring, "time", clocks)
+    monkeypatch.setattr(clocks, "time", SimpleNamespace(monotonic=lambda: at, time=lambda: woken))
     assert keyring.current().find(key.kid) is None
 
 
 def test_nothing_is_gone_by_that_was_read_too_long_ago(rotated, monkeypatch):
     keyring.current()
-    at = keyring._held[("default", "")].at
-    monkeypatch.setattr(keyring.time, "monotonic", lambda: at + keyring.STALE)
+    at = keyring._held[("default", "")].at.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: at + keyring.STALE)
 
     def away(*args):
         raise DatabaseError("away")

@@ -3,9 +3,7 @@
 import http.client
 import json
 import logging
-import math
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +13,7 @@ import jwt
 from jwt.types import Options
 
 from devices.conf import conf
+from devices.core.clocks import NEVER, Moment
 from devices.core.jws import JWS, name_of_key
 
 logger = logging.getLogger("devices")
@@ -153,10 +152,10 @@ class Known(NamedTuple):
     """What is known of the keys at a URL, and since when."""
 
     # When they were read last, or tried to be; and when for a key that was not among them.
-    asked: float = -math.inf
-    searched: float = -math.inf
+    asked: Moment = NEVER
+    searched: Moment = NEVER
     # When the provider last answered, and what. None: it has not.
-    read_at: float = -math.inf
+    read_at: Moment = NEVER
     keys: Keys | None = None
 
 
@@ -224,11 +223,11 @@ def _held(url: str, age: float) -> tuple[Keys | None, bool]:
 
     A key may be missing just after they were read: a provider that has other keys tells of a logout once.
     """
-    known, now = _known.get(url, Known()), time.monotonic()
-    keys = None if now - known.read_at >= LONGEST else known.keys
+    known = _known.get(url, Known())
+    keys = None if known.read_at.age() >= LONGEST else known.keys
     if keys is None:
-        return None, now - known.asked >= RETRY
-    return keys, now - (known.asked if age == FRESH else known.searched) >= age
+        return None, known.asked.age() >= RETRY
+    return keys, (known.asked if age == FRESH else known.searched).age() >= age
 
 
 def _read_keys(url: str, age: float, keys: Keys | None) -> Keys | None:
@@ -237,10 +236,10 @@ def _read_keys(url: str, age: float, keys: Keys | None) -> Keys | None:
     read_at = known.read_at
     try:
         keys = fetch(url)
-        read_at = time.monotonic()
+        read_at = Moment.now()
     except (jwt.PyJWTError, ValueError, OSError, http.client.HTTPException) as error:
         logger.warning("The keys at %s cannot be read: %s", url, error)
-    now = time.monotonic()
+    now = Moment.now()
     _known[url] = Known(now, known.searched if age == FRESH else now, read_at, keys)
     return keys
 

@@ -6,7 +6,6 @@ a key that is withdrawn is refused everywhere within a second, whatever LIVENESS
 
 import os
 import threading
-import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from django.utils import timezone
 
 from devices.conf import conf
 from devices.core import database
+from devices.core.clocks import Moment
 from devices.exceptions import KeysUnavailable
 from devices.models import KeyState, SigningKey
 
@@ -64,13 +64,8 @@ class Keyring:
 class _Held(NamedTuple):
     setting: Any
     keyring: Keyring
-    # By the monotonic clock and by the wall clock, before they were read.
-    at: float
-    wall: float
-
-    def age(self) -> float:
-        """Seconds by the clock that has gone further: the monotonic one stands still in sleep."""
-        return max(time.monotonic() - self.at, time.time() - self.wall)
+    # Before they were read.
+    at: Moment
 
 
 # One for each database or schema that tokens are checked in.
@@ -90,7 +85,7 @@ def current() -> Keyring | None:
     held = _held.get(place)
     if held is None or held.setting is not setting:
         return _refresh(place, setting, must_wait=True)
-    age = held.age()
+    age = held.at.age()
     if age < FRESH:
         return held.keyring
     return _refresh(place, setting, must_wait=age >= STALE) or held.keyring
@@ -118,13 +113,13 @@ def _refresh(place: tuple[str, str], setting: Any, *, must_wait: bool) -> Keyrin
     if not _lock.acquire(blocking=must_wait):
         return None
     try:
-        held, now, wall = _held.get(place), time.monotonic(), time.time()
-        if held is not None and held.setting is setting and held.age() < FRESH:
+        held, now = _held.get(place), Moment.now()
+        if held is not None and held.setting is setting and held.at.age() < FRESH:
             return held.keyring
         keyring = _read(setting)
         if held is not None and held.keyring.is_like(keyring):
             keyring = held.keyring
-        _held[place] = _Held(setting, keyring, now, wall)
+        _held[place] = _Held(setting, keyring, now)
         return keyring
     finally:
         _lock.release()

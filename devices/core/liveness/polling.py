@@ -1,7 +1,6 @@
 """Have sessions ended that pages are open in? Asked again and again by each page, of the database seldom."""
 
 import threading
-import time
 import uuid
 from collections import defaultdict
 from typing import Final
@@ -9,6 +8,7 @@ from typing import Final
 from django.utils import timezone
 
 from devices.core import database
+from devices.core.clocks import NEVER, Moment
 from devices.models import DeviceSession
 
 # Seconds between two questions of the database, however many pages ask this process.
@@ -22,29 +22,29 @@ class Polls:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._asked: dict[uuid.UUID, float] = {}
+        self._asked: dict[uuid.UUID, Moment] = {}
         self._ended: frozenset[uuid.UUID] = frozenset()
-        self._checked_at = float("-inf")
+        self._checked_at = NEVER
 
     def has_ended(self, session_id: uuid.UUID) -> bool:
         """Whether the session was revoked, expired or deleted, as it was at most PAUSE seconds ago.
 
         One that is asked about for the first time counts as active until the next question.
         """
-        now = time.monotonic()
+        now = Moment.now()
         with self._lock:
             self._asked[session_id] = now
-            is_due = now - self._checked_at >= PAUSE
+            is_due = self._checked_at.age() >= PAUSE
             if is_due:
                 # Before the question: of those who come meanwhile, none asks it, too.
                 self._checked_at = now
         if is_due:
-            self._check(now)
+            self._check()
         return session_id in self._ended
 
-    def _check(self, now: float) -> None:
+    def _check(self) -> None:
         with self._lock:
-            self._asked = {pk: at for pk, at in self._asked.items() if now - at < CLOSED_AFTER}
+            self._asked = {pk: at for pk, at in self._asked.items() if at.age() < CLOSED_AFTER}
             open_ones = frozenset(self._asked)
         active = DeviceSession.objects.filter(pk__in=open_ones).active(timezone.now())
         self._ended = open_ones - set(active.values_list("pk", flat=True))

@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from devices.core import sessions
+from devices.core import clocks, sessions
 from devices.core.clients.client import Client
 from devices.core.liveness import polling
 from devices.models import DeviceSession, RevokeReason
@@ -23,7 +23,9 @@ from tests.client import CHROME, FIREFOX
 def tick(monkeypatch):
     """tick(seconds): let time pass for whoever asks; nobody has asked before."""
     now = SimpleNamespace(at=1000.0)
-    monkeypatch.setattr(polling, "time", SimpleNamespace(monotonic=lambda: now.at))
+    monkeypatch.setattr(
+        clocks, "time", SimpleNamespace(monotonic=lambda: now.at, time=lambda: now.at)
+    )
     monkeypatch.setattr(polling, "_polls", type(polling._polls)(polling.Polls))
 
     def tick(seconds):
@@ -141,7 +143,7 @@ def test_AA2_an_answer_costs_no_query_but_that_one(session, tick):
 
 def test_of_those_who_come_at_once_one_asks_the_database(monkeypatch):
     polls, checks, gate = polling.Polls(), [], threading.Barrier(8)
-    monkeypatch.setattr(polls, "_check", checks.append)
+    monkeypatch.setattr(polls, "_check", lambda: checks.append(1))
 
     def ask():
         gate.wait()

@@ -7,6 +7,7 @@ from datetime import timedelta
 from http.client import IncompleteRead
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
+from types import SimpleNamespace
 
 import jwt
 import pytest
@@ -21,7 +22,7 @@ from jwt.utils import base64url_decode as base64_decode
 from devices.checks.keys import check_providers
 from devices.contrib.providers import polling, trust
 from devices.contrib.providers.sessions import digest_of, remember
-from devices.core import sessions
+from devices.core import clocks, sessions
 from devices.core.clients.client import Client
 from devices.core.keys import keyring
 from devices.core.keys.key import Key, generate
@@ -386,7 +387,7 @@ def test_strangers_have_the_keys_read_no_more_than_twice_a_minute(
     client, signed_in, google, monkeypatch
 ):
     now = [1000.0]
-    monkeypatch.setattr(trust.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     for _ in range(20):
         push(client, google.sign(**FORMS["ssf"], key=generate("ES256", KeyState.SIGNING)))
     assert google.asked == 2
@@ -405,7 +406,7 @@ def test_a_logout_by_a_new_key_is_not_lost_though_the_keys_were_just_read(
 ):
     """A provider that is started anew with other keys sends it once."""
     now = [1000.0]
-    monkeypatch.setattr(trust.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     assert push(client, google.sign(sub_id={}, events={"urn:x": {}})).status_code == 202
     google.keys = [generate("ES256", KeyState.SIGNING)]
     now[0] += 5
@@ -413,10 +414,21 @@ def test_a_logout_by_a_new_key_is_not_lost_though_the_keys_were_just_read(
     assert active() == ALL - {"google"}
 
 
+def test_a_machine_that_wakes_up_reads_the_keys_anew(client, signed_in, google, monkeypatch):
+    """It has slept while a key was withdrawn, and its monotonic clock stood still."""
+    assert push(client, google.sign(**FORMS["ssf"])).status_code == 202
+    old = google.keys[0]
+    google.keys = [generate("ES256", KeyState.SIGNING)]
+    at, woken = time.monotonic(), time.time() + trust.FRESH
+    signed = google.sign(**FORMS["ssf"], key=old)
+    monkeypatch.setattr(clocks, "time", SimpleNamespace(monotonic=lambda: at, time=lambda: woken))
+    assert push(client, signed).json()["err"] == "invalid_key"
+
+
 def test_keys_that_cannot_be_read_anew_count_for_a_day(client, signed_in, google, monkeypatch):
     """Whoever holds a key that was withdrawn may also keep us from hearing of it."""
     now = [1000.0]
-    monkeypatch.setattr(trust.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     assert push(client, google.sign(**FORMS["ssf"])).status_code == 202
 
     def away(url):
@@ -468,7 +480,7 @@ def test_strangers_do_not_have_a_provider_asked_that_is_away(
         asked.append(url)
         raise OSError("no network")
 
-    monkeypatch.setattr(trust.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(trust, "fetch", away)
     assert [push(client, google.sign(**FORMS["ssf"])).status_code for _ in range(5)] == [503] * 5
     assert len(asked) == 1
@@ -491,7 +503,7 @@ def test_who_comes_while_keys_are_read_does_not_wait_for_them(
     assert answers == [503]
     # Keys that are known count meanwhile; one that is not known yet may be among those that are read.
     now = [time.monotonic() + trust.FRESH + 1]
-    monkeypatch.setattr(trust.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     google.keys = [*google.keys, generate("ES256", KeyState.SIGNING)]
     new = google.sign(**FORMS["ssf"], key=google.keys[1])
 
