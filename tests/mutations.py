@@ -4511,6 +4511,14 @@ MUTANTS = [
         "",
     ),
     Mutant(
+        "nothing that is remembered of what a transaction sees",
+        VALIDATION,
+        "return session_cache.read_mark() if database.reads_committed() else None",
+        "return session_cache.read_mark()",
+        LIVENESS_TESTS,
+        "what_a_transaction_sees",
+    ),
+    Mutant(
         "a session that can be ended while its request is a transaction (ATOMIC_REQUESTS)",
         "devices/core/sessions/authentication.py",
         "    if database.is_within_transaction():",

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.db import connections, router
 
@@ -35,13 +34,6 @@ def check() -> Iterator[CheckMessage]:
             "package redis. For Sentinel, Cluster and Valkey see docs/platforms.md.",
             id="devices.E022",
         )
-    if conf.LIVENESS == "cached" and connections[_database()].settings_dict["ATOMIC_REQUESTS"]:
-        yield checks.Warning(
-            "With ATOMIC_REQUESTS, sessions are not added to the cache.",
-            hint="Wrap the views of the API in transaction.non_atomic_requests.",
-            id="devices.W023",
-        )
-
     if conf.LIVENESS == "cached" and _has_schemas_unknown_to_us():
         yield Error(
             "The mode 'cached' cannot distinguish the schemas of this database engine.",

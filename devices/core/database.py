@@ -32,6 +32,9 @@ POSTGRESQL_AWAY = ("08", "53", "57", "58", "25006", "25P03", "25P04", "40001", "
 # SQLite: BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL.
 SQLITE_AWAY = {5, 6, 7, 8, 9, 10, 13, 14, 15}
 
+# libpq's name of a connection without a transaction.
+PQTRANS_IDLE: Final = 0
+
 # What PostgreSQL's `synchronous_commit` may be, the weakest first.
 COMMITS: Final = ("off", "local", "remote_write", "on", "remote_apply")
 # Within a statement that is a transaction by itself: its commit waits for no disk and no standby. Others see
@@ -142,6 +145,21 @@ def is_within_transaction() -> bool:
     # One around a whole test ends nothing that the test could see.
     blocks = connection().atomic_blocks
     return any(not getattr(each, "_from_testcase", False) for each in blocks)
+
+
+def reads_committed() -> bool:
+    """Whether the next statement there sees what is committed by now, and nothing else.
+
+    So does the first one of a transaction: PostgreSQL begins it with that.
+    """
+    here = connection()
+    driver: Any = here.connection
+    if driver is None:
+        return True
+    if here.vendor == "sqlite":
+        return not driver.in_transaction
+    # The same number by psycopg 3 and psycopg2.
+    return bool(driver.info.transaction_status == PQTRANS_IDLE)
 
 
 def lock_name(name: str) -> None:

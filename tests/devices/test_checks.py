@@ -421,12 +421,6 @@ def test_a_bus_through_a_pooler_hears_nothing(monkeypatch):
         assert "E063" not in ids()
 
 
-def test_transactions_around_every_request_leave_nothing_to_remember(monkeypatch):
-    monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
-    with override_settings(DEVICES=project.DEVICES | {"LIVENESS": "cached", "BUS": REDIS}):
-        assert "W023" in ids()
-
-
 def test_an_old_sqlite_is_refused(monkeypatch):
     if connections["default"].vendor != "sqlite":
         pytest.skip("NO SQLITE: the suite runs on another database")

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import models
 from rest_framework_simplejwt.authentication import default_user_authentication_rule
 
 from devices.conf import conf
@@ -114,15 +114,19 @@ def get_cached(key: Hashable) -> DeviceSession | None:
     return None if template is None else template.copy()
 
 
-def read_mark() -> ReadMark:
-    """To be drawn before a session is read that shall be remembered."""
-    return session_cache.read_mark()
+def read_mark() -> ReadMark | None:
+    """To be drawn before a session is read that shall be remembered.
+
+    None within a transaction that has begun: it may see a past in which the session was still alive.
+    """
+    return session_cache.read_mark() if database.reads_committed() else None
 
 
-def put_cached(key: Hashable, claims: Claims, session: DeviceSession, ticket: ReadMark) -> None:
+def put_cached(
+    key: Hashable, claims: Claims, session: DeviceSession, ticket: ReadMark | None
+) -> None:
     """Remember a session that was found alive after the ticket was drawn."""
-    if transaction.get_connection(session._state.db).in_atomic_block:
-        # The transaction may see a past in which it was still alive.
+    if ticket is None:
         return
     if session.is_impersonated:
         # Nobody would say that the session has ended which it depends on.

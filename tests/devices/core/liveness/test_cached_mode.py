@@ -266,9 +266,23 @@ def test_what_was_read_before_the_message_and_stored_after_it_does_not_live(line
 def test_nothing_is_remembered_of_what_a_transaction_sees(line, alice, sign_in):
     phone = sign_in(alice)
     with transaction.atomic():
+        User.objects.exists()
         assert not is_remembered(phone)
     assert not is_remembered(phone)
     assert is_remembered(phone)
+
+
+@needs_postgresql
+def test_where_each_request_is_a_transaction_its_session_is_remembered(
+    line, alice, sign_in, monkeypatch
+):
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    phone = sign_in(alice)
+    hits = session_cache.hits
+    assert phone.get("/api/me").status_code == 200
+    assert session_cache.hits == hits
+    assert phone.get("/api/me").status_code == 200
+    assert session_cache.hits == hits + 1
 
 
 # Faults
