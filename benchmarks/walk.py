@@ -1,9 +1,9 @@
-"""Counts the files, functions and changes of room that a request passes in this repository's own code.
+"""Counts the files, functions and changes of folder that a request passes in this repository's own code.
 
 python -m benchmarks.walk [--files]
 
-A room is a folder with Python files in it. A change of room is a call that lands in another room than the own
-call before it. Library code is not counted, nor are comprehensions and module bodies.
+A change of folder is a call that lands in another folder than the own call before it. Library code is not
+counted, nor are comprehensions and module bodies.
 """
 
 import os
@@ -42,8 +42,8 @@ class Walk:
 
     @property
     def changes(self) -> int:
-        rooms = [os.path.dirname(file) for file, _ in self.calls]
-        return sum(here != there for here, there in zip(rooms, rooms[1:], strict=False))
+        folders = [os.path.dirname(file) for file, _ in self.calls]
+        return sum(here != there for here, there in zip(folders, folders[1:], strict=False))
 
     def __str__(self) -> str:
         return f"{len(self.files):5} {len(set(self.calls)):9} {self.changes:7}"
@@ -106,7 +106,7 @@ def main() -> None:
     finally:
         runner.teardown_databases(databases)
         teardown_test_environment()
-    print(f"{'':8} files functions changes of room")
+    print(f"{'':8} files functions changes of folder")
     for name, walk in walks.items():
         print(f"{name:8} {walk}")
         if "--files" in sys.argv:

@@ -1,4 +1,4 @@
-"""Floor 3: CSRF checks of requests that a cookie authenticates, where Django's middleware has not run them.
+"""Layer 3: CSRF checks of requests that a cookie authenticates, where Django's middleware has not run them.
 
 Browsers send cookies with requests of other sites, and never an Authorization header.
 """

@@ -1,4 +1,4 @@
-"""Errors by name, each with a `code`, a `message` and an HTTP `status`. Floor 0: raised by core.
+"""Errors by name, each with a `code`, a `message` and an HTTP `status`. Layer 0: raised by core.
 
 `devices.api.errors.exception_handler` answers them in DRF views, and
 `devices.shortcuts.error_response` elsewhere.

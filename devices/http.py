@@ -1,4 +1,4 @@
-"""Floor 3: turns a request into a Client. The only reader of `request.META`.
+"""Layer 3: turns a request into a Client. The only reader of `request.META`.
 
 And the keeper of the cookie by which a browser is known again, and of files that people take home.
 """

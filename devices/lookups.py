@@ -1,4 +1,4 @@
-"""Floor 0: what Django's own lookups and functions cannot say."""
+"""Layer 0: what Django's own lookups and functions cannot say."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any

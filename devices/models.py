@@ -1,4 +1,4 @@
-"""Floor 1: the facts. What a session and an activity are, and which sets of them there are."""
+"""Layer 1: the facts. What a session and an activity are, and which sets of them there are."""
 
 import hashlib
 import uuid

@@ -1,4 +1,4 @@
-"""The house keeps its order: one owner per power, floors that import downwards, names that say something."""
+"""One module for each kind of write, layers that import downwards, names that say something."""
 
 import ast
 import re
@@ -48,7 +48,7 @@ WRITERS = {
     "devices/core/trusted_devices.py": r"TrustedDevice\b|mine$|old\.filter|of_user\(",
     "devices/core/log/activity.py": r"Activity\b",
     "devices/contrib/audit/sealing.py": r"ChainLink\b|link$",
-    # The verbs of the room, and no table.
+    # The functions of the package, and no table.
     "devices/contrib/ssf/views.py": r"streams$",
     "devices/contrib/ssf/outbox.py": r"PendingEvent\b|_pending\(",
     "devices/contrib/ssf/pending.py": r"PendingEvent\b|past$",
@@ -218,13 +218,13 @@ def test_DS5_no_migration_is_missing():
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
 
-# The floors
+# The layers
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """The house in another place, to plant something in."""
-    there = tmp_path_factory.mktemp("house")
+    """The project in another place, to plant something in."""
+    there = tmp_path_factory.mktemp("project")
     for package in PACKAGES:
         shutil.copytree(
             ROOT / package, there / package, ignore=shutil.ignore_patterns("__pycache__")
@@ -245,20 +245,23 @@ def lint_imports(place: Path) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.own_database
-def test_the_floors_hold(copy):
+def test_the_layers_hold(copy):
     result = lint_imports(copy)
     assert result.returncode == 0, result.stdout
 
 
 PLANTED = {
-    "core reaches up into a door": ("devices/core/log/activity.py", "from devices.api import errors"),
-    "core reaches up, hidden in a function": (
+    "core imports an entry point": ("devices/core/log/activity.py", "from devices.api import errors"),
+    "core imports upwards, hidden in a function": (
         "devices/core/tokens.py",
         "def late():\n    from devices.http import get_client",
     ),
-    "the models reach up into core": ("devices/models.py", "from devices.core import sessions"),
-    "a door opens another": ("devices/web/views.py", "from devices.api.errors import SessionDenied"),
-    "a module without a floor": ("devices/attic.py", "x = 1"),
+    "the models import core": ("devices/models.py", "from devices.core import sessions"),
+    "an entry point imports another": (
+        "devices/web/views.py",
+        "from devices.api.errors import SessionDenied",
+    ),
+    "a module without a layer": ("devices/attic.py", "x = 1"),
     "core knows DRF": ("devices/core/tokens.py", "import rest_framework"),
     "devices knows accounts": ("devices/http.py", "from accounts.models import User"),
     "accounts knows the site": ("accounts/views.py", "import project.views"),

@@ -133,7 +133,7 @@ def fields(email, number):
 
 
 def sent(path, number, email):
-    """A POST of all that a door may ask for, as a form or as JSON, by somebody new."""
+    """A POST of all that an entry point may ask for, as a form or as JSON, by somebody new."""
     device = Client(HTTP_USER_AGENT=CHROME, REMOTE_ADDR=f"203.0.113.{number % 250}")
     as_json = {} if number % 2 else {"content_type": "application/json"}
     return device.post(path.replace("{}", "1"), fields(email, number), **as_json)

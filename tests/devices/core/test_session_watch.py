@@ -17,7 +17,7 @@ from devices.core import sessions
 from devices.core.clients.client import Client
 from devices.core.liveness import invalidation
 from devices.core.liveness.cache import session_cache
-from devices.core.sessions import watcher as room
+from devices.core.sessions import watcher
 from devices.exceptions import (
     AccountNotActive,
     SessionExpired,
@@ -38,7 +38,7 @@ SECOND = 1.0
 def no_thread_is_left():
     yield
     # It leaves with the last watch, and its connection with it.
-    wait_for(lambda: room._watcher._thread is None)
+    wait_for(lambda: watcher._watcher._thread is None)
 
 
 @pytest.fixture(params=["", "postgres"], ids=["no bus", "PostgreSQL as the bus"])
@@ -116,7 +116,7 @@ def test_whatever_ends_it_is_told_within_a_second_and_once(heard, make_user, wat
     end(session)
     assert type(told.get(timeout=SECOND)) is error
     with pytest.raises(queue.Empty):
-        told.get(timeout=2 * room.INTERVAL)
+        told.get(timeout=2 * watcher.INTERVAL)
     assert stays.empty()
 
 
@@ -138,7 +138,7 @@ def test_the_time_of_a_session_is_over_when_it_is_not_moved(heard, make_user, wa
     told, stays = watched(session), watched(prolonged)
     DeviceSession.objects.filter(pk=prolonged.pk).update(expires_at=soon + timedelta(days=1))
     assert type(told.get(timeout=2 * SECOND)) is SessionExpired
-    time.sleep(2 * room.INTERVAL)
+    time.sleep(2 * watcher.INTERVAL)
     assert stays.empty()
 
 
@@ -158,7 +158,7 @@ def test_whom_the_project_s_own_rule_refuses_is_told_without_a_message(
     told = watched(start(alice))
     time.sleep(0.2)
     assert told.empty()
-    monkeypatch.setattr(room, "SWEEP", room.INTERVAL)
+    monkeypatch.setattr(watcher, "SWEEP", watcher.INTERVAL)
     settings.SIMPLE_JWT = {
         **settings.SIMPLE_JWT,
         "USER_AUTHENTICATION_RULE": f"{__name__}.nobody",
@@ -175,7 +175,7 @@ def test_who_stops_is_told_nothing(heard, make_user):
     sessions.watch(session, told.put).stop()
     revoke(session)
     with pytest.raises(queue.Empty):
-        told.get(timeout=2 * room.INTERVAL)
+        told.get(timeout=2 * watcher.INTERVAL)
 
 
 def test_one_that_cannot_be_told_keeps_nobody_else_from_it(heard, make_user, watched):
@@ -193,7 +193,7 @@ def test_one_that_cannot_be_told_keeps_nobody_else_from_it(heard, make_user, wat
 
 def test_a_database_that_stays_away_is_the_end(make_user, watched, monkeypatch):
     """Nobody could say any more whether the session is active."""
-    monkeypatch.setattr(room, "PATIENCE", 1.0)
+    monkeypatch.setattr(watcher, "PATIENCE", 1.0)
     told = watched(start(make_user()))
     time.sleep(0.2)
 
@@ -201,19 +201,19 @@ def test_a_database_that_stays_away_is_the_end(make_user, watched, monkeypatch):
         raise OperationalError
 
     with monkeypatch.context() as away:
-        away.setattr(room, "_ended", fail)
-        time.sleep(room.INTERVAL)
+        away.setattr(watcher, "_ended", fail)
+        time.sleep(watcher.INTERVAL)
     # It came back soon enough.
-    time.sleep(2 * room.INTERVAL)
+    time.sleep(2 * watcher.INTERVAL)
     assert told.empty()
-    monkeypatch.setattr(room, "_ended", fail)
+    monkeypatch.setattr(watcher, "_ended", fail)
     assert type(told.get(timeout=4 * SECOND)) is SessionUnverified
 
 
 def test_all_are_asked_about_in_one_query_and_what_has_changed_is_found(make_user):
     started = [start(make_user(f"{n}@example.org")) for n in range(30)]
-    watches = {room.Watch(each, lambda error: None) for each in started for _ in range(2)}
-    for ask in (room._ended, room._changed):
+    watches = {watcher.Watch(each, lambda error: None) for each in started for _ in range(2)}
+    for ask in (watcher._ended, watcher._changed):
         with CaptureQueriesContext(connection) as sent:
             assert list(ask(watches)) == []
         assert len(sent) == 1
@@ -221,9 +221,9 @@ def test_all_are_asked_about_in_one_query_and_what_has_changed_is_found(make_use
     ended = {session.pk for session in started[: len(ends)]}
     for end, session in zip(ends, started, strict=False):
         end(session)
-    found = {watch.session_id for watch in room._changed(watches)}
+    found = {watch.session_id for watch in watcher._changed(watches)}
     assert found == ended
-    assert {watch.session_id for watch, _ in room._ended(watches)} == found
+    assert {watch.session_id for watch, _ in watcher._ended(watches)} == found
 
 
 # Responses that stay open

@@ -95,7 +95,7 @@ class Acting(Story):
         self.assertFalse(DeviceSession.objects.filter(login_method="impersonation").exists())
 
     def test_what_the_owner_has_stays(self):
-        """A full house makes no room for staff, and staff take the place of no device."""
+        """Staff end no session of a user who has MAX_SESSIONS of them, and count as none."""
         tokens = [self.start(n) for n in range(20)]
         self.acquire(self.alice)
         self.start(20)

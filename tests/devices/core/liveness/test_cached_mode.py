@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from devices.core import database, redis_servers, sessions
-from devices.core.liveness import cache as room
+from devices.core.liveness import cache as cache_module
 from devices.core.liveness import invalidation
 from devices.core.liveness.cache import session_cache
 from devices.core.sessions import validation
@@ -441,7 +441,7 @@ def test_a_machine_that_wakes_up_asks_first(line, alice, sign_in, monkeypatch):
     now = time.time() + invalidation.LEASE + 0.1
     woken = SimpleNamespace(monotonic=time.monotonic, time=lambda: now)
     with monkeypatch.context() as context:
-        context.setattr(room, "time", woken)
+        context.setattr(cache_module, "time", woken)
         assert not session_cache.is_trusted and not is_remembered(phone)
     wait_for(lambda: is_remembered(phone))
 
@@ -484,7 +484,7 @@ def test_a_session_is_not_remembered_beyond_its_end(line, alice, sign_in):
 
 
 def test_the_memory_is_bounded(line, alice, sign_in, monkeypatch):
-    monkeypatch.setattr(room, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(cache_module, "MAX_ENTRIES", 3)
     devices = [sign_in_remembered(sign_in, alice) for _ in range(5)]
     assert len(session_cache) == 3
     assert is_remembered(devices[-1])
