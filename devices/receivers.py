@@ -1,7 +1,7 @@
 """Receivers of Django's signals: changes of an account end its sessions."""
 
 import os
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from copy import copy
 from functools import partial
 from typing import Any, Final
@@ -27,7 +27,7 @@ from django.utils import timezone
 
 from .conf import conf
 from .core import database, erasure, failover, logins, maintenance, sessions, throttling
-from .core.liveness import db_triggers
+from .core.liveness import db_triggers, invalidation
 from .core.notifications import outbox, worker
 from .http import current_session, settle_guesses
 from .models import DeviceSession, NotificationKind
@@ -35,8 +35,11 @@ from .models import DeviceSession, NotificationKind
 # Named here, so that every process that may do them knows the tasks.
 HOURLY: Final = maintenance.hourly
 EACH_MINUTE: Final = failover.watch
-# Among the attributes of a user that is being saved.
-_ADDRESS_BEFORE: Final = "_devices_address_before"
+# Among the attributes of a user that is being saved: what the row was.
+_BEFORE: Final = "_devices_before"
+
+# The fields of a user by which sessions end.
+_DECIDE: Final = frozenset({"password", "is_active"})
 
 FIRST_REQUEST: Final = "devices.first_request"
 
@@ -107,28 +110,15 @@ def account_about_to_be_saved(
     update_fields: frozenset[str] | None,
     **kwargs: Any,
 ) -> None:
-    """Look up the address that a save may change. Only the database still knows it."""
-    field = outbox.address_field()
-    is_spared = update_fields is not None and field not in update_fields
-    if field and not (raw or is_spared or instance._state.adding):
-        # Where it is about to be saved: a replica may not know the last one yet.
+    """Look up what a save may change. Only the database still knows it."""
+    address = outbox.address_field()
+    is_spared = update_fields is not None and address not in update_fields
+    if not (raw or is_spared or instance._state.adding):
+        # Where it is about to be saved: a replica may not know the last row yet.
         accounts = get_user_model()._base_manager.using(using).filter(pk=instance.pk)
-        vars(instance)[_ADDRESS_BEFORE] = accounts.values_list(field, flat=True).first()
-
-
-@_of_people(post_save)
-def address_saved(instance: AbstractBaseUser, using: str, **kwargs: Any) -> None:
-    """Write e-mails to the old and the new address."""
-    before: str | None = vars(instance).pop(_ADDRESS_BEFORE, None)
-    if not before:
-        return
-    now: str = getattr(instance, outbox.address_field()) or ""
-    if before.casefold() == now.casefold():
-        return
-    session = current_session()
-    is_mine = session is not None and session.user_id == instance.pk
-    where = session.pk if session is not None and is_mine else None
-    _follow(instance, using, partial(outbox.tell_address_changed, instance.pk, before, now, where))
+        stored = [each.name for each in accounts.model._meta.concrete_fields]
+        fields = [name for name in stored if name in {address, *_DECIDE}]
+        vars(instance)[_BEFORE] = accounts.values(*fields).first()
 
 
 @_of_people(post_save)
@@ -140,12 +130,37 @@ def account_saved(
     update_fields: frozenset[str] | None,
     **kwargs: Any,
 ) -> None:
-    """End sessions after a new password or a deactivation, and write the e-mail about it."""
-    if created or raw or (update_fields and not update_fields & {"password", "is_active"}):
+    """End sessions after a new password or a deactivation, and write the e-mails about what changed."""
+    before: dict[str, Any] = vars(instance).pop(_BEFORE, None) or {}
+    if address := before.get(outbox.address_field()):
+        _address_saved(instance, using, address)
+    if created or raw or (update_fields and not update_fields & _DECIDE):
         return
     # Set by set_password() and not yet forgotten by save(): a new password.
     is_new = getattr(instance, "_password", None) is not None
+    if not is_new and instance.is_active and _is_as(instance, before):
+        # Of most saves. Processes that remember the user of a session read it again.
+        _follow(instance, using, partial(invalidation.publish, [instance.pk]))
+        return
     _follow(instance, using, partial(_account_changed, instance, is_new))
+
+
+def _address_saved(instance: AbstractBaseUser, using: str, before: str) -> None:
+    """Write e-mails to the old and the new address."""
+    now: str = getattr(instance, outbox.address_field()) or ""
+    if before.casefold() == now.casefold():
+        return
+    session = current_session()
+    is_mine = session is not None and session.user_id == instance.pk
+    where = session.pk if session is not None and is_mine else None
+    _follow(instance, using, partial(outbox.tell_address_changed, instance.pk, before, now, where))
+
+
+def _is_as(instance: AbstractBaseUser, before: Mapping[str, Any]) -> bool:
+    """Whether no session ends by what has been saved. Where `is_active` is no column, nothing tells."""
+    return before.keys() >= _DECIDE and all(
+        getattr(instance, name) == before[name] for name in _DECIDE
+    )
 
 
 def _account_changed(instance: AbstractBaseUser, has_new_password: bool) -> None:

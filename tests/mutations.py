@@ -4511,6 +4511,22 @@ MUTANTS = [
         "",
     ),
     Mutant(
+        "the end of sessions by a password that is saved",
+        "devices/receivers.py",
+        "        getattr(instance, name) == before[name] for name in _DECIDE",
+        "        True for name in _DECIDE",
+        "tests/test_queries.py",
+        "what_ends_sessions",
+    ),
+    Mutant(
+        "the word to those who remember a user who is saved",
+        "devices/receivers.py",
+        "_follow(instance, using, partial(invalidation.publish, [instance.pk]))",
+        "pass",
+        LIVENESS_TESTS,
+        "what_changes_of_a_user",
+    ),
+    Mutant(
         "nothing that is remembered of what a transaction sees",
         VALIDATION,
         "return session_cache.read_mark() if database.reads_committed() else None",

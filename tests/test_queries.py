@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.models import User
 from devices.conf import conf
 from devices.core.retention import cleanup
 from devices.models import DeviceSession, RevokeReason
@@ -169,3 +170,22 @@ def test_a_request_that_is_refused_writes_nothing(alice, sign_in):
             answer = Device().get("/api/me", HTTP_AUTHORIZATION=f"Bearer {token}")
         assert answer.status_code == 401
         assert kinds(query["sql"] for query in sent) == ({"SELECT": reads} if reads else {})
+
+
+def test_saving_a_user_costs_one_query_more_where_no_session_ends(alice, sign_in):
+    """Many projects save the whole user: a profile, when somebody was last seen."""
+    phone = sign_in(alice)
+    alice = User.objects.get(pk=alice.pk)
+    with CaptureQueriesContext(connection) as sent:
+        alice.save()
+    assert kinds(query["sql"] for query in sent) == {"SELECT": 1, "UPDATE": 1}
+    assert phone.is_in()
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"password": "!"}])
+def test_a_user_who_is_saved_with_what_ends_sessions_has_none(alice, sign_in, change):
+    sign_in(alice)
+    alice = User.objects.get(pk=alice.pk)
+    vars(alice).update(change)
+    alice.save()
+    assert not DeviceSession.objects.filter(revoked_at=None).exists()

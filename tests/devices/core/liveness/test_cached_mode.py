@@ -228,6 +228,14 @@ def test_another_name_is_seen_everywhere(line, alice, sign_in):
     wait_for(lambda: phone.get("/api/sessions/current").json()["name"] == "My phone", 1)
 
 
+def test_what_changes_of_a_user_is_seen_everywhere(line, alice, sign_in):
+    phone = sign_in_remembered(sign_in, alice)
+    alice.is_staff = True
+    with elsewhere():
+        alice.save()
+    wait_for(lambda: sessions.authenticate(phone.access.encode(), mock.Mock()).user.is_staff, 1)
+
+
 def test_a_confirmation_is_believed_everywhere(line, alice, sign_in):
     phone = sign_in_remembered(sign_in, alice)
     before = sessions.authenticate(phone.access.encode(), mock.Mock()).authenticated_at
