@@ -201,6 +201,22 @@ MUTANTS = [
         "may_not_write",
     ),
     Mutant(
+        "asking for tables that row-level security hides",
+        "devices/checks/database.py",
+        "if hidden := database.hidden_tables():",
+        "if hidden := database.hidden_tables()[:0]:",
+        "tests/platforms/test_databases.py",
+        "policies_hide",
+    ),
+    Mutant(
+        "policies that only narrow show nothing",
+        DATABASE,
+        " WHERE polrelid = to_regclass(name) AND polpermissive",
+        " WHERE polrelid = to_regclass(name)",
+        "tests/platforms/test_databases.py",
+        "policies_hide",
+    ),
+    Mutant(
         "asking for the right to lock users",
         DATABASE,
         'RIGHTS_TO_USERS: Final = ["SELECT", "UPDATE"]',

@@ -206,6 +206,13 @@ def check_rights(databases: Sequence[str]) -> Iterator[CheckMessage]:
             hint="Grant it; see docs/operations.md.",
             id="devices.E154",
         )
+    if hidden := database.hidden_tables():
+        yield Error(
+            "Each session is refused, and logins fail with 500: row-level security hides all rows from the"
+            f" role of the database in {', '.join(sorted(hidden))}.",
+            hint="Add policies for the role, or give it BYPASSRLS; see docs/operations.md.",
+            id="devices.E154",
+        )
 
 
 def check_sequences(databases: Sequence[str]) -> Iterator[CheckMessage]:

@@ -273,6 +273,28 @@ def missing_rights() -> list[tuple[str, str]]:
         return list(cursor.fetchall())
 
 
+def hidden_tables() -> list[str]:
+    """The tables of the app, and the users', of which row-level security hides all rows from this role.
+
+    They have no policy for it. What policies show is not asked. Empty where there is no PostgreSQL.
+    """
+    here = connection()
+    if here.vendor != "postgresql":
+        return []
+    models_here = [*_own_models(), get_user_model()]
+    names = [here.ops.quote_name(model._meta.db_table) for model in models_here]
+    with here.cursor() as cursor:
+        cursor.execute(
+            "SELECT name FROM unnest(%s::text[]) name WHERE row_security_active(to_regclass(name)::oid)"
+            " AND NOT EXISTS (SELECT FROM pg_policy, unnest(polroles) role"
+            " WHERE polrelid = to_regclass(name) AND polpermissive"
+            # 0 is everybody.
+            " AND (role = 0 OR pg_has_role(role, 'USAGE')))",
+            [names],
+        )
+        return [name for (name,) in cursor.fetchall()]
+
+
 def history() -> str | None:
     """Which PostgreSQL this is, and which of its histories: another one after a failover or a restore.
 

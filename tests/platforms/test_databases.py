@@ -137,11 +137,12 @@ def test_a_role_that_owns_no_table_runs_the_site(make_project):
     """With the rights that the documents grant it."""
     project = make_project()
     grants = GRANTS.replace("site", "devices_test_site").replace("owner", "{owner}")
-    assert grants.count(";") == 2
+    assert grants.count(";") == 3
     project.play(
         A_ROLE_OF_THE_SITE
         + f"""
         run(f'''{grants}''')
+        run("ALTER TABLE devices_devicesession ENABLE ROW LEVEL SECURITY")
         assert told() == ""
         use("devices_test_site")
 """
@@ -171,6 +172,31 @@ def test_a_role_that_may_not_write_sessions_is_refused(make_project, lacks, told
         assert 'the right to UPDATE on "auth_user".' in told()
         # To lock a row, one column is enough.
         run("GRANT UPDATE (last_login) ON auth_user TO devices_test_site")
+        assert told() == ""
+"""
+        + AND_GONE
+    )
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="NO ROLES: needs PostgreSQL")
+def test_a_role_from_which_policies_hide_all_rows_is_told(make_project):
+    """As where row-level security is switched on for each table of a schema."""
+    project = make_project()
+    project.play(
+        A_ROLE_OF_THE_SITE
+        + """
+        run("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO devices_test_site")
+        run("ALTER TABLE devices_devicesession ENABLE ROW LEVEL SECURITY")
+        run("CREATE POLICY of_another ON devices_devicesession TO CURRENT_USER USING (true)")
+        run("CREATE POLICY narrows ON devices_devicesession AS RESTRICTIVE USING (true)")
+        assert 'in "devices_devicesession".' in told()
+        # Who owns the tables sees all.
+        assert not [each for each in checks.run_checks(databases=["default"]) if each.id == "devices.E154"]
+        run("CREATE POLICY of_the_site ON devices_devicesession TO devices_test_site USING (true)")
+        assert told() == ""
+        run("ALTER TABLE auth_user ENABLE ROW LEVEL SECURITY")
+        assert 'in "auth_user".' in told()
+        run("CREATE POLICY of_all ON auth_user USING (true)")
         assert told() == ""
 """
         + AND_GONE
