@@ -1,4 +1,4 @@
-"""A move to another server by logical replication, with the commands of docs/recipes/new-server.md."""
+"""A move to another server, with the commands of docs/recipes/new-server.md."""
 
 import os
 import re
@@ -19,6 +19,8 @@ from .project import Project
 
 PAGE = Path(settings.BASE_DIR, "docs", "recipes", "new-server.md").read_text()
 COPY, IS_COPIED, HAS_ALL, SWITCH = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.M)
+MOVE = PAGE.partition("## From SQLite")[2]
+DUMP, MIGRATE, LOAD = re.findall(r"^    python manage.py (.*)$", MOVE, re.MULTILINE)
 pytestmark = needs_servers
 
 
@@ -109,4 +111,44 @@ def test_sessions_move_to_another_server(servers, tmp_path, wheel_site):
     User.objects.update(is_active=True)
     assert ask("GET", "/api/sessions", here).status_code == 401
     assert failover.look() is not None
+    """)
+
+
+def test_sessions_move_from_sqlite(servers, tmp_path, wheel_site):
+    _, new = servers
+    sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3")}
+    project = Project(tmp_path, wheel_site, {"default": sqlite})
+    project.play(f"""
+    call_command("migrate", verbosity=0)
+    User.objects.create_superuser("alice", "alice@example.org", PASSWORD)
+    gone, kept, copied = [sign_in() for _ in range(3)]
+    assert ask("POST", "/api/token/blacklist", data={{"refresh": gone["refresh"]}}).status_code == 200
+    later = copied
+    for _ in range(2):
+        later = ask("POST", "/api/token/refresh", data={{"refresh": later["refresh"]}}).json()
+    browser = Client()
+    browser.post("/admin/login/", {{"username": "alice", "password": PASSWORD}})
+    cookie = browser.cookies["sessionid"].value
+    open("before.json", "w").write(json.dumps([gone, kept, copied, cookie]))
+    call_command(*{DUMP.split()!r})
+    """)
+    project.configure(f"DATABASES = {{'default': {database(new)!r}}}")
+    project.play(f"""
+    for each in {[MIGRATE.split(), LOAD.split()]!r}:
+        call_command(*each)
+    call_command("check", databases=["default"])
+    gone, kept, copied, cookie = json.load(open("before.json"))
+    assert ask("GET", "/api/sessions", gone["access"]).status_code == 401
+    assert ask("POST", "/api/token/refresh", data={{"refresh": gone["refresh"]}}).status_code == 401
+    here = ask("POST", "/api/token/refresh", data={{"refresh": kept["refresh"]}}).json()["access"]
+    browser = Client()
+    browser.cookies["sessionid"] = cookie
+    assert browser.get("/admin/").status_code == 200
+    # A copy that was used there is one here.
+    answer = ask("POST", "/api/token/refresh", data={{"refresh": copied["refresh"]}})
+    assert answer.json()["code"] == "refresh_reused", answer.content
+    sign_in()
+    User.objects.update(is_active=False)
+    User.objects.update(is_active=True)
+    assert ask("GET", "/api/sessions", here).status_code == 401
     """)
