@@ -3052,6 +3052,14 @@ MUTANTS = [
         "in_each_schema",
     ),
     Mutant(
+        "a process that ends soon takes no e-mail along",
+        "devices/core/notifications/worker.py",
+        "            _run_soon()\n",
+        "            ensure_running()\n",
+        "tests/devices/core/notifications/test_outbox.py",
+        "serves_nothing",
+    ),
+    Mutant(
         "no thread beside an SQLite in memory",
         "devices/core/notifications/worker.py",
         "and not _is_in_memory(database.connection())",

@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 # How long a queue that has nothing to do sleeps, in seconds.
 LONGEST_NAP = 1.0
+# Seconds after which a process that serves no requests sends e-mails itself. A command or a job would end in
+# the middle, and others wait for NOTICE_LEASE before they send what it has taken.
+SETTLED_AFTER = 5.0
 # Seconds that a Redis which does not answer may delay a caller; reading waits for one.
 REDIS_PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 5}
 
@@ -51,7 +54,9 @@ class _Embedded(Consumer):
 
 
 _lock = threading.Lock()
+# The processes whose thread works, and is about to.
 _pid: int | None = None
+_waiting: int | None = None
 
 
 def ensure_running() -> None:
@@ -73,13 +78,30 @@ def _is_in_memory(connection: Any) -> bool:
     return connection.vendor == "sqlite" and bool(connection.is_in_memory_db())
 
 
+def _run_soon() -> None:
+    """Start the thread of this process if it lasts. What is due then is found."""
+    global _waiting
+    with _lock:
+        if _waiting == os.getpid():
+            return
+        _waiting = os.getpid()
+    timer = threading.Timer(SETTLED_AFTER, ensure_running)
+    timer.daemon = True
+    timer.start()
+
+
 def enqueue(task: Callable[..., Any], *args: Any) -> None:
-    """Have a task done soon, wherever that is. If it cannot be said now, the next round finds it."""
+    """Have a task done soon, wherever that is. If it cannot be said now, the next round finds it.
+
+    A process that serves requests has its thread since the first of them.
+    """
     if conf.NOTICE_QUEUE == "worker":
         return
     try:
-        ensure_running()
-        task(*args)
+        if conf.NOTICE_QUEUE == "embedded" and _pid != os.getpid():
+            _run_soon()
+        else:
+            task(*args)
     except Exception as error:  # whatever a Redis that is away may raise
         logger.warning("The queue of e-mails is not available: %s", type(error).__name__)
 

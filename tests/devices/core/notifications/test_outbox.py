@@ -215,6 +215,7 @@ def embedded(settings, monkeypatch):
     start = worker._Embedded.start
     monkeypatch.setattr(worker, "_pid", None)
     monkeypatch.setattr(worker._Embedded, "start", lambda self: (started.append(self), start(self)))
+    worker.ensure_running()
     yield settings
     for consumer in started:
         consumer.stop()
@@ -277,6 +278,28 @@ def test_by_default_a_thread_of_the_process_sends_it_at_once(make_user, sign_in,
         strange_login(alice)
         wait_for(lambda: len(server.mails) == 1)
         wait_for(lambda: Notification.objects.filter(outcome="sent").count() == 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_serves_nothing_takes_an_e_mail_only_if_it_lasts(
+    alice, settings, monkeypatch
+):
+    """A command, or a job of rq, ends right after it has written one."""
+    began = []
+    settings.DEVICES = {**settings.DEVICES, "NOTICE_QUEUE": "embedded"}
+    monkeypatch.setattr(worker, "_pid", None)
+    monkeypatch.setattr(worker, "_waiting", None)
+    monkeypatch.setattr(worker, "SETTLED_AFTER", 0.5)
+    monkeypatch.setattr(worker, "_is_in_memory", lambda connection: False)
+    monkeypatch.setattr(worker._Embedded, "start", lambda self: began.append(self))
+    for _ in range(2):
+        outbox.write(
+            alice.pk, NotificationKind.PASSWORD_CHANGED, {"at": timezone.now().isoformat()}
+        )
+    assert not began and not worker.huey.pending_count()
+    wait_for(lambda: began)
+    time.sleep(0.5)
+    assert len(began) == 1
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
