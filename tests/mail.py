@@ -3,6 +3,7 @@
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,6 +23,7 @@ class _Smtp(socketserver.StreamRequestHandler):
                 while (row := self.rfile.readline()) != b".\r\n":
                     body += row
                 self.server.mails.append(body.decode())
+                time.sleep(self.server.pause)
             self._say("221 bye" if verb == b"QUIT" else "250 ok")
             if verb == b"QUIT":
                 return
@@ -37,6 +39,8 @@ class MailServer(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Smtp)
         self.mails: list[str] = []
+        # Seconds after which it says that it has a mail.
+        self.pause = 0.0
 
     @property
     def port(self) -> int:

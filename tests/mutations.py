@@ -3060,6 +3060,22 @@ MUTANTS = [
         "serves_nothing",
     ),
     Mutant(
+        "finishing the e-mail in hand",
+        "devices/core/notifications/worker.py",
+        """, graceful_signal="TERM")""",
+        ")",
+        "tests/devices/core/notifications/test_outbox.py",
+        "told_to_stop",
+    ),
+    Mutant(
+        "leaving other e-mails to the next worker",
+        "devices/core/notifications/outbox.py",
+        "if worker.is_stopping() or not send(notice_id):",
+        "if not send(notice_id):",
+        "tests/devices/core/notifications/test_outbox.py",
+        "told_to_stop",
+    ),
+    Mutant(
         "no thread beside an SQLite in memory",
         "devices/core/notifications/worker.py",
         "and not _is_in_memory(database.connection())",
@@ -3727,6 +3743,14 @@ MUTANTS = [
         "if True:",
         "tests/proxies/test_pgbouncer.py",
         "heard",
+    ),
+    Mutant(
+        "no limit for the idle connection that listens",
+        "devices/core/liveness/invalidation.py",
+        """            self._connection.execute("SET idle_session_timeout = 0")\n""",
+        "",
+        "tests/devices/core/liveness/test_cached_mode.py",
+        "idle_connections",
     ),
     Mutant(
         "another connection to Redis where one was forgotten",

@@ -69,6 +69,8 @@ class PostgresLine:
             else psycopg.connect(**limits, conninfo=url, autocommit=True)
         )
         try:
+            # It says nothing, and is not idle.
+            self._connection.execute("SET idle_session_timeout = 0")
             self._connection.execute(f"LISTEN {CHANNEL}")
             self._connection.execute(f"LISTEN {self._own}")
             self._send_over_new()

@@ -158,7 +158,7 @@ def _send_due() -> int:
     sent = 0
     while due := list(_due(timezone.now()).order_by("due_at").values_list("pk", flat=True)[:ROUND]):
         for notice_id in due:
-            if not send(notice_id):
+            if worker.is_stopping() or not send(notice_id):
                 return sent
             sent += 1
     return sent

@@ -57,6 +57,8 @@ _lock = threading.Lock()
 # The processes whose thread works, and is about to.
 _pid: int | None = None
 _waiting: int | None = None
+# That of `run`.
+_consumer: Consumer | None = None
 
 
 def ensure_running() -> None:
@@ -138,8 +140,18 @@ def periodic(name: str, minute: str = "*") -> Callable[[Callable[[], Any]], Any]
 
 
 def run(workers: int) -> None:
-    """Work until a signal says to stop. For a process of its own."""
-    Consumer(huey, workers=workers, max_delay=LONGEST_NAP).run()
+    """Work until a signal says to stop. For a process of its own.
+
+    By SIGTERM, which process managers send, it finishes the e-mails in hand. huey's default is SIGINT.
+    """
+    global _consumer
+    _consumer = Consumer(huey, workers=workers, max_delay=LONGEST_NAP, graceful_signal="TERM")
+    _consumer.run()
+
+
+def is_stopping() -> bool:
+    """Return whether a signal says to stop: what is not begun is left to others."""
+    return _consumer is not None and bool(_consumer.stop_flag.is_set())
 
 
 def put_connections_back() -> None:

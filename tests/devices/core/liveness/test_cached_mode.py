@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from types import SimpleNamespace
 from unittest import mock
@@ -405,6 +405,19 @@ def test_an_address_that_moves_takes_the_listener_along(settings, monkeypatch):
         wait_for(lambda: session_cache.is_trusted and made.count("postgres") >= 3)
     finally:
         invalidation.stop()
+
+
+@needs_postgresql
+@pytest.mark.postgres
+def test_a_limit_for_idle_connections_does_not_cut_the_line(monkeypatch):
+    given = connection.get_connection_params()
+    limited = f"{given.get('options', '')} -c idle_session_timeout=500"
+    monkeypatch.setattr(
+        database.connection(), "get_connection_params", lambda: given | {"options": limited}
+    )
+    with closing(invalidation.PostgresLine("postgres")) as line:
+        for _ in range(4):
+            assert not [*line.beat(), *line.wait(invalidation.BEAT)]
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")

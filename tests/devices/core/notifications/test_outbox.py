@@ -341,6 +341,28 @@ def test_R05_a_worker_killed_while_it_sends_is_replaced_and_the_mail_arrives_onc
         assert "Message-ID: <" + str(Notification.objects.get().pk) in server.mails[0]
 
 
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_told_to_stop_finishes_the_e_mail_in_hand(alice):
+    """By SIGTERM, as systemd, Docker and Kubernetes do at each deployment."""
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL: another process works on the same database")
+    for _ in range(2):
+        outbox.write(
+            alice.pk, NotificationKind.PASSWORD_CHANGED, {"at": timezone.now().isoformat()}
+        )
+    with mail_server() as server:
+        server.pause = 2.0
+        worker = start_worker(server.port)
+        wait_for(lambda: server.mails, 30)
+        worker.terminate()
+        assert worker.wait(10) == 0
+        assert len(server.mails) == 1
+    # And leaves the other to the next.
+    assert Notification.objects.filter(outcome="sent").count() == 1
+    assert Notification.objects.filter(taken_at=None, due_at__lte=timezone.now()).count() == 1
+
+
 def start_worker(port: int) -> subprocess.Popen:
     way = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
     return subprocess.Popen(
