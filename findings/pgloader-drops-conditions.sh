@@ -3,22 +3,18 @@
 #
 # Guess: what moves tables, indexes and rows between databases moves them as they are, or says what it leaves out; and
 # `migrate` notices tables that it has not made.
-# Seen: pgloader (3.6.9), called with the two databases as its documentation begins, exits with 0 and no error. A unique index
+# Seen: pgloader (Debian's 3.6.9), called with the two databases as its documentation begins, exits with 0 and no error. A unique index
 # with a condition has lost it: where one address of each person may be the primary one, a third address of a person is refused
 # as a duplicate. Columns may be NULL, CHECK constraints are gone, and UUIDs are texts without hyphens, which PostgreSQL compares with no
 # uuid: each query by such a key fails. `migrate` has nothing to do, since the table of migrations came along, and `check` with `--database`
 # is content. Into tables that `migrate` has made (`data only`), the rows come right, but with `reset sequences` the sequences stay at
 # their beginning, because Django's columns are identities: the first INSERTs are refused as duplicates.
 #
-# Needs PostgreSQL's server programs (Debian: postgresql), pgloader, or apt-get to unpack it.
+# Needs PostgreSQL's server programs (Debian: postgresql) and pgloader (Debian: pgloader).
 set -euo pipefail
 [ -d /usr/lib/postgresql ] || command -v initdb >/dev/null || { echo "needs PostgreSQL's server programs"; exit 2; }
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT
-if ! command -v pgloader >/dev/null; then
-    command -v apt-get >/dev/null || { echo "needs pgloader"; exit 2; }
-    (cd "$folder" && apt-get download -qq pgloader 2>/dev/null && dpkg -x pgloader_*.deb root)
-    export PATH=$PATH:$folder/root/usr/bin
-fi
+command -v pgloader >/dev/null || { echo "needs pgloader"; exit 2; }
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check 'psycopg[binary]==3.3.9' Django==5.2.19
 PYTHONPATH=$(dirname "$0"):$folder FOLDER=$folder "$folder/venv/bin/python" - <<'PYTHON'
