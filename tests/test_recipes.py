@@ -64,7 +64,7 @@ export const expireAccess = ({ get, set }) => set({ ...get(), access: get().acce
 def blocks(recipe: str) -> dict[str, str]:
     """What a recipe puts into which file: `// auth.js`, `// app/page.js`."""
     text = (RECIPES / f"{recipe}.md").read_text()
-    return dict(re.findall(r"```jsx?\n// (\S+\.js)\n(.*?)```", text, re.DOTALL))
+    return dict(re.findall(r"```jsx?\n// (\S+\.jsx?)\n(.*?)```", text, re.DOTALL))
 
 
 @pytest.fixture
