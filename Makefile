@@ -14,6 +14,11 @@ export PYTHONDONTWRITEBYTECODE =
 # The README says so.
 export DJANGO_RUNSERVER_HIDE_WARNING = true
 
+# Links in e-mails lead to the port that is served.
+ifeq ($(shell grep -s '^SITE_URL=' .env),)
+run demo: export SITE_URL ?= http://$(LISTEN)
+endif
+
 .PHONY: run demo test coverage takeover races fuzz mutants kill-setup failover sentinel test-citus citus-drill check lint docs messages images bench wheel lock renew matrix test-newest test-lowest test-simplejwt test-integrations clean
 
 run: .venv/run .env  ## serve the site on this machine, on http://localhost:8000

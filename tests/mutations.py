@@ -581,6 +581,22 @@ MUTANTS = [
         "readme",
     ),
     Mutant(
+        "pages behind another namespace of their name",
+        "devices/checks/urls.py",
+        'reverse("devices:sign-out-others"',
+        'reverse("devices:list"',
+        "tests/hosts/test_stories.py",
+        "readme",
+    ),
+    Mutant(
+        "migrations of an earlier app of this label",
+        "devices/checks/database.py",
+        '    if "devices" in applied and table not in',
+        '    if False and "devices" in applied and table not in',
+        "tests/devices/checks/test_database.py",
+        "earlier_app",
+    ),
+    Mutant(
         "lists from JSON:API, which drops the next page",
         "devices/api/formats.py",
         "plain if each.media_type == JSON_API else each",

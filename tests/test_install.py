@@ -133,14 +133,33 @@ def test_a_port_in_use_says_so_before_anything_is_done(target):
     assert done.stderr.splitlines()[0] == sentence
 
 
-def make(target, port):
+@pytest.mark.parametrize(
+    ("lines", "link"),
+    [("# SITE_URL=", "http://localhost:8001"), ("SITE_URL=https://tunnel.example", "")],
+    ids=["by default", "but not where .env says another"],
+)
+def test_links_in_emails_lead_to_the_port_that_is_served(tmp_path, lines, link):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / ".env").write_text(lines + "\n")
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "$1 $2 link=$SITE_URL"\n')
+    python.chmod(0o755)
+    served = make("run", 8001, BIN=tmp_path, cwd=tmp_path).stdout.splitlines()[-1]
+    assert served == f"manage.py runserver link={link}"
+
+
+def make(target, port, BIN=Path(sys.executable).parent, cwd=ROOT):
     return subprocess.run(
         # What is installed is not looked at: this environment is taken.
         ["make", "-o", ".venv/run", "-o", ".env", target]
-        + [f"BIN={Path(sys.executable).parent}", f"PORT=localhost:{port}"],
-        cwd=ROOT,
+        + [f"BIN={BIN}", f"PORT=localhost:{port}"],
+        cwd=cwd,
         # Within `make check` this would be a make below a make, which says where it is.
-        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
+        env={
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("MAKE") and name != "SITE_URL"
+        },
         capture_output=True,
         text=True,
         timeout=60,

@@ -9,6 +9,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.db import DatabaseError, connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils.module_loading import import_string
 from rest_framework import settings as drf
 from rest_framework_simplejwt.views import TokenViewBase
@@ -227,6 +228,22 @@ def check_sequences(databases: Sequence[str]) -> Iterator[CheckMessage]:
             hint=f"Run `manage.py sqlsequencereset {labels} | manage.py dbshell`, and so for your own apps. "
             "Logical replication brings no sequences; see docs/recipes/new-server.md.",
             id="devices.E153",
+        )
+
+
+def check_history(databases: Sequence[str]) -> Iterator[CheckMessage]:
+    """Ask the database of the sessions, if it is among these, whose migrations "devices" were applied."""
+    if database.alias() not in databases:
+        return
+    here, table = database.connection(), DeviceSession._meta.db_table
+    applied = {app for app, _ in MigrationRecorder(here).applied_migrations()}
+    if "devices" in applied and table not in here.introspection.table_names():
+        yield Error(
+            f"Migrations of devices are applied, and there is no table {table}: they were those of "
+            "another app with this label. Each login is answered with 500.",
+            hint="If that app is gone, run DELETE FROM django_migrations WHERE app = 'devices', and then "
+            "migrate. If it has another label now, see docs/existing-project.md.",
+            id="devices.E184",
         )
 
 

@@ -54,7 +54,8 @@ def check() -> Iterator[CheckMessage]:
         yield Error(
             "The pages of devices.web.urls are included where no page finds another by its name: they are "
             "answered with 500.",
-            hint="Include them as include('devices.web.urls'), below a path without variables.",
+            hint="Include them as include('devices.web.urls'), below a path without variables, and give no "
+            "other URLs the namespace 'devices'.",
             id="devices.E109",
         )
     for path, name in dict(each for urlconf in _urlconfs() for each in _shadowed(urlconf)).items():
@@ -101,7 +102,7 @@ def _has_login_page() -> bool:
 
 
 def _unnamed_pages(urlconf: Any) -> bool:
-    """Whether a URLconf serves the pages, and their names lead nowhere without an argument."""
+    """Whether a URLconf serves the pages, and their names lead nowhere, or to another's pages."""
     pages = import_string("devices.web.views.DevicesView")
     if not any(
         getattr(view, "view_class", None) is pages
@@ -109,7 +110,8 @@ def _unnamed_pages(urlconf: Any) -> bool:
     ):
         return False
     try:
-        reverse("devices:list", urlconf=urlconf)
+        # A name that nobody else has: with another namespace "devices", the first one is asked.
+        reverse("devices:sign-out-others", urlconf=urlconf)
     except NoReverseMatch:
         return True
     return False

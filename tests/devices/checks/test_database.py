@@ -1,4 +1,4 @@
-"""Servers that speak as PostgreSQL does, and are none."""
+"""What the database is asked: whether it is a PostgreSQL, and whose tables it has."""
 
 import pytest
 from django.db import connections
@@ -31,6 +31,23 @@ class Cursor:
 
     def fetchone(self):
         return [self.version] if "version" in self.asked else ["on", "", 0]
+
+
+@pytest.mark.django_db
+def test_migrations_of_an_earlier_app_of_this_label_are_told():
+    """They are applied, so that `migrate` makes none of our tables, and says nothing."""
+
+    def told():
+        return [each.id for each in check_databases(["default"]) if each.id == "devices.E184"]
+
+    assert told() == []
+    with connections["default"].cursor() as cursor:
+        cursor.execute("ALTER TABLE devices_devicesession RENAME TO machines_devicesession")
+        assert told() == ["devices.E184"]
+        assert check_databases([]) == []
+        # As before the first `migrate`.
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'devices'")
+        assert told() == []
 
 
 @pytest.mark.parametrize(("version", "expected"), VERSIONS.items())

@@ -361,6 +361,14 @@ urlpatterns = [
     path("<slug:tenant>/devices/", include("devices.web.urls")),
 ]"""),
     ),
+    "pages behind another namespace of their name": (
+        "E109",
+        urls("""
+from django.urls import include
+from django.views.generic import TemplateView
+machines = [path("", TemplateView.as_view(), name="list")]
+urlpatterns.insert(0, path("machines/", include((machines, "devices"))))"""),
+    ),
     "pages behind a page that takes every path": (
         "W114",
         urls("""
