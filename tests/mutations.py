@@ -3473,6 +3473,22 @@ MUTANTS = [
         "applications",
     ),
     Mutant(
+        "accounts whose is_active is a number",
+        "devices/core/liveness/db_triggers.py",
+        'isinstance(_field("is_active"), models.BooleanField) else " <> 0"',
+        'True else " <> 0"',
+        "tests/platforms/test_triggers.py",
+        "number_or_nothing",
+    ),
+    Mutant(
+        "triggers for a column of before",
+        "devices/core/liveness/db_triggers.py",
+        "        _REMOVE[connection.vendor](using)\n",
+        "",
+        "tests/platforms/test_triggers.py",
+        "nobodys_way",
+    ),
+    Mutant(
         "accounts that another program changes by a role of its own",
         "devices/core/liveness/db_triggers.py",
         'f" SECURITY DEFINER SET search_path = {path} AS $${body}$$",',

@@ -92,6 +92,80 @@ def test_the_host_can_change_its_own_users(project):
     )
 
 
+PEOPLE = """
+    from django.contrib.auth.models import AbstractBaseUser, UserManager
+    from django.db import models
+
+    class Person(AbstractBaseUser):
+        username = models.CharField(max_length=30, unique=True)
+        email = models.EmailField()
+        is_active = {field}
+        is_staff = is_superuser = False
+        USERNAME_FIELD = "username"
+        objects = UserManager()
+
+        def has_perm(self, *args):
+            return False
+"""
+MIGRATED = """
+    call_command("makemigrations", "people", verbosity=0)
+    call_command("migrate", verbosity=0)
+    people = User.objects
+    if not people.exists():
+        alice = User(username="alice")
+        alice.set_password(PASSWORD)
+        alice.save()
+"""
+
+
+def people(project, field):
+    for name in ("__init__.py", "migrations/__init__.py"):
+        project.write(f"people/{name}", "")
+    project.write("people/models.py", PEOPLE.format(field=field))
+
+
+@pytest.mark.parametrize(
+    ("field", "off", "on"),
+    [
+        ("models.SmallIntegerField(default=1)", 0, 1),
+        ("models.IntegerField(default=1, null=True)", None, 2),
+        ("models.BooleanField(default=True, null=True)", None, True),
+    ],
+)
+def test_whether_an_account_is_active_may_be_a_number_or_nothing(project, field, off, on):
+    project.configure('INSTALLED_APPS += ["people"]\nAUTH_USER_MODEL = "people.Person"')
+    people(project, field)
+    project.play(
+        MIGRATED
+        + f"""
+    token = sign_in()["access"]
+    people.update(is_active={off})
+    people.update(is_active={on})
+    assert ask("GET", "/api/sessions", token).status_code == 401
+    token = sign_in()["access"]
+    people.update(email="alice@example.org", is_active={on})
+    assert ask("GET", "/api/sessions", token).status_code == 200
+    """
+    )
+
+
+@pytest.mark.parametrize("later", ['models.CharField(max_length=1, default="y")', "True"])
+def test_a_column_that_says_it_no_longer_is_in_nobodys_way(project, later):
+    """A text counts as in Python, which SQL does not do; without a column everybody is active."""
+    project.configure('INSTALLED_APPS += ["people"]\nAUTH_USER_MODEL = "people.Person"')
+    people(project, "models.BooleanField(default=True)")
+    project.play(MIGRATED)
+    people(project, later)
+    project.play(
+        MIGRATED
+        + """
+    token = sign_in()["access"]
+    people.update(email="alice@example.org")
+    assert ask("GET", "/api/sessions", token).status_code == 200
+    """
+    )
+
+
 def test_what_was_changed_by_hand_is_made_anew(project):
     script = {
         "sqlite": "DROP TRIGGER devices_account_changed",

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist
-from django.db import connections
+from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import names_digest
 from django.db.migrations import Migration
@@ -33,7 +33,7 @@ SESSION_DELETED = "devices_session_deleted"
 POSTGRESQL = {
     ACCOUNT_CHANGED: """
     BEGIN
-        IF OLD.{is_active} AND NOT NEW.{is_active} THEN
+        IF OLD.{is_active}{truth} AND (NEW.{is_active}{truth}) IS NOT TRUE THEN
             UPDATE {sessions} SET password_stamp = '{deactivated}'
                 WHERE user_id = NEW.{pk} AND revoked_at IS NULL;
             {tell_of_account}
@@ -70,7 +70,7 @@ TELL = {
 }
 
 SQLITE = """CREATE TRIGGER {name} AFTER UPDATE OF {is_active} ON {users}
-        WHEN OLD.{is_active} AND NOT NEW.{is_active}
+        WHEN OLD.{is_active} AND NEW.{is_active} IS NOT TRUE
     BEGIN
         UPDATE {sessions} SET password_stamp = '{deactivated}'
             WHERE user_id = NEW.{pk} AND revoked_at IS NULL;
@@ -80,13 +80,18 @@ SQLITE = """CREATE TRIGGER {name} AFTER UPDATE OF {is_active} ON {users}
 def install(using: str) -> None:
     """Make the triggers that are missing, different or disabled; the others are left alone, and so are locks.
 
-    Databases of other kinds have none, nor have users without a column `is_active`.
+    Databases of other kinds have none, nor have users without a column `is_active`, or with one that is
+    neither a boolean nor a number: of a text SQL does not say whether it is true, as Python does.
     """
     connection = connections[using]
     is_active, password = _field("is_active"), _field("password")
-    if is_active is None or connection.vendor not in _INSTALL or conf.CITUS:
+    if connection.vendor not in _INSTALL or conf.CITUS:
         return
-    names = {
+    if not isinstance(is_active, models.BooleanField | models.IntegerField):
+        # Those for a column of before would have each change of an account fail.
+        _REMOVE[connection.vendor](using)
+        return
+    names: dict[str, Any] = {
         "sessions": DeviceSession._meta.db_table,
         "events": RevocationEvent._meta.db_table,
         "users": is_active.model._meta.db_table,
@@ -108,7 +113,7 @@ def make_way(using: str, plan: Sequence[tuple[Migration, bool]]) -> None:
     connection = connections[using]
     goes_back = any(backwards and step.app_label == "devices" for step, backwards in plan)
     if connection.vendor == "sqlite" and plan:
-        _execute(connection, f"DROP TRIGGER IF EXISTS {ACCOUNT_CHANGED}")
+        _remove_from_sqlite(using)
     elif connection.vendor == "postgresql" and goes_back:
         remove(using)
 
@@ -117,6 +122,10 @@ def remove(using: str) -> None:
     """Drop the triggers on PostgreSQL, and their functions."""
     for name in POSTGRESQL:
         _execute(connections[using], f"DROP FUNCTION IF EXISTS {name} CASCADE")
+
+
+def _remove_from_sqlite(using: str) -> None:
+    _execute(connections[using], f"DROP TRIGGER IF EXISTS {ACCOUNT_CHANGED}")
 
 
 def make_up() -> int:
@@ -142,6 +151,7 @@ def _install_in_postgresql(connection: BaseDatabaseWrapper, names: dict[str, str
         name: sql.format(**quoted, kept=ended.kept_for()) if conf.FEED else ""
         for name, sql in TELL.items()
     }
+    tell["truth"] = "" if isinstance(_field("is_active"), models.BooleanField) else " <> 0"
     path = _search_path(connection, users, names["pk"])
     durably = database.durable_commit()
     tell["commit_durably"] = f"PERFORM {durably};" if durably else ""
@@ -197,6 +207,7 @@ def _install_in_sqlite(connection: BaseDatabaseWrapper, names: dict[str, str]) -
 
 
 _INSTALL = {"postgresql": _install_in_postgresql, "sqlite": _install_in_sqlite}
+_REMOVE = {"postgresql": remove, "sqlite": _remove_from_sqlite}
 
 
 def _field(name: str) -> Any:
