@@ -89,12 +89,13 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 DEACTIVATED = ""
 
 
-def password_stamp(password: str) -> str:
+def password_stamp(password: str | None) -> str:
     """A mark of the user's password column, 32 hex digits; it changes when the password does.
 
-    It is compared on this server only and never leaves it, in no token and no answer.
+    It is compared on this server only and never leaves it, in no token and no answer. A user model may have
+    no such column, or nothing in it.
     """
-    return hashlib.sha256(password.encode()).hexdigest()[:32]
+    return hashlib.sha256((password or "").encode()).hexdigest()[:32]
 
 
 _Model = TypeVar("_Model", bound=models.Model)

@@ -3481,6 +3481,14 @@ MUTANTS = [
         "number_or_nothing",
     ),
     Mutant(
+        "people without a password",
+        "devices/core/step_up.py",
+        "return bool(user.password) and user.has_usable_password()",
+        "return user.has_usable_password()",
+        "tests/platforms/test_triggers.py",
+        "no_password",
+    ),
+    Mutant(
         "triggers for a column of before",
         "devices/core/liveness/db_triggers.py",
         "        _REMOVE[connection.vendor](using)\n",

@@ -359,7 +359,7 @@ class ConfirmSerializer(serializers.Serializer):
         with answered():
             if "otp" in attrs and second_factor.required_of(request.user):
                 step_up.confirm_by_code(session, attrs["otp"], client)
-            elif "password" not in attrs and request.user.has_usable_password():
+            elif "password" not in attrs and step_up.has_password(request.user):
                 required = self.fields["password"].error_messages["required"]
                 raise serializers.ValidationError({"password": [required]}, code="required")
             elif not step_up.confirm_by_password(session, attrs.get("password", ""), client):

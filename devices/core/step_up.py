@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils import timezone
 
 from devices.conf import conf
@@ -80,7 +81,7 @@ def confirm_by_password(session: DeviceSession, password: str, client: Client) -
     user = session.user
     if second_factor.required_of(user):
         raise OtpRequired
-    if not user.has_usable_password():
+    if not has_password(user):
         raise PasswordNotSet
     if session.reauth_required_since is not None:
         raise SessionDoubted
@@ -93,6 +94,11 @@ def confirm_by_password(session: DeviceSession, password: str, client: Client) -
     attempt.succeeded()
     sessions.confirm(session, client, method="password")
     return True
+
+
+def has_password(user: AbstractBaseUser) -> bool:
+    """Return whether a user can confirm by a password: Django takes a missing one for usable."""
+    return bool(user.password) and user.has_usable_password()
 
 
 def confirm_by_code(session: DeviceSession, code: str, client: Client) -> None:

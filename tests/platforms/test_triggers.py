@@ -99,6 +99,7 @@ PEOPLE = """
     class Person(AbstractBaseUser):
         username = models.CharField(max_length=30, unique=True)
         email = models.EmailField()
+        {password}
         is_active = {field}
         is_staff = is_superuser = False
         USERNAME_FIELD = "username"
@@ -113,15 +114,16 @@ MIGRATED = """
     people = User.objects
     if not people.exists():
         alice = User(username="alice")
-        alice.set_password(PASSWORD)
+        if alice.password is not None:
+            alice.set_password(PASSWORD)
         alice.save()
 """
 
 
-def people(project, field):
+def people(project, field, password=""):
     for name in ("__init__.py", "migrations/__init__.py"):
         project.write(f"people/{name}", "")
-    project.write("people/models.py", PEOPLE.format(field=field))
+    project.write("people/models.py", PEOPLE.format(field=field, password=password))
 
 
 @pytest.mark.parametrize(
@@ -145,6 +147,39 @@ def test_whether_an_account_is_active_may_be_a_number_or_nothing(project, field,
     token = sign_in()["access"]
     people.update(email="alice@example.org", is_active={on})
     assert ask("GET", "/api/sessions", token).status_code == 200
+    """
+    )
+
+
+@pytest.mark.parametrize(
+    "password", ["password = None", "password = models.CharField(max_length=128, null=True)"]
+)
+def test_people_may_have_no_password(project, password):
+    """As where they sign in by a code: their sessions begin, end and are confirmed by other means."""
+    project.configure('INSTALLED_APPS += ["people"]\nAUTH_USER_MODEL = "people.Person"')
+    people(project, "models.BooleanField(default=True)", password)
+    project.play(
+        MIGRATED
+        + """
+    from devices.shortcuts import Client as Phone, list_sessions, refresh_session, start_session
+    tokens = start_session(Phone(), alice, method="code")
+    tokens = refresh_session(Phone(), tokens.refresh)
+    for answer in (
+        ask("POST", "/api/sessions/current/confirm", tokens.access, {}),
+        ask("POST", "/api/sessions/current/confirm", tokens.access, {"password": "a guess"}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (401, "password_not_set"), answer.content
+    browser = Client()
+    browser.force_login(alice)
+    assert b'name="password"' not in browser.get("/devices/confirm/").content
+    assert len(list_sessions(alice)) == 2
+    people.update(is_active=False)
+    people.update(is_active=True)
+    assert ask("GET", "/api/sessions", tokens.access).status_code == 401
+    tokens = start_session(Phone(), alice, method="code")
+    alice.refresh_from_db()
+    alice.save()
+    assert ask("GET", "/api/sessions", tokens.access).status_code == 200
     """
     )
 

@@ -97,8 +97,10 @@ def install(using: str) -> None:
         "users": is_active.model._meta.db_table,
         "pk": is_active.model._meta.pk.column,
         "is_active": is_active.column,
-        # In the same table, unless a parent model has only one of the two.
-        "password": (password if password.model is is_active.model else is_active).column,
+        # In the same table, unless there is none or a parent model has only one of the two.
+        "password": (
+            password if password and password.model is is_active.model else is_active
+        ).column,
     }
     if {names["sessions"], names["users"]} <= set(connection.introspection.table_names()):
         _INSTALL[connection.vendor](connection, names)
