@@ -83,6 +83,13 @@ const PAGES = {
   "audit log": ["audit"],
   webhook: ["signals", "ssf"],
   "error codes": ["api"],
+  "token refused": ["recipes/refused-tokens"],
+  "401 unauthorized": ["recipes/refused-tokens", "api"],
+  token_not_valid: ["recipes/refused-tokens", "api"],
+  uninstall: ["operations"],
+  "backup restore": ["operations"],
+  "labels aren't unique": ["existing-project"],
+  "app label": ["existing-project"],
   install: ["tutorial"],
 };
 
