@@ -4042,6 +4042,14 @@ MUTANTS = [
         "S09",
     ),
     Mutant(
+        "who a manager hides does not sign in where its rows cannot be locked",
+        LOGIN,
+        "return None if rules and validation.hidden_users([user.pk]) else account",
+        "return account",
+        "tests/devices/core/sessions/test_login.py",
+        "whatever_it_adds",
+    ),
+    Mutant(
         "no eviction by doubted sessions",
         LOGIN,
         "is_doubted and not _has_free_slot(account, now, policy)",
@@ -4136,6 +4144,14 @@ MUTANTS = [
         '"" if address is None else address',
         "tests/devices/core/notifications/test_outbox.py",
         "afterwards",
+    ),
+    Mutant(
+        "the address as the model reads it",
+        NOTICES,
+        'conf.CITUS or hasattr(model._meta.get_field(name), "from_db_value")',
+        "conf.CITUS",
+        "tests/devices/core/notifications/test_outbox.py",
+        "stored_encrypted",
     ),
     Mutant(
         "mails to the former address",

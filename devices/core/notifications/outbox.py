@@ -312,9 +312,10 @@ def _address_of(user_id: Any) -> Any:
     name = address_field()
     if not name:
         return ""
-    user = get_user_model()._base_manager.filter(pk=user_id)
-    if conf.CITUS:
-        # It takes no subquery there.
+    model = get_user_model()
+    user = model._base_manager.filter(pk=user_id)
+    if conf.CITUS or hasattr(model._meta.get_field(name), "from_db_value"):
+        # Citus takes no subquery there; and an encrypted column has another text than the address.
         return user.using(database.alias()).values_list(name, flat=True).first() or ""
     return Coalesce(Subquery(user.values(name)), Value(""), output_field=TextField())
 

@@ -17,6 +17,7 @@ from django.db.models import (
     When,
 )
 from django.db.models.signals import post_save, pre_save
+from django.db.models.sql import Query
 from django.utils import timezone
 
 from devices import signals
@@ -330,11 +331,20 @@ def _lock_with_history(user: AbstractBaseUser) -> AbstractBaseUser | None:
     if conf.CITUS:
         citus.serialize_logins(user.pk)
     throttled = throttling.account_key(logins.username_of(user))
-    if validation.rules(model):
+    rules = validation.rules(model)
+    if rules and _can_be_locked(model._default_manager.all().query):
         # What a manager hides may differ from one moment to the next.
         return _to_lock(model._default_manager, throttled).filter(pk=user.pk).first()
     statement = _locking(database.alias(), model, conf.SECOND_FACTOR)
-    return next(iter(statement.run({"pk": user.pk, "throttled": throttled})), None)
+    account = next(iter(statement.run({"pk": user.pk, "throttled": throttled})), None)
+    return None if rules and validation.hidden_users([user.pk]) else account
+
+
+def _can_be_locked(users: Query) -> bool:
+    """Whether PostgreSQL locks the rows of such a query: not where a row of it stands for several."""
+    is_grouped = users.group_by is not None or users.distinct
+    windows = (each for each in users.annotations.values() if each.contains_over_clause)
+    return not (is_grouped or any(windows))
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db.models import F, Q
+from django.db.models import CharField, F, Q, TextField
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
@@ -48,12 +48,23 @@ def network_of(text: str) -> IPNetwork:
     return network
 
 
-def _people(email: str) -> Any:
+def _email_field() -> Any:
     model = get_user_model()
-    names = {field.name for field in model._meta.fields}
-    column = model.get_email_field_name()
-    if column not in names:
-        column = model.USERNAME_FIELD
+    columns: dict[str, Any] = {field.name: field for field in model._meta.fields}
+    return columns.get(model.get_email_field_name()) or columns[model.USERNAME_FIELD]
+
+
+def _email(text: str) -> str:
+    here, column = database.connection(), _email_field()
+    is_text = isinstance(column, CharField | TextField)
+    # With another initialization vector each time: no row is equal.
+    if is_text and column.get_db_prep_save(text, here) != column.get_db_prep_save(text, here):
+        raise ValueError(_("Email addresses are encrypted here: give the key of the user."))
+    return text
+
+
+def _people(email: str) -> Any:
+    model, column = get_user_model(), _email_field().name
     # As it was written or in lower case, as many models keep it: `iexact` is served by no index.
     exactly = logins.match(column, "exact", email)
     return model._base_manager.filter(exactly | logins.match(column, "exact", email.lower()))
@@ -144,7 +155,7 @@ class Selection:
 
     # Who: the key of the user, or their email (where users have none: their login).
     user: Any = _read_by(_key)
-    email: str | None = _read_by(_text)
+    email: str | None = _read_by(_email)
     # Whence: where it began, and where it was last active.
     ip: IPNetwork | None = _read_by(_network)
     last_ip: IPNetwork | None = _read_by(_network)

@@ -48,6 +48,16 @@ def broken(monkeypatch):
     return refused
 
 
+def test_an_address_that_is_stored_encrypted_is_sent_to_as_it_is_read(alice, write, monkeypatch):
+    field = type(alice)._meta.get_field("email")
+    type(alice).objects.filter(pk=alice.pk).update(email=alice.email[::-1])
+    read = lambda value, expression, connection: value[::-1]  # noqa: E731
+    monkeypatch.setattr(field, "from_db_value", read, raising=False)
+    assert write().address == alice.email
+    outbox.send_due()
+    assert mail.outbox[0].to == [alice.email]
+
+
 def test_a_notice_is_sent_once_however_often_it_is_asked_for(write):
     notice = write()
     for _ in range(3):

@@ -1,9 +1,11 @@
 """Which sessions a selection means, and that nothing which is not understood widens it."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
 import pytest
+from django.contrib.auth import get_user_model
 
 from devices.core import sessions
 from devices.core.clients.client import Client
@@ -118,6 +120,14 @@ def test_what_is_not_understood_is_said_and_means_nobody(name, text):
         Selection.parse({name: text, "country": "DE"} if name != "country" else {name: text})
     assert set(refused.value.errors) == {name}
     assert name in str(refused.value)
+
+
+def test_an_encrypted_address_is_not_looked_for_in_vain(monkeypatch):
+    field = type(get_user_model()._meta.get_field("email"))
+    random = lambda self, value, *args, **kwargs: f"{uuid.uuid4()} {value}"  # noqa: E731
+    monkeypatch.setattr(field, "get_db_prep_value", random)
+    with pytest.raises(InvalidSelection, match="encrypted"):
+        Selection.parse({"email": "alice@example.org"})
 
 
 def test_all_mistakes_are_told_at_once():
