@@ -4042,6 +4042,14 @@ MUTANTS = [
         "S09",
     ),
     Mutant(
+        "a lock of users whose table has its schema in its name",
+        LOGIN,
+        "if _names_schema(model) and lock(user) is None:",
+        "if False:",
+        "tests/devices/core/sessions/test_login.py",
+        "in_its_name",
+    ),
+    Mutant(
         "who a manager hides does not sign in where its rows cannot be locked",
         LOGIN,
         "return None if rules and validation.hidden_users([user.pk]) else account",

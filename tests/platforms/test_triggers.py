@@ -232,6 +232,31 @@ def test_what_a_restore_has_left_disabled_is_enabled(project):
     )
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="NO SCHEMAS: needs PostgreSQL")
+def test_users_whose_table_has_its_schema_in_its_name_sign_in_and_stay_out(project):
+    project.write("people/__init__.py", "")
+    project.write("people/migrations/__init__.py", "")
+    project.write(
+        "people/models.py",
+        """
+        from django.contrib.auth.models import AbstractUser
+
+        class Person(AbstractUser):
+            class Meta:
+                db_table = 'crm"."people'
+        """,
+    )
+    project.configure('INSTALLED_APPS += ["people"]\nAUTH_USER_MODEL = "people.Person"')
+    project.play(
+        """
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA crm")
+    call_command("makemigrations", "people", verbosity=0)
+    """
+        + SCENE
+    )
+
+
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="NO LOCKS: SQLite has one writer")
 def test_a_migrate_without_changes_waits_for_no_reader_of_the_users(project):
     project.play(

@@ -102,8 +102,7 @@ def install(using: str) -> None:
             password if password and password.model is is_active.model else is_active
         ).column,
     }
-    if {names["sessions"], names["users"]} <= set(connection.introspection.table_names()):
-        _INSTALL[connection.vendor](connection, names)
+    _INSTALL[connection.vendor](connection, names)
 
 
 def make_way(using: str, plan: Sequence[tuple[Migration, bool]]) -> None:
@@ -140,12 +139,17 @@ def make_up() -> int:
 
 
 def _install_in_postgresql(connection: BaseDatabaseWrapper, names: dict[str, str]) -> None:
-    [(schema, sessions, users)] = _rows(
+    # By their names as Django writes them, which may have a schema: db_table = 'crm"."people'.
+    tables = _rows(
         connection,
-        "SELECT relnamespace::regnamespace::text, oid, to_regclass(%s)::oid"
-        " FROM pg_class WHERE oid = to_regclass(%s)",
-        [_quote(connection, names["users"]), _quote(connection, names["sessions"])],
+        "SELECT own.relnamespace::regnamespace::text, own.oid, users.oid FROM pg_class own, pg_class users"
+        " WHERE own.oid = to_regclass(%s) AND users.oid = to_regclass(%s)"
+        " AND users.relkind NOT IN ('v', 'm')",
+        [_quote(connection, names["sessions"]), _quote(connection, names["users"])],
     )
+    if not tables:
+        return
+    [(schema, sessions, users)] = tables
     quoted = {key: _quote(connection, name) for key, name in names.items()}
     for table in ("sessions", "events"):
         quoted[table] = f"{schema}.{quoted[table]}"
@@ -200,6 +204,8 @@ def _search_path(connection: BaseDatabaseWrapper, users: int, key: str) -> str:
 
 
 def _install_in_sqlite(connection: BaseDatabaseWrapper, names: dict[str, str]) -> None:
+    if not {names["sessions"], names["users"]} <= set(connection.introspection.table_names()):
+        return
     quoted = {key: _quote(connection, name) for key, name in names.items()}
     sql = SQLITE.format(**quoted, name=ACCOUNT_CHANGED, deactivated=DEACTIVATED)
     is_there = "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = %s AND sql = %s"

@@ -11,6 +11,7 @@ from django.db.models import (
     CharField,
     DateTimeField,
     Manager,
+    Model,
     Q,
     QuerySet,
     Value,
@@ -61,7 +62,7 @@ from devices.models import (
 
 from . import validation
 from .policy import SessionPolicy, policy_of, shorten
-from .revocation import after_revoke, assign, is_same, revocation_values
+from .revocation import after_revoke, assign, is_same, lock, revocation_values
 
 
 def start(
@@ -331,6 +332,8 @@ def _lock_with_history(user: AbstractBaseUser) -> AbstractBaseUser | None:
     if conf.CITUS:
         citus.serialize_logins(user.pk)
     throttled = throttling.account_key(logins.username_of(user))
+    if _names_schema(model) and lock(user) is None:
+        return None
     rules = validation.rules(model)
     if rules and _can_be_locked(model._default_manager.all().query):
         # What a manager hides may differ from one moment to the next.
@@ -362,7 +365,18 @@ def _to_lock(users: Manager[Any], throttled: str | Parameter) -> QuerySet[Any]:
         failures_before=throttling.failures_before(throttled)
     )
     rows = second_factor.known(rows).order_by()
-    return rows if conf.CITUS else rows.select_for_update(no_key=True, of=("self", *links))
+    if conf.CITUS or _names_schema(users.model):
+        return rows
+    return rows.select_for_update(no_key=True, of=("self", *links))
+
+
+def _names_schema(model: type[Model]) -> bool:
+    """Whether the table of users has its schema in its name, as in db_table = 'crm"."people'.
+
+    PostgreSQL takes no such name behind FOR UPDATE OF, so that its rows are locked by a statement before.
+    """
+    tables = (each._meta.db_table for each in (model, *model._meta.parents))
+    return any('"."' in table for table in tables)
 
 
 def _has_free_slot(account: AbstractBaseUser, now: datetime, policy: SessionPolicy) -> bool:

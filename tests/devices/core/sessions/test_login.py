@@ -2,14 +2,28 @@
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import connection
 from django.db.models import Count, Window
 from django.db.models.functions import RowNumber
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User, UserManager
 from devices import shortcuts
-from devices.core.sessions import validation
+from devices.core.sessions import login, validation
 from devices.exceptions import AccountNotActive
 from devices.shortcuts import Client
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="NO SCHEMAS: needs PostgreSQL")
+def test_users_whose_table_has_its_schema_in_its_name_are_locked(alice, monkeypatch):
+    monkeypatch.setattr(User._meta, "db_table", f'public"."{User._meta.db_table}')
+    login._locking.cache_clear()
+    with CaptureQueriesContext(connection) as queries:
+        shortcuts.start_session(Client(), alice)
+    login._locking.cache_clear()
+    locks = [each["sql"] for each in queries if "FOR NO KEY UPDATE" in each["sql"]]
+    assert len(locks) == 1 and 'FROM "public"."accounts_user"' in locks[0]
+
 
 GROUPED = {
     "counts": lambda users: users.annotate(roles=Count("groups")),
