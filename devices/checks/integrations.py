@@ -54,6 +54,8 @@ TOKEN_LOGINS = {
     "rest_framework.authtoken.views.ObtainAuthToken": "rest_framework.authtoken",
     "knox.views.LoginView": "django-rest-knox",
     "drfpasswordless.views.AbstractBaseObtainAuthToken": "drfpasswordless",
+    "durin.views.LoginView": "django-rest-durin",
+    "drf_multitokenauth.views.LoginAndObtainAuthToken": "drf-multitokenauth",
     "djoser.views.TokenCreateView": "djoser",
     "djoser.webauthn.views.LoginView": "djoser.webauthn",
     "rest_social_auth.views.SocialToken": "rest-social-auth",

@@ -198,6 +198,8 @@ def only(view):
         (of("shop.views", "Login", KNOX), {}, True),
         (of("knox.views", "LogoutView"), {}, False),
         (of("drfpasswordless.views", "AbstractBaseObtainAuthToken"), {}, True),
+        (of("durin.views", "LoginView"), {}, True),
+        (of("drf_multitokenauth.views", "LoginAndObtainAuthToken"), {}, True),
         (of("allauth.idp.oidc.views", "TokenView"), {}, True),
         (DJ_REST_AUTH, {}, True),
         (DJ_REST_AUTH, {"REST_AUTH": {"TOKEN_MODEL": None}}, False),
