@@ -4058,6 +4058,22 @@ MUTANTS = [
         "whatever_it_adds",
     ),
     Mutant(
+        "managers of users are asked about who is remembered",
+        VALIDATION,
+        "session = None if template is None else _as_shown(template.copy())",
+        "session = None if template is None else template.copy()",
+        LIVENESS_TESTS,
+        "manager_of_users",
+    ),
+    Mutant(
+        "the project's rule is asked about who is remembered",
+        VALIDATION,
+        "return session if session is not None and is_admitted(session) else None",
+        "return session",
+        LIVENESS_TESTS,
+        "rule_of_the_project",
+    ),
+    Mutant(
         "no eviction by doubted sessions",
         LOGIN,
         "is_doubted and not _has_free_slot(account, now, policy)",

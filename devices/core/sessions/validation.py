@@ -108,10 +108,15 @@ def key(token: bytes) -> Hashable:
 
 
 def get_cached(key: Hashable) -> DeviceSession | None:
-    """The session that is remembered to live behind an access token, and is not due for a touch."""
+    """The session that is remembered to live behind an access token, and is not due for a touch.
+
+    None, too, for a user whom a manager or USER_AUTHENTICATION_RULE does not admit just now: they may go by
+    the request, such as by its tenant.
+    """
     invalidation.listen()
     template = session_cache.get(key)
-    return None if template is None else template.copy()
+    session = None if template is None else _as_shown(template.copy())
+    return session if session is not None and is_admitted(session) else None
 
 
 def read_mark() -> ReadMark | None:
@@ -186,8 +191,11 @@ def find(session_id: Any, user_id: Any) -> DeviceSession | None:
     None, too, for a user whom a manager of the user model hides. To ask such a manager is another query.
     """
     found: DeviceSession | None = _lookup().find(session_id, user_id)
-    if found is None:
-        return None
+    return None if found is None else _as_shown(found)
+
+
+def _as_shown(found: DeviceSession) -> DeviceSession | None:
+    """The session with its user as the managers of the user model give them; None if one of them does not."""
     for manager in rules(type(found.user)):
         user = manager.db_manager(database.alias()).filter(pk=found.user_id).first()
         if user is None:

@@ -161,6 +161,29 @@ def test_an_end_here_is_known_here_before_it_is_answered(line, alice, sign_in):
     assert phone.get("/api/me").status_code == 401
 
 
+def test_a_manager_of_users_is_asked_about_who_is_remembered(line, alice, sign_in, monkeypatch):
+    phone = sign_in_remembered(sign_in, alice)
+    # As one by the tenant of the request.
+    tenants = mock.Mock(wraps=User.objects)
+    tenants.db_manager.return_value.filter.return_value.first.return_value = None
+    with monkeypatch.context() as patch:
+        patch.setattr(validation, "rules", lambda model: [tenants])
+        answer = phone.get("/api/me")
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
+    assert is_remembered(phone)
+
+
+def test_the_rule_of_the_project_is_asked_about_who_is_remembered(
+    line, alice, sign_in, monkeypatch
+):
+    phone = sign_in_remembered(sign_in, alice)
+    with monkeypatch.context() as patch:
+        patch.setattr(validation, "is_admitted", lambda session: False)
+        answer = phone.get("/api/me")
+        assert (answer.status_code, answer.json()["code"]) == (401, "no_active_account")
+    assert is_remembered(phone)
+
+
 def _set_password(user):
     user.set_password("another horse, another battery")
     user.save()
