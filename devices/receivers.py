@@ -118,7 +118,10 @@ def account_about_to_be_saved(
         accounts = get_user_model()._base_manager.using(using).filter(pk=instance.pk)
         stored = [each.name for each in accounts.model._meta.concrete_fields]
         fields = [name for name in stored if name in {address, *_DECIDE}]
-        vars(instance)[_BEFORE] = accounts.values(*fields).first()
+        before = accounts.values(*fields).first() or {}
+        if address and not outbox.is_plain(address):
+            before[address] = outbox.read_address(accounts)
+        vars(instance)[_BEFORE] = before
 
 
 @_of_people(post_save)
@@ -131,7 +134,7 @@ def account_saved(
     **kwargs: Any,
 ) -> None:
     """End sessions after a new password or a deactivation, and write the e-mails about what changed."""
-    before: dict[str, Any] = vars(instance).pop(_BEFORE, None) or {}
+    before: dict[str, Any] = vars(instance).pop(_BEFORE, {})
     if address := before.get(outbox.address_field()):
         _address_saved(instance, using, address)
     if created or raw or (update_fields and not update_fields & _DECIDE):

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import FieldError
 from django.db.models import F, Q
 
 from devices.core import logins
@@ -69,5 +70,15 @@ def of_people(term: str) -> Q:
     found = Q()
     for name in names_of_people():
         for start in {term, term.lower()}:
-            found |= logins.match(name, "startswith", start, "user__")
+            found |= _begins(name, start)
     return found
+
+
+def _begins(name: str, start: str) -> Q:
+    begins = logins.match(name, "startswith", start, "user__")
+    try:
+        DeviceSession.objects.filter(begins)
+    except FieldError:
+        # The column has a hash of the name, by which only a whole one is found.
+        return logins.match(name, "exact", start, "user__")
+    return begins

@@ -14,7 +14,7 @@ from zoneinfo import available_timezones
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db.models import Subquery, TextField, Value
+from django.db.models import QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -307,16 +307,32 @@ def address_field() -> str:
     return name if any(field.name == name for field in model._meta.concrete_fields) else ""
 
 
+def read_address(users: QuerySet[Any]) -> str | None:
+    """The address of the one user there, as the model gives it; None if there is no user."""
+    name = address_field()
+    if is_plain(name):
+        return users.values_list(name, flat=True).first()
+    user = users.first()
+    return None if user is None else str(getattr(user, name))
+
+
+def is_plain(name: str) -> bool:
+    """Whether the column of an address has its text: of a field that is not Django's own, nobody knows.
+
+    It may be encrypted, or a hash.
+    """
+    return type(get_user_model()._meta.get_field(name)).__module__.startswith("django.")
+
+
 def _address_of(user_id: Any) -> Any:
     """The account's address, as a subquery."""
     name = address_field()
     if not name:
         return ""
-    model = get_user_model()
-    user = model._base_manager.filter(pk=user_id)
-    if conf.CITUS or hasattr(model._meta.get_field(name), "from_db_value"):
-        # Citus takes no subquery there; and an encrypted column has another text than the address.
-        return user.using(database.alias()).values_list(name, flat=True).first() or ""
+    user = get_user_model()._base_manager.filter(pk=user_id)
+    if conf.CITUS or not is_plain(name):
+        # Citus takes no subquery there.
+        return read_address(user.using(database.alias())) or ""
     return Coalesce(Subquery(user.values(name)), Value(""), output_field=TextField())
 
 

@@ -2,7 +2,10 @@
 
 import pytest
 from django.contrib.auth.models import User as DjangoUser
+from django.core.exceptions import FieldError
 from django.db import connection
+from django.db.models import EmailField
+from django.db.models.lookups import StartsWith
 
 from devices.admin.search import names_of_people, search
 from devices.models import DeviceSession
@@ -25,6 +28,26 @@ def test_a_person_is_found_by_the_whole_login_or_its_beginning(alice, make_user,
     assert found(" ali") == {hers, alicia}
     assert found("lice") == set()
     assert found("") == found("  ") == {hers, alicia, bob}
+
+
+class Hashed(EmailField):
+    """A login of which the column has a hash."""
+
+
+@Hashed.register_lookup
+class NoBeginning(StartsWith):
+    def get_prep_lookup(self):
+        raise FieldError("It does not support 'startswith' lookups")
+
+
+def test_a_login_whose_column_has_its_hash_is_found_as_a_whole(
+    alice, make_user, start, monkeypatch
+):
+    hers = start(alice)
+    start(make_user("bob@example.org"))
+    monkeypatch.setattr(type(alice)._meta.get_field("email"), "__class__", Hashed)
+    assert found("alice@example.org") == {hers}
+    assert found("ali") == set()
 
 
 def test_no_sign_in_a_login_is_a_wildcard(make_user, start):
