@@ -4172,7 +4172,7 @@ MUTANTS = [
     Mutant(
         "the address as the model reads it",
         NOTICES,
-        "conf.CITUS or not _is_plain(name)",
+        "conf.CITUS or not is_plain(name)",
         "conf.CITUS",
         "tests/devices/core/notifications/test_outbox.py",
         "stored_encrypted",

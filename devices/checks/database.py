@@ -212,7 +212,7 @@ def check_rights(databases: Sequence[str]) -> Iterator[CheckMessage]:
             "Each session is refused, and logins fail with 500: row-level security hides all rows from the"
             f" role of the database in {', '.join(sorted(hidden))}.",
             hint="Add policies for the role, or give it BYPASSRLS; see docs/operations.md.",
-            id="devices.E154",
+            id="devices.E155",
         )
 
 
