@@ -40,6 +40,8 @@ class Walk(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.undo = transaction.atomic()
+        # Of the test, and not of a request, which would note its session's activity after the commit.
+        self.undo._from_testcase = True
         self.undo.__enter__()
         start = datetime(2026, 3, 1, 12, tzinfo=UTC)
         self.travel = time_machine.travel(start, tick=False)
