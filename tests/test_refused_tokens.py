@@ -1,6 +1,5 @@
 """docs/recipes/refused-tokens.md: what the error of a refused token has as its causes."""
 
-import time
 import traceback
 from uuid import uuid4
 
@@ -21,7 +20,8 @@ CAUSES = {
     "InvalidAudienceError": {"aud": "another"},
     "InvalidIssuerError": {"iss": "another"},
     "MissingRequiredClaimError": {"aud": None},
-    "ImmatureSignatureError": {"iat": time.time() + 600},
+    # In the year 2100.
+    "ImmatureSignatureError": {"iat": 4_102_444_800},
     "KeyError: 'session_id'": {"session_id": None},
     "Token has wrong type": {"token_type": "refresh"},
     "TokenNotValid": {"session_id": str(uuid4())},
