@@ -81,7 +81,7 @@ def test_R02_forty_mixed_clients_on_one_account_never_deadlock(site, rounds, tal
     def save(caller, mine, other):
         User.objects.get(pk=alice.pk).save()
 
-    before, longest = deadlocks(), 0.0
+    before = deadlocks()
     waits = LockWaits()
     waits.start()
     try:
@@ -95,15 +95,12 @@ def test_R02_forty_mixed_clients_on_one_account_never_deadlock(site, rounds, tal
                 time.sleep(random.uniform(0, 0.03))
                 return acts[i](caller, *random.sample(signed_in, 2))
 
-            began = time.monotonic()
             answers = [answer for answer in site.par(40, act) if answer is not None]
-            longest = max(longest, time.monotonic() - began)
             assert {answer.status_code for answer in answers} <= {200, 204, 401, 404}
             tally(rounds=1, answered=sum(answer.is_success for answer in answers))
     finally:
         waits.over.set()
         waits.join()
     tally(lock_waits=len(waits.waits), lock_wait_p99_ms=round(waits.p99() * 1000))
-    # On a slow machine a round takes longer, and who comes last in it waits for the others.
-    assert waits.p99() < max(1, longest)
+    assert waits.p99() < 1
     assert deadlocks() == before
