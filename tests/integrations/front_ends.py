@@ -14,7 +14,7 @@ from django.db import OperationalError
 
 from devices.models import DeviceSession
 from tests import npm, processes
-from tests.client import CHROME
+from tests.client import CHROME, PASSWORD
 from tests.test_recipes import blocks
 
 # With the packages of the integrations alone, since each takes a while to build.
@@ -88,6 +88,41 @@ def trust_front_end(settings: Any) -> None:
         "TRUSTED_PROXIES": ["127.0.0.1/32"],
         "REFRESH_GRACE": timedelta(0),
     }
+
+
+def an_expired_token_is_replaced_before_the_page_is_made(
+    visitor: Visitor, location: str = "/?page=2"
+) -> httpx.Response:
+    """The visitor is signed in. The page, which came by a redirect to this location."""
+    del visitor.cookies["access"]
+    old = visitor.cookies["refresh"]
+    refreshed = visitor.get("/?page=2", stores=False)
+    assert (refreshed.status_code, refreshed.headers["Location"]) == (307, location)
+    # That answer got lost. The same happens once more, however late it is, and then all goes on.
+    assert visitor.get("/?page=2").status_code == 307
+    assert visitor.cookies["refresh"] != old
+    page = visitor.get("/?page=2")
+    assert page.status_code == 200
+    assert DeviceSession.objects.get().generation == 1
+    return page
+
+
+def no_redirect_leads_to_another_site(visitor: Visitor, *paths: str) -> None:
+    """The visitor is signed in, and asks for these paths with an access token that has expired."""
+    for path in paths:
+        del visitor.cookies["access"]
+        answer = visitor.get(path)
+        went = answer.url.join(answer.headers["Location"])
+        assert went.host == "127.0.0.1", went
+
+
+def sign_in_page(page: Any, url: str) -> None:
+    """Sign in by the form of the front end at this URL, with scripts."""
+    page.goto(f"{url}/login", wait_until="networkidle")
+    page.fill("[name=email]", "alice@example.org")
+    page.fill("[name=password]", PASSWORD)
+    page.click("text=Sign in")
+    page.wait_for_selector("text=Chrome")
 
 
 def an_api_that_is_away_signs_nobody_out(visitor: Visitor) -> None:

@@ -14,8 +14,11 @@ from tests.integrations.front_ends import (
     ADDRESS,
     Visitor,
     an_api_that_is_away_signs_nobody_out,
+    an_expired_token_is_replaced_before_the_page_is_made,
     build,
+    no_redirect_leads_to_another_site,
     printed_files,
+    sign_in_page,
     trust_front_end,
 )
 from tests.ports import free_port
@@ -90,21 +93,9 @@ def test_the_recipe(front, alice):
     assert (session.device, session.ip_address) == ("Chrome on Windows", ADDRESS)
     assert f"{session.device}, {ADDRESS}" in visitor.get().text
 
-    # The access token has expired. The page is not made before the browser has the new tokens.
-    del visitor.cookies["access"]
-    old = visitor.cookies["refresh"]
-    refreshed = visitor.get("/?page=2", stores=False)
-    assert (refreshed.status_code, refreshed.headers["Location"]) == (307, f"{front}/?page=2")
-    # That answer got lost. The same happens once more, however late it is, and then all goes on.
-    assert visitor.get("/?page=2").status_code == 307
-    assert visitor.cookies["refresh"] != old
-    assert visitor.get("/?page=2").status_code == 200
-    assert DeviceSession.objects.get().generation == 1
+    an_expired_token_is_replaced_before_the_page_is_made(visitor, f"{front}/?page=2")
 
-    # Nor does it lead to another site.
-    del visitor.cookies["access"]
-    elsewhere = visitor.get("//evil.example/")
-    assert httpx.URL(front).join(elsewhere.headers["Location"]).host == "127.0.0.1"
+    no_redirect_leads_to_another_site(visitor, "//evil.example/")
 
     # What a page asks for by itself.
     del visitor.cookies["access"]
@@ -145,11 +136,7 @@ def test_an_api_that_is_away_signs_nobody_out(front, alice):
 def test_a_form_that_scripts_send_is_repeated_in_a_browser(front, alice, chromium):
     def visit(browser: Any) -> str:
         page = browser.new_page(user_agent=CHROME)
-        page.goto(f"{front}/login", wait_until="networkidle")
-        page.fill("[name=email]", "alice@example.org")
-        page.fill("[name=password]", PASSWORD)
-        page.click("text=Sign in")
-        page.wait_for_selector("text=Chrome")
+        sign_in_page(page, front)
         page.context.clear_cookies(name="access")
         page.click("text=Sign out")
         page.wait_for_selector("text=Sign in")
