@@ -3482,7 +3482,7 @@ MUTANTS = [
     ),
     Mutant(
         "people without a password",
-        "devices/core/step_up.py",
+        "devices/core/hashing.py",
         "return bool(user.password) and user.has_usable_password()",
         "return user.has_usable_password()",
         "tests/platforms/test_triggers.py",
@@ -3735,6 +3735,22 @@ MUTANTS = [
         "        if False:",
         "tests/devices/core/staff/test_new_password.py",
         "above",
+    ),
+    Mutant(
+        "no password for who has none here",
+        "devices/core/staff/accounts.py",
+        "has_password = hashing.has_password(row)",
+        "has_password = True",
+        INCIDENTS,
+        "no_password_here",
+    ),
+    Mutant(
+        "the page of a new password for who has one",
+        "devices/admin/new_password.py",
+        "if not hashing.has_password(person):",
+        "if False:",
+        INCIDENTS,
+        "no_password_here",
     ),
     Mutant(
         "a new password is required by who may revoke",

@@ -12,6 +12,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from devices import admin_site
+from devices.core import hashing
 from devices.core.staff import accounts, bulk_revocation
 from devices.models import DeviceSession
 
@@ -29,7 +30,7 @@ class RequiresPasswords(admin.ModelAdmin):
         return [path("new-password/<path:pk>/", view, name=NAME), *super().get_urls()]
 
     def new_password(self, request: HttpRequest, pk: str) -> HttpResponse:
-        """For staff who may revoke, and users within their reach."""
+        """For staff who may revoke, and users within their reach who have a password here."""
         person = _person(unquote(pk))
         by: Any = request.user
         may = by.has_perm("devices.revoke_devicesession") and self.has_view_permission(request)
@@ -58,6 +59,9 @@ class RequiresPasswords(admin.ModelAdmin):
 
 def _person(pk: str) -> Any:
     try:
-        return get_user_model()._base_manager.get(pk=pk)
+        person = get_user_model()._base_manager.get(pk=pk)
     except (get_user_model().DoesNotExist, ValueError, OverflowError, ValidationError) as error:
         raise Http404 from error
+    if not hashing.has_password(person):
+        raise Http404
+    return person

@@ -11,6 +11,7 @@ from django.db.models.expressions import Combinable
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from devices.core import hashing
 from devices.models import DeviceSession, Status
 
 from . import columns, timeline
@@ -202,7 +203,8 @@ class DeviceSessionAdmin(ShowsDashboard, RequiresPasswords, ReadOnly, RevokesSes
         if found and self.is_filtered(request):
             context["may_revoke_found"] = True
             people = {session.user_id for session in found}
-            context["person"] = found[0].user if len(people) == 1 else None
+            user = found[0].user
+            context["person"] = user if len(people) == 1 and hashing.has_password(user) else None
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
@@ -225,5 +227,6 @@ class DeviceSessionAdmin(ShowsDashboard, RequiresPasswords, ReadOnly, RevokesSes
             timeline=timeline.timeline(obj),
             timeline_length=timeline.LENGTH,
             may_revoke=self.may_revoke(request, obj),
+            has_password=hashing.has_password(obj.user),
         )
         return super().render_change_form(request, context, add, change, form_url, obj)

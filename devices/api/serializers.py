@@ -22,7 +22,7 @@ from rest_framework_simplejwt.tokens import RefreshToken
 
 from devices import shortcuts
 from devices.conf import conf
-from devices.core import second_factor, sessions, step_up, tokens, trusted_devices
+from devices.core import hashing, second_factor, sessions, step_up, tokens, trusted_devices
 from devices.core.binding import dpop
 from devices.core.clients.client import Client
 from devices.core.log import activity
@@ -359,7 +359,7 @@ class ConfirmSerializer(serializers.Serializer):
         with answered():
             if "otp" in attrs and second_factor.required_of(request.user):
                 step_up.confirm_by_code(session, attrs["otp"], client)
-            elif "password" not in attrs and step_up.has_password(request.user):
+            elif "password" not in attrs and hashing.has_password(request.user):
                 required = self.fields["password"].error_messages["required"]
                 raise serializers.ValidationError({"password": [required]}, code="required")
             elif not step_up.confirm_by_password(session, attrs.get("password", ""), client):

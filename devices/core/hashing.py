@@ -1,15 +1,21 @@
-"""Passwords that a hasher refuses to hash: they are wrong, after the time that a wrong one takes."""
+"""Passwords: who has one, and those a hasher refuses, which are wrong after the time a wrong one takes."""
 
 from collections.abc import Callable
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
 from django.utils.crypto import get_random_string
 
 # All that bcrypt hashes. bcrypt 5 refuses more with a ValueError, where releases before it ignored the rest.
 BCRYPT_BYTES: Final = 72
 # As long as what Django hashes where there is no password to compare with.
 _STAND_IN: Final = 40
+
+
+def has_password(user: AbstractBaseUser) -> bool:
+    """Return whether a user has a password here: Django takes a missing one for usable."""
+    return bool(user.password) and user.has_usable_password()
 
 
 def is_right(check: Callable[[Any], bool], password: str | None) -> bool:

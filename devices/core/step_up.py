@@ -3,14 +3,13 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils import timezone
 
 from devices.conf import conf
 from devices.exceptions import Impersonated, OtpRequired, PasswordNotSet, SessionDoubted
 from devices.models import DeviceSession
 
-from . import logins, second_factor, sessions, throttling
+from . import hashing, logins, second_factor, sessions, throttling
 from .clients.client import Client
 
 
@@ -81,7 +80,7 @@ def confirm_by_password(session: DeviceSession, password: str, client: Client) -
     user = session.user
     if second_factor.required_of(user):
         raise OtpRequired
-    if not has_password(user):
+    if not hashing.has_password(user):
         raise PasswordNotSet
     if session.reauth_required_since is not None:
         raise SessionDoubted
@@ -94,11 +93,6 @@ def confirm_by_password(session: DeviceSession, password: str, client: Client) -
     attempt.succeeded()
     sessions.confirm(session, client, method="password")
     return True
-
-
-def has_password(user: AbstractBaseUser) -> bool:
-    """Return whether a user can confirm by a password: Django takes a missing one for usable."""
-    return bool(user.password) and user.has_usable_password()
 
 
 def confirm_by_code(session: DeviceSession, code: str, client: Client) -> None:

@@ -20,7 +20,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic.edit import FormView
 
 from devices.conf import conf
-from devices.core import second_factor, step_up
+from devices.core import hashing, second_factor, step_up
 from devices.exceptions import (
     Impersonated,
     OtpInvalid,
@@ -114,7 +114,7 @@ class ConfirmForm(forms.Form):
             # It is for the owner to confirm who they are.
             self.fields.clear()
             return
-        if self.needs_code or self.needs_approval or not step_up.has_password(user):
+        if self.needs_code or self.needs_approval or not hashing.has_password(user):
             del self.fields["password"]
         if not self.needs_code:
             del self.fields["otp"]
@@ -192,7 +192,7 @@ class ConfirmView(RedirectURLMixin, FormView):
         """Where REAUTHENTICATION_URL leads, if the user proves something there; empty if not."""
         where = conf.REAUTHENTICATION_URL
         # A user with a password only has no other way.
-        has_other = form.needs_code or not step_up.has_password(self.session.user)
+        has_other = form.needs_code or not hashing.has_password(self.session.user)
         if not where or not has_other or self.session.is_impersonated:
             return ""
         query = urlencode({REDIRECT_FIELD_NAME: self.get_success_url()})

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client as Browser
 
 from devices import admin_site
+from devices.core.staff import accounts
 from devices.models import Activity, DeviceSession, Notification, NotificationKind
 from tests.client import FIREFOX, PASSWORD
 
@@ -144,6 +145,24 @@ def test_a_person_is_signed_out_everywhere_and_needs_a_new_password(
     assert alice.has_usable_password()
     kinds = set(Notification.objects.filter(user=alice).values_list("kind", flat=True))
     assert NotificationKind.STAFF_CHANGED in kinds
+
+
+@pytest.mark.parametrize("password", ["", "!unusable"])
+def test_who_has_no_password_here_is_given_none(revoker, alice, start, password):
+    """As where LDAP or a provider has it: a new one would be another way in, by "Forgot your password?"."""
+    alice.password = password
+    alice.save()
+    session = start(alice)
+    for page in (revoker.get(LIST, {"q": "alice"}), revoker.get(page_of(session))):
+        assert "new-password/" not in page.content.decode()
+    for fields in ({}, {"note": NOTE}):
+        assert ask(revoker, alice, **fields).status_code == 404
+    accounts.require_new_password(alice, by=revoker.user, note=NOTE)
+    alice.refresh_from_db()
+    assert alice.password == password
+    session.refresh_from_db()
+    assert session.revoke_reason == "admin"
+    assert not Notification.objects.filter(kind=NotificationKind.STAFF_CHANGED).exists()
 
 
 def test_a_reason_is_asked_for(revoker, alice, start):
