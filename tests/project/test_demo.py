@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.models import User
+from devices.core.notifications import worker
 from devices.models import Activity, DeviceSession, Notification, RevokeReason, Status
 from project.management.commands.demo import PASSWORD, PEOPLE
 from tests.client import Device
@@ -52,6 +53,17 @@ def test_somebody_strange_waits_for_an_answer_and_nobody_gets_a_mail(demo):
         "bob@example.org",
     }
     assert not Notification.objects.exists() and not mail.outbox
+
+
+def test_no_thread_sends_them_before_they_are_withdrawn(db, settings, monkeypatch):
+    settings.DEBUG = True
+    settings.DEVICES = {**settings.DEVICES, "NOTICE_QUEUE": "embedded"}
+    started = []
+    monkeypatch.setattr(worker, "ensure_running", lambda: started.append("now"))
+    monkeypatch.setattr(worker, "_run_soon", lambda: started.append("soon"))
+    call_command("demo", stdout=io.StringIO())
+    assert not started
+    assert settings.DEVICES["NOTICE_QUEUE"] == "embedded"
 
 
 def test_it_refuses_a_database_with_people_in_it(alice, settings):

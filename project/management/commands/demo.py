@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.test.utils import override_settings
 from django.utils import timezone
 
 from accounts.models import User
@@ -92,10 +93,11 @@ class Command(BaseCommand):
         if User.objects.exists():
             raise CommandError("This database has users. The demo needs an empty one.")
         logging.disable(logging.WARNING)
-        # What it would tell people of is not sent, but withdrawn in the end.
-        settings.DEVICES = {**settings.DEVICES, "NOTICE_QUEUE": "worker"}
+        # No thread sends what is withdrawn in the end. It also has the app read its settings again.
+        quiet = override_settings(DEVICES={**settings.DEVICES, "NOTICE_QUEUE": "worker"})
         try:
-            self._fill(random.Random(1))
+            with quiet:
+                self._fill(random.Random(1))
         finally:
             logging.disable(logging.NOTSET)
         self._tell()
