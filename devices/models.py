@@ -649,6 +649,7 @@ class NotificationOutcome(models.TextChoices):
     UNWANTED = "unwanted", _("Not wanted")
     NO_ADDRESS = "no_address", _("No address")
     GIVEN_UP = "given_up", _("Given up")
+    LIMITED = "limited", _("Too many")
 
 
 class Notification(PrimaryModel):

@@ -3737,6 +3737,22 @@ MUTANTS = [
         "above",
     ),
     Mutant(
+        "ten mails an hour about sessions",
+        "devices/core/notifications/outbox.py",
+        "    if before >= LIMIT:",
+        "    if False:",
+        "tests/devices/core/notifications/test_outbox.py",
+        "ten_mails_an_hour",
+    ),
+    Mutant(
+        "mails about critical sign-ins are counted apart",
+        "devices/core/notifications/outbox.py",
+        "sum((level in CRITICAL) == is_critical for level in levels)",
+        "len(levels)",
+        "tests/devices/core/notifications/test_outbox.py",
+        "leave_room",
+    ),
+    Mutant(
         "no password for who has none here",
         "devices/core/staff/accounts.py",
         "has_password = hashing.has_password(row)",

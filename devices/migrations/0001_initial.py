@@ -216,7 +216,7 @@ class Migration(migrations.Migration):
                 ('taken_at', models.DateTimeField(null=True)),
                 ('attempts', models.PositiveIntegerField(default=0)),
                 ('done_at', models.DateTimeField(null=True)),
-                ('outcome', models.CharField(blank=True, choices=[('sent', 'Sent'), ('unwanted', 'Not wanted'), ('no_address', 'No address'), ('given_up', 'Given up')], max_length=16)),
+                ('outcome', models.CharField(blank=True, choices=[('sent', 'Sent'), ('unwanted', 'Not wanted'), ('no_address', 'No address'), ('given_up', 'Given up'), ('limited', 'Too many')], max_length=16)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={

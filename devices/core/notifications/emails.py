@@ -62,10 +62,13 @@ class Words(NamedTuple):
     closing: str = ""
 
 
-def send(notice: Notification, address: str, zone: str = "") -> None:
-    """Send the mail of a notice to one address, with times in a zone. Raises what the mail backend raises."""
+def send(notice: Notification, address: str, zone: str = "", *, is_last: bool = False) -> None:
+    """Send the mail of a notice to one address, with times in a zone. Raises what the mail backend raises.
+
+    `is_last`: whether it has to say that no more of its kind follow for a while.
+    """
     with translation.override(notice.language or settings.LANGUAGE_CODE):
-        subject, text, html = compose(notice, address, zone)
+        subject, text, html = compose(notice, address, zone, is_last=is_last)
     headers = _headers(notice, address)
     mail = EmailMultiAlternatives(subject, text, to=[address], headers=headers)
     mail.attach_alternative(html, "text/html")
@@ -82,7 +85,9 @@ def tell_admins_of_failover(since: datetime, until: datetime, commands: Sequence
         logger.exception("The mail about a failover could not be sent")
 
 
-def compose(notice: Notification, address: str = "", zone: str = "") -> tuple[str, str, str]:
+def compose(
+    notice: Notification, address: str = "", zone: str = "", *, is_last: bool = False
+) -> tuple[str, str, str]:
     """Subject, text and HTML of a notice to one address, in the language that is active.
 
     `zone` is the time zone of the reader, by its name (IANA); the site's if it is empty or not known here.
@@ -93,6 +98,7 @@ def compose(notice: Notification, address: str = "", zone: str = "") -> tuple[st
         "site_url": conf.SITE_URL,
         "words": words,
         "is_alarm": notice.kind in ALARMS,
+        "is_last": is_last,
         "facts": _facts(notice.data, zone),
         "reasons": [defang(each) for each in reasons.sentences(notice.data.get("reasons", []))],
         "devices_url": review_links.page("devices:list"),

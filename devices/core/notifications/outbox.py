@@ -50,6 +50,19 @@ PLACES: Final = re.compile(
 )
 CRITICAL: Final = (RiskLevel.HIGH, RiskLevel.CRITICAL)
 
+# How many mails about sessions one user gets, and in which time: of each kind, and of critical ones apart.
+# Who has the password can cause as many of these as they like.
+ABOUT_SESSIONS: Final = (
+    NotificationKind.NEW_DEVICE,
+    NotificationKind.SUSPICIOUS_LOGIN,
+    NotificationKind.SESSION_APPROVED,
+    NotificationKind.REFRESH_REUSED,
+    NotificationKind.BINDING_FAILED,
+    NotificationKind.BINDING_LOST,
+)
+LIMIT: Final = 10
+LIMIT_PERIOD: Final = timedelta(hours=1)
+
 
 def write(
     user_id: Any,
@@ -271,9 +284,13 @@ def _outcome(notice: Notification) -> NotificationOutcome:
     preferred = preferences_of(notice.user)
     if not _is_wanted(notice, preferred):
         return NotificationOutcome.UNWANTED
+    before = _told_lately(notice) if notice.kind in ABOUT_SESSIONS else 0
+    if before >= LIMIT:
+        return NotificationOutcome.LIMITED
     addresses = _addresses_of(notice)
     for address in addresses:
-        emails.send(notice, address, preferred["time_zone"])
+        is_last = before == LIMIT - 1
+        emails.send(notice, address, preferred["time_zone"], is_last=is_last)
     return NotificationOutcome.SENT if addresses else NotificationOutcome.NO_ADDRESS
 
 
@@ -338,6 +355,20 @@ def _address_of(user_id: Any) -> Any:
 
 def _is_wanted(notice: Notification, preferred: dict[str, Any]) -> bool:
     return notice.data.get("level") in CRITICAL or bool(preferred.get(notice.kind, True))
+
+
+def _told_lately(notice: Notification) -> int:
+    """How many mails like this the user got lately. Workers that send at once may miss each other's."""
+    lately = timezone.now() - LIMIT_PERIOD
+    sent = Notification.objects.filter(
+        user_id=notice.user_id,
+        kind=notice.kind,
+        outcome=NotificationOutcome.SENT,
+        done_at__gt=lately,
+    )
+    is_critical = notice.data.get("level") in CRITICAL
+    levels = sent.values_list("data__level", flat=True)
+    return sum((level in CRITICAL) == is_critical for level in levels)
 
 
 def _finish(notice: Notification, outcome: NotificationOutcome) -> None:

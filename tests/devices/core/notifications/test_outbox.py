@@ -40,7 +40,7 @@ def broken(monkeypatch):
     """A mail server that refuses, until it is mended."""
     refused = []
 
-    def refuse(notice, address, zone):
+    def refuse(notice, address, zone, **options):
         refused.append(notice.pk)
         raise ConnectionRefusedError("203.0.113.7 said no")
 
@@ -87,6 +87,55 @@ def test_a_notice_is_sent_once_however_often_it_is_asked_for(write):
     assert len(mail.outbox) == 1
     notice.refresh_from_db()
     assert notice.outcome == NotificationOutcome.SENT and notice.attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "level"),
+    [
+        (NotificationKind.NEW_DEVICE, "low"),
+        (NotificationKind.SUSPICIOUS_LOGIN, "medium"),
+        (NotificationKind.SUSPICIOUS_LOGIN, "critical"),
+        (NotificationKind.REFRESH_REUSED, None),
+    ],
+)
+def test_ten_mails_an_hour_tell_of_sessions(alice, mallory, clock, kind, level):
+    """Who has the password signs in as often as they like. No mailbox and no mail server is flooded."""
+
+    def tell(user, count):
+        for _ in range(count):
+            data = {"at": timezone.now().isoformat(), "device": "curl", "level": level}
+            outbox.write(user.pk, kind, data)
+        outbox.send_due()
+        told = [mail.body for mail in mail.outbox]
+        mail.outbox.clear()
+        return ["write no more of them" in body for body in told]
+
+    assert tell(alice, 4) == [False] * 4
+    clock.shift(30 * 60)
+    assert tell(alice, 8) == [False] * 5 + [True]
+    limited = Notification.objects.filter(outcome=NotificationOutcome.LIMITED)
+    assert limited.count() == 2
+    # Others, and what is worse, are told as before.
+    assert tell(mallory, 1) == [False]
+    outbox.write(alice.pk, NotificationKind.PASSWORD_CHANGED, {"at": timezone.now().isoformat()})
+    outbox.send_due()
+    assert len(mail.outbox) == 1
+    mail.outbox.clear()
+    # The first four are more than an hour ago.
+    clock.shift(31 * 60)
+    assert tell(alice, 5) == [False] * 3 + [True]
+
+
+def test_harmless_sign_ins_leave_room_for_critical_ones(alice):
+    def suspect(level, count):
+        for _ in range(count):
+            data = {"at": timezone.now().isoformat(), "device": "curl", "level": level}
+            outbox.write(alice.pk, NotificationKind.SUSPICIOUS_LOGIN, data)
+        outbox.send_due()
+
+    suspect("medium", 12)
+    suspect("high", 1)
+    assert len(mail.outbox) == 11
 
 
 def test_a_login_that_is_rolled_back_sends_nothing(alice):
