@@ -4591,6 +4591,14 @@ MUTANTS = [
         "told_apart",
     ),
     Mutant(
+        "caching what a request noted only if that is committed",
+        "devices/core/sessions/validation.py",
+        "    if database.is_within_transaction():",
+        "    if False:",
+        LIVENESS_TESTS,
+        "rolled_back",
+    ),
+    Mutant(
         "the place in the key of what is cached",
         "devices/core/sessions/validation.py",
         "    return *tokens.trusts(), *database.place(), token",

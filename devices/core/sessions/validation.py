@@ -141,7 +141,12 @@ def put_cached(
     due = session.last_active + conf.TOUCH_INTERVAL
     valid_until = min(claims.expires, session.expires_at.timestamp(), due.timestamp())
     template = Template(session)
-    session_cache.put(key, template, session.user_id, ticket, valid_until)
+    put = partial(session_cache.put, key, template, session.user_id, ticket, valid_until)
+    if database.is_within_transaction():
+        # What was noted of the session is rolled back with it.
+        database.on_commit(put)
+    else:
+        put()
 
 
 class Lookup:

@@ -316,6 +316,19 @@ def test_where_each_request_is_a_transaction_its_session_is_remembered(
     assert session_cache.hits == hits + 1
 
 
+@needs_postgresql
+@pytest.mark.urls("tests.test_atomic_requests")
+def test_what_is_rolled_back_with_a_request_is_not_remembered(line, alice, sign_in, monkeypatch):
+    """That its refresh token has arrived: else a copy of the one before could still be a lost answer."""
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    phone = sign_in(alice)
+    phone.rotate()
+    assert phone.get("/host/refuses").status_code == 400
+    assert DeviceSession.objects.get().generation_used < 1
+    assert phone.get("/api/me").status_code == 200
+    assert DeviceSession.objects.get().generation_used == 1
+
+
 # Faults
 
 
