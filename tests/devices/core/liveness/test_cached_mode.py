@@ -164,7 +164,7 @@ def test_an_end_here_is_known_here_before_it_is_answered(line, alice, sign_in):
 def test_a_manager_of_users_is_asked_about_who_is_remembered(line, alice, sign_in, monkeypatch):
     phone = sign_in_remembered(sign_in, alice)
     # As one by the tenant of the request.
-    tenants = mock.Mock(wraps=User.objects)
+    tenants = mock.Mock()
     tenants.db_manager.return_value.filter.return_value.first.return_value = None
     with monkeypatch.context() as patch:
         patch.setattr(validation, "rules", lambda model: [tenants])
