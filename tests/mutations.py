@@ -3084,6 +3084,22 @@ MUTANTS = [
         "told_to_stop",
     ),
     Mutant(
+        "finishing the e-mail in hand of a process that serves",
+        "devices/core/notifications/worker.py",
+        "            atexit.register(_finish)\n",
+        "",
+        "tests/devices/core/notifications/test_outbox.py",
+        "serves_finishes",
+    ),
+    Mutant(
+        "a mail server that hangs does not hold up the end of a process",
+        "devices/core/notifications/worker.py",
+        "_sending.acquire(timeout=LAST_WAIT)",
+        "_sending.acquire()",
+        "tests/devices/core/notifications/test_outbox.py",
+        "ends_does_not_wait",
+    ),
+    Mutant(
         "leaving other e-mails to the next worker",
         "devices/core/notifications/outbox.py",
         "if worker.is_stopping() or not send(notice_id):",

@@ -13,4 +13,4 @@ vars().update(
         EMAIL_TIMEOUT=30,
     )
 )
-DEVICES = {**DEVICES, "NOTICE_LEASE": 3}  # noqa: F405
+DEVICES = {**DEVICES, "NOTICE_LEASE": 3, "NOTICE_QUEUE": os.environ["MAIL_QUEUE"]}  # noqa: F405

@@ -183,16 +183,17 @@ def send(notice_id: uuid.UUID) -> bool:
     Whoever takes it has it for NOTICE_LEASE, by one conditional UPDATE. A worker that dies before the mail
     server has the mail leaves it to the next.
     """
-    notice = _take(notice_id)
-    if notice is None:
+    with worker.in_hand():
+        notice = _take(notice_id)
+        if notice is None:
+            return True
+        try:
+            outcome = _outcome(notice)
+        except Exception as error:  # whatever a mail server or its backend may raise
+            _give_back(notice, error)
+            return False
+        _finish(notice, outcome)
         return True
-    try:
-        outcome = _outcome(notice)
-    except Exception as error:  # whatever a mail server or its backend may raise
-        _give_back(notice, error)
-        return False
-    _finish(notice, outcome)
-    return True
 
 
 def preferences_of(user: AbstractBaseUser) -> dict[str, Any]:

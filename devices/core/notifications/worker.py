@@ -3,11 +3,12 @@
 The e-mails are stored in the database (core.notifications.outbox). This module only triggers their sending.
 """
 
+import atexit
 import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from typing import Any
 
@@ -27,6 +28,8 @@ LONGEST_NAP = 1.0
 # Seconds after which a process that serves no requests sends e-mails itself. A command or a job would end in
 # the middle, and others wait for NOTICE_LEASE before they send what it has taken.
 SETTLED_AFTER = 5.0
+# Seconds for which a process that ends waits for the e-mail that its thread is sending.
+LAST_WAIT = 10.0
 # Seconds that a Redis which does not answer may delay a caller; reading waits for one.
 REDIS_PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 5}
 
@@ -57,8 +60,10 @@ _lock = threading.Lock()
 # The processes whose thread works, and is about to.
 _pid: int | None = None
 _waiting: int | None = None
-# That of `run`.
+# That of this process.
 _consumer: Consumer | None = None
+# Held while the thread of this process sends an e-mail.
+_sending = threading.Lock()
 
 
 def ensure_running() -> None:
@@ -67,13 +72,33 @@ def ensure_running() -> None:
     None is started beside an SQLite in memory, as Django's tests have it: while a thread reads there,
     others do not wait but fail ("database table is locked").
     """
-    global _pid
+    global _pid, _consumer, _sending
     if _pid == os.getpid() or conf.NOTICE_QUEUE != "embedded":
         return
     with _lock:
         if _pid != os.getpid() and not _is_in_memory(database.connection()):
-            _Embedded(huey, workers=1, max_delay=LONGEST_NAP).start()
+            _sending = threading.Lock()
+            _consumer = _Embedded(huey, workers=1, max_delay=LONGEST_NAP)
+            _consumer.start()
             _pid = os.getpid()
+            atexit.register(_finish)
+
+
+def in_hand() -> AbstractContextManager[Any]:
+    """Return what the sender of one e-mail holds meanwhile: a process that ends waits for it."""
+    return _sending if _pid == os.getpid() else nullcontext()
+
+
+def _finish() -> None:
+    """Have the e-mail in hand finished when the process ends. If it is cut, it comes late, or twice.
+
+    Servers call this at a restart, when they have answered their requests (uvicorn does not). E-mails that
+    are not begun are left to other processes.
+    """
+    # A process that was forked inherits the call, and no thread.
+    if _pid == os.getpid() and _consumer is not None:
+        _consumer.stop_flag.set()
+        _sending.acquire(timeout=LAST_WAIT)
 
 
 def _is_in_memory(connection: Any) -> bool:

@@ -7,6 +7,7 @@ import sys
 import time
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -294,6 +295,7 @@ def embedded(settings, monkeypatch):
     started = []
     start = worker._Embedded.start
     monkeypatch.setattr(worker, "_pid", None)
+    monkeypatch.setattr(worker, "_consumer", None)
     monkeypatch.setattr(worker._Embedded, "start", lambda self: (started.append(self), start(self)))
     worker.ensure_running()
     yield settings
@@ -368,6 +370,7 @@ def test_a_process_that_serves_nothing_takes_an_e_mail_only_if_it_lasts(
     began = []
     settings.DEVICES = {**settings.DEVICES, "NOTICE_QUEUE": "embedded"}
     monkeypatch.setattr(worker, "_pid", None)
+    monkeypatch.setattr(worker, "_consumer", None)
     monkeypatch.setattr(worker, "_waiting", None)
     monkeypatch.setattr(worker, "SETTLED_AFTER", 0.5)
     monkeypatch.setattr(worker, "_is_in_memory", lambda connection: False)
@@ -389,6 +392,7 @@ def test_beside_an_sqlite_in_memory_no_thread_reads(settings, monkeypatch, in_me
     sqlite = SimpleNamespace(vendor="sqlite", is_in_memory_db=lambda: in_memory)
     monkeypatch.setattr(database, "connection", lambda: sqlite)
     monkeypatch.setattr(worker, "_pid", None)
+    monkeypatch.setattr(worker, "_consumer", None)
     monkeypatch.setattr(worker._Embedded, "start", lambda self: began.append(self))
     worker.ensure_running()
     assert len(began) == (0 if in_memory else 1)
@@ -443,15 +447,74 @@ def test_a_worker_that_is_told_to_stop_finishes_the_e_mail_in_hand(alice):
     assert Notification.objects.filter(taken_at=None, due_at__lte=timezone.now()).count() == 1
 
 
+# A process that serves: its thread sends what is due.
+SERVES = """
+import django
+django.setup()
+from devices.core.notifications import worker
+worker.ensure_running()
+input()
+"""
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_serves_finishes_the_e_mail_in_hand_when_it_ends(alice):
+    """As a worker of gunicorn does at each restart and by `max_requests`."""
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL: another process works on the same database")
+    for _ in range(2):
+        outbox.write(
+            alice.pk, NotificationKind.PASSWORD_CHANGED, {"at": timezone.now().isoformat()}
+        )
+    with mail_server() as server:
+        server.pause = 2.0
+        process = start_process(
+            server.port, "-c", SERVES, queue="embedded", stdin=subprocess.PIPE, text=True
+        )
+        wait_for(lambda: server.mails, 30)
+        began = time.monotonic()
+        process.communicate("\n", timeout=30)
+        assert process.returncode == 0 and time.monotonic() - began < worker.LAST_WAIT
+        assert len(server.mails) == 1
+    assert Notification.objects.filter(outcome="sent").count() == 1
+    assert Notification.objects.filter(taken_at=None, due_at__lte=timezone.now()).count() == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_ends_does_not_wait_for_a_mail_server_that_hangs(alice):
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL: another process works on the same database")
+    outbox.write(alice.pk, NotificationKind.PASSWORD_CHANGED, {"at": timezone.now().isoformat()})
+    with tarpit() as pit:
+        code = SERVES.replace("input", "worker.LAST_WAIT = 1.0\ninput")
+        process = start_process(
+            pit.port, "-c", code, queue="embedded", stdin=subprocess.PIPE, text=True
+        )
+        assert pit.caught.wait(30)
+        began = time.monotonic()
+        process.communicate("\n", timeout=30)
+        assert process.returncode == 0 and 0.9 < time.monotonic() - began < 8
+
+
 def start_worker(port: int) -> subprocess.Popen:
+    return start_process(port, "manage.py", "devices_worker", "--workers", "1")
+
+
+def start_process(
+    port: int, *arguments: str, queue: str = "worker", **options: Any
+) -> subprocess.Popen:
     way = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
     return subprocess.Popen(
-        [sys.executable, "manage.py", "devices_worker", "--workers", "1"],
+        [sys.executable, *arguments],
         cwd=site.BASE_DIR,
         env={
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.worker_settings",
             "DATABASE_URL": way.geturl(),
             "MAIL_PORT": str(port),
+            "MAIL_QUEUE": queue,
         },
+        **options,
     )
