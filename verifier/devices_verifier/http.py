@@ -1,10 +1,12 @@
 """One HTTP request, with the standard library: no redirect, no more than so many bytes, HTTPS only."""
 
+import base64
 import http.client
 import ssl
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from .errors import FeedRefused
 
@@ -14,7 +16,10 @@ _LOCAL: Final = {"localhost", "127.0.0.1", "::1"}
 
 
 class Endpoint:
-    """A URL that is asked over and over, on a connection that is kept. For one thread."""
+    """A URL that is asked over and over, on a connection that is kept. For one thread.
+
+    It goes through the proxy of the environment (HTTPS_PROXY, NO_PROXY), as urllib does.
+    """
 
     def __init__(self, url: str, ca_file: str | None = None) -> None:
         self._at: SplitResult = urlsplit(url)
@@ -62,9 +67,24 @@ class Endpoint:
             self._connection = None
 
     def _connect(self) -> http.client.HTTPConnection:
-        host = self._at.hostname or ""
+        host, port = self._at.hostname or "", self._at.port
+        given = getproxies().get("https", "")
+        proxy = urlsplit(given if "//" in given else f"//{given}")
         if self._tls is None:
-            self._connection = http.client.HTTPConnection(host, self._at.port)
+            self._connection = http.client.HTTPConnection(host, port)
+        elif proxy.hostname and not proxy_bypass(self._at.netloc):
+            connection = http.client.HTTPSConnection(
+                proxy.hostname, proxy.port or 80, context=self._tls
+            )
+            connection.set_tunnel(host, port or 443, _credentials(proxy))
+            self._connection = connection
         else:
-            self._connection = http.client.HTTPSConnection(host, self._at.port, context=self._tls)
+            self._connection = http.client.HTTPSConnection(host, port, context=self._tls)
         return self._connection
+
+
+def _credentials(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
