@@ -72,6 +72,7 @@ def check_databases(databases: Sequence[str] | None = None, **kwargs: Any) -> li
         *database.check_isolation(asked),
         *database.check_durability(asked),
         *database.check_sequences(asked),
+        *database.check_triggers(asked),
         *database.check_history(asked),
         *citus.check_database(asked),
         *(binding.check_store() if asked else ()),

@@ -16,6 +16,7 @@ from rest_framework_simplejwt.views import TokenViewBase
 
 from devices.conf import Conf
 from devices.core import database
+from devices.core.liveness import db_triggers
 from devices.models import DeviceSession
 
 from .names import EXTEND_HANDLER
@@ -228,6 +229,21 @@ def check_sequences(databases: Sequence[str]) -> Iterator[CheckMessage]:
             hint=f"Run `manage.py sqlsequencereset {labels} | manage.py dbshell`, and so for your own apps. "
             "Logical replication brings no sequences; see docs/recipes/new-server.md.",
             id="devices.E153",
+        )
+
+
+def check_triggers(databases: Sequence[str]) -> Iterator[CheckMessage]:
+    """Ask the database of the sessions, if it is among these, whether its triggers are those of `migrate`."""
+    alias = database.alias()
+    # Of a wrong level E150 tells, and no trigger can be made for it.
+    is_asked = alias in databases and Conf().REVOCATION_COMMIT in LEVELS
+    if is_asked and not db_triggers.is_complete(alias):
+        yield checks.Warning(
+            "Who is deactivated by SQL or another program may stay signed in, or each change of an account "
+            "fails: triggers of the app are missing, disabled or different.",
+            hint="Run migrate. A restore may leave triggers out or disabled, a schema that is renamed "
+            "leaves the old name in their functions, and FEED and REVOCATION_COMMIT change them.",
+            id="devices.W167",
         )
 
 

@@ -10,7 +10,7 @@ users, and whatever the search path is. They are made after a migrate that finds
 disabled.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -84,12 +84,26 @@ def install(using: str) -> None:
     neither a boolean nor a number: of a text SQL does not say whether it is true, as Python does.
     """
     connection = connections[using]
-    is_active, password = _field("is_active"), _field("password")
-    if connection.vendor not in _INSTALL or conf.CITUS:
-        return
-    if not isinstance(is_active, models.BooleanField | models.IntegerField):
+    if connection.vendor in _MISSING and not conf.CITUS and not _can_tell():
         # Those for a column of before would have each change of an account fail.
         _REMOVE[connection.vendor](using)
+    for statement in _missing(connection):
+        _execute(connection, statement)
+
+
+def is_complete(using: str) -> bool:
+    """Return whether `install` has nothing to do, as where there are no tables or no triggers."""
+    return next(_missing(connections[using]), None) is None
+
+
+def _can_tell() -> bool:
+    return isinstance(_field("is_active"), models.BooleanField | models.IntegerField)
+
+
+def _missing(connection: BaseDatabaseWrapper) -> Iterator[str]:
+    """The statements that make what is missing. Carry each of them out before you ask for the next."""
+    is_active, password = _field("is_active"), _field("password")
+    if connection.vendor not in _MISSING or conf.CITUS or not _can_tell():
         return
     names: dict[str, Any] = {
         "sessions": DeviceSession._meta.db_table,
@@ -102,7 +116,7 @@ def install(using: str) -> None:
             password if password and password.model is is_active.model else is_active
         ).column,
     }
-    _INSTALL[connection.vendor](connection, names)
+    yield from _MISSING[connection.vendor](connection, names)
 
 
 def make_way(using: str, plan: Sequence[tuple[Migration, bool]]) -> None:
@@ -138,7 +152,7 @@ def make_up() -> int:
     return ended.exclude(password_stamp=DEACTIVATED).update(password_stamp=DEACTIVATED)
 
 
-def _install_in_postgresql(connection: BaseDatabaseWrapper, names: dict[str, str]) -> None:
+def _missing_in_postgresql(connection: BaseDatabaseWrapper, names: dict[str, str]) -> Iterator[str]:
     # By their names as Django writes them, which may have a schema: db_table = 'crm"."people'.
     tables = _rows(
         connection,
@@ -170,10 +184,9 @@ def _install_in_postgresql(connection: BaseDatabaseWrapper, names: dict[str, str
         )
         if not _rows(connection, is_there, [function, body, f"search_path={path}"]):
             # With the rights of who owns it: other programs have some to the users only, and none to ours.
-            _execute(
-                connection,
+            yield (
                 f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql"
-                f" SECURITY DEFINER SET search_path = {path} AS $${body}$$",
+                f" SECURITY DEFINER SET search_path = {path} AS $${body}$$"
             )
         # A restore of the data alone, or a bulk import, may have left it disabled.
         is_called = (
@@ -185,10 +198,9 @@ def _install_in_postgresql(connection: BaseDatabaseWrapper, names: dict[str, str
             event = "UPDATE" if name == ACCOUNT_CHANGED else "DELETE"
             # The users of several schemas of sessions may stand in one table.
             trigger = f"{name}_{names_digest(schema, length=8)}"
-            _execute(
-                connection,
+            yield (
                 f"CREATE OR REPLACE TRIGGER {trigger} AFTER {event} ON {place} FOR EACH ROW"
-                f" EXECUTE FUNCTION {function}()",
+                f" EXECUTE FUNCTION {function}()"
             )
 
 
@@ -203,18 +215,18 @@ def _search_path(connection: BaseDatabaseWrapper, users: int, key: str) -> str:
     return ", ".join(dict.fromkeys(("pg_catalog", schema, "pg_temp")))
 
 
-def _install_in_sqlite(connection: BaseDatabaseWrapper, names: dict[str, str]) -> None:
+def _missing_in_sqlite(connection: BaseDatabaseWrapper, names: dict[str, str]) -> Iterator[str]:
     if not {names["sessions"], names["users"]} <= set(connection.introspection.table_names()):
         return
     quoted = {key: _quote(connection, name) for key, name in names.items()}
     sql = SQLITE.format(**quoted, name=ACCOUNT_CHANGED, deactivated=DEACTIVATED)
     is_there = "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = %s AND sql = %s"
     if not _rows(connection, is_there, [ACCOUNT_CHANGED, sql]):
-        _execute(connection, f"DROP TRIGGER IF EXISTS {ACCOUNT_CHANGED}")
-        _execute(connection, sql)
+        yield f"DROP TRIGGER IF EXISTS {ACCOUNT_CHANGED}"
+        yield sql
 
 
-_INSTALL = {"postgresql": _install_in_postgresql, "sqlite": _install_in_sqlite}
+_MISSING = {"postgresql": _missing_in_postgresql, "sqlite": _missing_in_sqlite}
 _REMOVE = {"postgresql": remove, "sqlite": _remove_from_sqlite}
 
 

@@ -4,6 +4,7 @@ import pytest
 from django.db import connections
 
 from devices.checks import check_databases, database
+from devices.core.liveness import db_triggers
 
 VERSIONS = {
     "PostgreSQL 15.10 (Debian 15.10-0+deb12u1) on x86_64-pc-linux-gnu, compiled by gcc": [],
@@ -48,6 +49,57 @@ def test_migrations_of_an_earlier_app_of_this_label_are_told():
         # As before the first `migrate`.
         cursor.execute("DELETE FROM django_migrations WHERE app = 'devices'")
         assert told() == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("vendor", "change"),
+    [
+        ("sqlite", "DROP TRIGGER devices_account_changed"),
+        ("postgresql", "DROP FUNCTION devices_account_changed CASCADE"),
+        ("postgresql", "DROP FUNCTION devices_session_deleted CASCADE"),
+        # A restore of the data alone.
+        ("postgresql", "ALTER TABLE accounts_user DISABLE TRIGGER ALL"),
+        # The functions go on naming the tables of before, and each change of an account fails.
+        ("postgresql", "ALTER SCHEMA public RENAME TO app; SET LOCAL search_path = app"),
+    ],
+)
+def test_triggers_that_are_not_those_of_migrate_are_told(vendor, change):
+    here = connections["default"]
+    if here.vendor != vendor:
+        pytest.skip(f"NO {vendor.upper()}: it is another database")
+
+    def told():
+        return [each.id for each in check_databases(["default"]) if each.id == "devices.W167"]
+
+    assert told() == []
+    with here.cursor() as cursor:
+        cursor.execute(change)
+        assert told() == ["devices.W167"] and check_databases([]) == []
+        db_triggers.install("default")
+        assert told() == []
+        # As before the first `migrate`.
+        cursor.execute("ALTER TABLE devices_devicesession RENAME TO machines_devicesession")
+        assert told() == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, False),
+        ({"REVOCATION_COMMIT": "on"}, True),
+        ({"FEED": True}, True),
+        # Of a setting that is wrong another check tells.
+        ({"REVOCATION_COMMIT": "local"}, False),
+    ],
+)
+def test_triggers_of_other_settings_are_told(settings, changes, told):
+    if connections["default"].vendor != "postgresql":
+        pytest.skip("NO POSTGRESQL: triggers of SQLite are the same with all settings")
+    settings.DEVICES = {**settings.DEVICES, **changes}
+    reported = [each.id for each in check_databases(["default"])]
+    assert ("devices.W167" in reported) == told
 
 
 @pytest.mark.parametrize(("version", "expected"), VERSIONS.items())
