@@ -36,6 +36,8 @@ class RequiresPasswords(admin.ModelAdmin):
         may = by.has_perm("devices.revoke_devicesession") and self.has_view_permission(request)
         if not may or not bulk_revocation.reaches(by, person.pk):
             raise PermissionDenied
+        if not hashing.has_password(person):
+            raise Http404
         if not admin_site.is_confirmed(request):
             return admin_site.to_confirm(request)
         form = RevocationForm(request.POST if request.method == "POST" else None)
@@ -59,9 +61,6 @@ class RequiresPasswords(admin.ModelAdmin):
 
 def _person(pk: str) -> Any:
     try:
-        person = get_user_model()._base_manager.get(pk=pk)
+        return get_user_model()._base_manager.get(pk=pk)
     except (get_user_model().DoesNotExist, ValueError, OverflowError, ValidationError) as error:
         raise Http404 from error
-    if not hashing.has_password(person):
-        raise Http404
-    return person

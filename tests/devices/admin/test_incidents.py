@@ -148,7 +148,7 @@ def test_a_person_is_signed_out_everywhere_and_needs_a_new_password(
 
 
 @pytest.mark.parametrize("password", ["", "!unusable"])
-def test_who_has_no_password_here_is_given_none(revoker, alice, start, password):
+def test_who_has_no_password_here_is_given_none(revoker, viewer, alice, start, password):
     """As where LDAP or a provider has it: a new one would be another way in, by "Forgot your password?"."""
     alice.password = password
     alice.save()
@@ -157,6 +157,8 @@ def test_who_has_no_password_here_is_given_none(revoker, alice, start, password)
         assert "new-password/" not in page.content.decode()
     for fields in ({}, {"note": NOTE}):
         assert ask(revoker, alice, **fields).status_code == 404
+        # Who may not do it learns no more than before.
+        assert ask(viewer, alice, **fields).status_code == 403
     accounts.require_new_password(alice, by=revoker.user, note=NOTE)
     alice.refresh_from_db()
     assert alice.password == password
