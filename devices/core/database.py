@@ -140,6 +140,14 @@ def on_commit(do: Callable[[], Any], *, robust: bool = False) -> None:
     connection().on_commit(do, robust=robust)
 
 
+def after_commit(do: Callable[[], Any]) -> None:
+    """Call it after the commit of somebody else's transaction, such as one of ATOMIC_REQUESTS; else now."""
+    if is_within_transaction():
+        on_commit(do, robust=True)
+    else:
+        do()
+
+
 def is_within_transaction() -> bool:
     """Whether somebody else's transaction is open there, such as one of ATOMIC_REQUESTS."""
     # One around a whole test ends nothing that the test could see.

@@ -68,19 +68,23 @@ class Endpoint:
 
     def _connect(self) -> http.client.HTTPConnection:
         host, port = self._at.hostname or "", self._at.port
-        given = getproxies().get("https", "")
-        proxy = urlsplit(given if "//" in given else f"//{given}")
         if self._tls is None:
             self._connection = http.client.HTTPConnection(host, port)
-        elif proxy.hostname and not proxy_bypass(self._at.netloc):
+        elif proxy := _proxy_for(self._at):
             connection = http.client.HTTPSConnection(
-                proxy.hostname, proxy.port or 80, context=self._tls
+                proxy.hostname or "", proxy.port or 80, context=self._tls
             )
             connection.set_tunnel(host, port or 443, _credentials(proxy))
             self._connection = connection
         else:
             self._connection = http.client.HTTPSConnection(host, port, context=self._tls)
         return self._connection
+
+
+def _proxy_for(url: SplitResult) -> SplitResult | None:
+    given = getproxies().get("https", "")
+    proxy = urlsplit(given if "//" in given else f"//{given}")
+    return proxy if proxy.hostname and not proxy_bypass(url.netloc) else None
 
 
 def _credentials(proxy: SplitResult) -> dict[str, str]:

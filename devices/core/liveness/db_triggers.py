@@ -84,7 +84,7 @@ def install(using: str) -> None:
     neither a boolean nor a number: of a text SQL does not say whether it is true, as Python does.
     """
     connection = connections[using]
-    if connection.vendor in _MISSING and not conf.CITUS and not _can_tell():
+    if _has_triggers(connection) and not _can_tell():
         # Those for a column of before would have each change of an account fail.
         _REMOVE[connection.vendor](using)
     for statement in _missing(connection):
@@ -96,6 +96,10 @@ def is_complete(using: str) -> bool:
     return next(_missing(connections[using]), None) is None
 
 
+def _has_triggers(connection: BaseDatabaseWrapper) -> bool:
+    return connection.vendor in _MISSING and not conf.CITUS
+
+
 def _can_tell() -> bool:
     return isinstance(_field("is_active"), models.BooleanField | models.IntegerField)
 
@@ -103,7 +107,7 @@ def _can_tell() -> bool:
 def _missing(connection: BaseDatabaseWrapper) -> Iterator[str]:
     """The statements that make what is missing. Carry each of them out before you ask for the next."""
     is_active, password = _field("is_active"), _field("password")
-    if connection.vendor not in _MISSING or conf.CITUS or not _can_tell():
+    if not _has_triggers(connection) or not _can_tell():
         return
     names: dict[str, Any] = {
         "sessions": DeviceSession._meta.db_table,

@@ -288,9 +288,9 @@ def _outcome(notice: Notification) -> NotificationOutcome:
     before = _told_lately(notice) if notice.kind in ABOUT_SESSIONS else 0
     if before >= LIMIT:
         return NotificationOutcome.LIMITED
+    is_last = before == LIMIT - 1
     addresses = _addresses_of(notice)
     for address in addresses:
-        is_last = before == LIMIT - 1
         emails.send(notice, address, preferred["time_zone"], is_last=is_last)
     return NotificationOutcome.SENT if addresses else NotificationOutcome.NO_ADDRESS
 

@@ -216,10 +216,7 @@ def _touch(
         if use is not None and is_first:
             assessment.note_use(session, use, client)
 
-    if database.is_within_transaction():
-        database.on_commit(write, robust=True)
-    else:
-        write()
+    database.after_commit(write)
     assign([session], touched | {"generation_used": max(session.generation_used, generation)})
 
 

@@ -141,12 +141,10 @@ def put_cached(
     due = session.last_active + conf.TOUCH_INTERVAL
     valid_until = min(claims.expires, session.expires_at.timestamp(), due.timestamp())
     template = Template(session)
-    put = partial(session_cache.put, key, template, session.user_id, ticket, valid_until)
-    if database.is_within_transaction():
-        # What was noted of the session is rolled back with it.
-        database.on_commit(put)
-    else:
-        put()
+    # What was noted of the session may be rolled back.
+    database.after_commit(
+        partial(session_cache.put, key, template, session.user_id, ticket, valid_until)
+    )
 
 
 class Lookup:

@@ -42,14 +42,12 @@ def require_new_password(user: AbstractBaseUser, *, by: AbstractBaseUser, note: 
         row = get_user_model()._base_manager.select_for_update().get(pk=user.pk)
         if not bulk_revocation.reaches(by, row.pk):
             raise PermissionDenied
-        has_password = hashing.has_password(row)
-        if has_password:
-            outbox.tell_staff_changed(row.pk)
         # Before the password, which would end them for a reason of its own.
         mine = DeviceSession.objects.filter(user_id=row.pk)
         done = bulk_revocation.revoke(mine, by=by, note=note)
-        # Not an unusable one: Django's page for a new password sends no mail to who has that.
-        if has_password:
+        if hashing.has_password(row):
+            outbox.tell_staff_changed(row.pk)
+            # Not an unusable one: Django's page for a new password sends no mail to who has that.
             row.password = make_password(get_random_string(64))
             row.save(update_fields=["password"])
     return done
