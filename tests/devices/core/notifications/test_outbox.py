@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -90,6 +91,17 @@ def test_a_notice_is_sent_once_however_often_it_is_asked_for(write):
     assert notice.outcome == NotificationOutcome.SENT and notice.attempts == 1
 
 
+def tell_of_sessions(kind, level, user, count):
+    """Have so many sent; whether each that was sent says that no more follow."""
+    for _ in range(count):
+        data = {"at": timezone.now().isoformat(), "device": "curl", "level": level}
+        outbox.write(user.pk, kind, data)
+    outbox.send_due()
+    told = [mail.body for mail in mail.outbox]
+    mail.outbox.clear()
+    return ["write no more of them" in body for body in told]
+
+
 @pytest.mark.parametrize(
     ("kind", "level"),
     [
@@ -101,16 +113,7 @@ def test_a_notice_is_sent_once_however_often_it_is_asked_for(write):
 )
 def test_ten_mails_an_hour_tell_of_sessions(alice, mallory, clock, kind, level):
     """Who has the password signs in as often as they like. No mailbox and no mail server is flooded."""
-
-    def tell(user, count):
-        for _ in range(count):
-            data = {"at": timezone.now().isoformat(), "device": "curl", "level": level}
-            outbox.write(user.pk, kind, data)
-        outbox.send_due()
-        told = [mail.body for mail in mail.outbox]
-        mail.outbox.clear()
-        return ["write no more of them" in body for body in told]
-
+    tell = partial(tell_of_sessions, kind, level)
     assert tell(alice, 4) == [False] * 4
     clock.shift(30 * 60)
     assert tell(alice, 8) == [False] * 5 + [True]
@@ -128,15 +131,9 @@ def test_ten_mails_an_hour_tell_of_sessions(alice, mallory, clock, kind, level):
 
 
 def test_harmless_sign_ins_leave_room_for_critical_ones(alice):
-    def suspect(level, count):
-        for _ in range(count):
-            data = {"at": timezone.now().isoformat(), "device": "curl", "level": level}
-            outbox.write(alice.pk, NotificationKind.SUSPICIOUS_LOGIN, data)
-        outbox.send_due()
-
-    suspect("medium", 12)
-    suspect("high", 1)
-    assert len(mail.outbox) == 11
+    suspect = partial(tell_of_sessions, NotificationKind.SUSPICIOUS_LOGIN)
+    assert len(suspect("medium", alice, 12)) == 10
+    assert len(suspect("high", alice, 1)) == 1
 
 
 def test_a_login_that_is_rolled_back_sends_nothing(alice):
@@ -427,14 +424,12 @@ def test_R05_a_worker_killed_while_it_sends_is_replaced_and_the_mail_arrives_onc
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_that_is_told_to_stop_finishes_the_e_mail_in_hand(alice):
+def test_a_worker_that_is_told_to_stop_finishes_the_e_mail_in_hand(write):
     """By SIGTERM, as systemd, Docker and Kubernetes do at each deployment."""
     if connection.vendor != "postgresql":
         pytest.skip("needs PostgreSQL: another process works on the same database")
-    for _ in range(2):
-        outbox.write(
-            alice.pk, NotificationKind.PASSWORD_CHANGED, {"at": timezone.now().isoformat()}
-        )
+    write()
+    write()
     with mail_server() as server:
         server.pause = 2.0
         worker = start_worker(server.port)
@@ -442,7 +437,11 @@ def test_a_worker_that_is_told_to_stop_finishes_the_e_mail_in_hand(alice):
         worker.terminate()
         assert worker.wait(10) == 0
         assert len(server.mails) == 1
-    # And leaves the other to the next.
+    assert_one_is_left()
+
+
+def assert_one_is_left():
+    """One of two e-mails was sent, and the next worker may take the other at once."""
     assert Notification.objects.filter(outcome="sent").count() == 1
     assert Notification.objects.filter(taken_at=None, due_at__lte=timezone.now()).count() == 1
 
@@ -453,45 +452,38 @@ import django
 django.setup()
 from devices.core.notifications import worker
 worker.ensure_running()
+{}
 input()
 """
 
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
-def test_a_process_that_serves_finishes_the_e_mail_in_hand_when_it_ends(alice):
+def test_a_process_that_serves_finishes_the_e_mail_in_hand_when_it_ends(write):
     """As a worker of gunicorn does at each restart and by `max_requests`."""
     if connection.vendor != "postgresql":
         pytest.skip("needs PostgreSQL: another process works on the same database")
-    for _ in range(2):
-        outbox.write(
-            alice.pk, NotificationKind.PASSWORD_CHANGED, {"at": timezone.now().isoformat()}
-        )
+    write()
+    write()
     with mail_server() as server:
         server.pause = 2.0
-        process = start_process(
-            server.port, "-c", SERVES, queue="embedded", stdin=subprocess.PIPE, text=True
-        )
+        process = start_serving(server.port)
         wait_for(lambda: server.mails, 30)
         began = time.monotonic()
         process.communicate("\n", timeout=30)
         assert process.returncode == 0 and time.monotonic() - began < worker.LAST_WAIT
         assert len(server.mails) == 1
-    assert Notification.objects.filter(outcome="sent").count() == 1
-    assert Notification.objects.filter(taken_at=None, due_at__lte=timezone.now()).count() == 1
+    assert_one_is_left()
 
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
-def test_a_process_that_ends_does_not_wait_for_a_mail_server_that_hangs(alice):
+def test_a_process_that_ends_does_not_wait_for_a_mail_server_that_hangs(write):
     if connection.vendor != "postgresql":
         pytest.skip("needs PostgreSQL: another process works on the same database")
-    outbox.write(alice.pk, NotificationKind.PASSWORD_CHANGED, {"at": timezone.now().isoformat()})
+    write()
     with tarpit() as pit:
-        code = SERVES.replace("input", "worker.LAST_WAIT = 1.0\ninput")
-        process = start_process(
-            pit.port, "-c", code, queue="embedded", stdin=subprocess.PIPE, text=True
-        )
+        process = start_serving(pit.port, "worker.LAST_WAIT = 1.0")
         assert pit.caught.wait(30)
         began = time.monotonic()
         process.communicate("\n", timeout=30)
@@ -500,6 +492,12 @@ def test_a_process_that_ends_does_not_wait_for_a_mail_server_that_hangs(alice):
 
 def start_worker(port: int) -> subprocess.Popen:
     return start_process(port, "manage.py", "devices_worker", "--workers", "1")
+
+
+def start_serving(port: int, code: str = "") -> subprocess.Popen:
+    """Start a process that serves until it is sent a line."""
+    arguments = ("-c", SERVES.format(code))
+    return start_process(port, *arguments, queue="embedded", stdin=subprocess.PIPE, text=True)
 
 
 def start_process(
