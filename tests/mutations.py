@@ -3545,6 +3545,22 @@ MUTANTS = [
         "asks_standbys",
     ),
     Mutant(
+        "bytes from a Redis whose URL asks for text",
+        "devices/core/redis_servers.py",
+        'made.connection_kwargs["decode_responses"] = False',
+        "pass",
+        "tests/devices/core/test_redis_servers.py",
+        "asks_for_text",
+    ),
+    Mutant(
+        "the options in the URL of a Redis",
+        "devices/checks/redis_urls.py",
+        "and (refusal := redis_servers.refusal(url))",
+        "and (refusal := None)",
+        "tests/devices/test_checks.py",
+        "needs_a_bus",
+    ),
+    Mutant(
         "used proofs at the master that Sentinels name",
         "devices/core/redis_servers.py",
         "return watched.master_for(name)",

@@ -1,6 +1,7 @@
 """Redis, by the URL in a setting: one server, or the master that Sentinels name."""
 
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
@@ -26,6 +27,34 @@ def is_url(setting: str) -> bool:
     return True
 
 
+def refusal(url: str) -> str:
+    """Return why redis-py makes no connection of a URL that `is_url`; empty if it does, or is not installed.
+
+    It asks no server, and repeats nothing of a password.
+    """
+    if find_spec("redis") is None:
+        return ""
+    try:
+        client(url).connection_pool.make_connection()
+    except TypeError as error:  # what follows the "?" are its arguments
+        return str(error)
+    except Exception as error:
+        return type(error).__name__
+    return ""
+
+
+def pool(url: str, **limits: Any) -> Any:
+    """Return the connections to one server, with `limits` for what the URL says nothing about.
+
+    What it answers stays bytes: a URL that others use, too, may ask for text by `decode_responses`.
+    """
+    from redis import ConnectionPool
+
+    made = ConnectionPool.from_url(url, **limits)
+    made.connection_kwargs["decode_responses"] = False
+    return made
+
+
 @cache
 def client(url: str) -> Any:
     """Return the client of a server, or of the one that the Sentinels call the master."""
@@ -39,7 +68,7 @@ def client(url: str) -> Any:
         "retry": Retry(NoBackoff(), 0),
     }
     if not is_sentinel(url):
-        return redis.Redis.from_url(url, **limits)
+        return redis.Redis(connection_pool=pool(url, **limits))
     from redis.sentinel import Sentinel
 
     hosts, name, sentinels, server = read_sentinel_url(url)

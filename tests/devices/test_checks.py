@@ -278,6 +278,9 @@ TLS = "ssl_ca_certs=/etc/ssl/redis.pem&sentinel_password=x"
         ({"E022"}, {"LIVENESS": "cached", "BUS": "redis+sentinel://host:26379/main?pasword=x"}),
         (set(), {"LIVENESS": "cached", "BUS": REDIS}),
         (set(), {"LIVENESS": "database", "BUS": REDIS}),
+        ({"E185"}, {"LIVENESS": "cached", "BUS": f"{REDIS}?foo=1"}),
+        ({"E185"}, {"NOTICE_QUEUE": "redis://:p#w@127.0.0.1/0"}),
+        ({"E185"}, {"DPOP": "optional", "DPOP_STORE": "redis://127.0.0.1:port/0"}),
     ],
 )
 def test_what_is_remembered_needs_a_bus(expected, changes):

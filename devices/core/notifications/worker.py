@@ -19,7 +19,7 @@ from huey.consumer import Consumer
 from huey.serializer import SignedSerializer
 
 from devices.conf import conf, is_redis
-from devices.core import database
+from devices.core import database, redis_servers
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +37,10 @@ REDIS_PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 5}
 def _make(queue: str) -> Huey:
     if not is_redis(queue):
         return MemoryHuey("devices", results=False)
-    from redis import ConnectionPool
-
     return RedisHuey(
         "devices",
         results=False,
-        connection_pool=ConnectionPool.from_url(queue, **REDIS_PATIENCE),
+        connection_pool=redis_servers.pool(queue, **REDIS_PATIENCE),
         # Huey pickles; what is not signed by us is not loaded.
         serializer=SignedSerializer(secret=settings.SECRET_KEY, salt="devices.queue"),
     )
