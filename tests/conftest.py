@@ -19,6 +19,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.signals import setting_changed
 from django.utils import translation
+from xdist.scheduler import LoadFileScheduling
 
 from accounts.models import User
 from devices.conf import Conf
@@ -34,6 +35,23 @@ from tests.roles import is_superuser
 from tests.security_log import Lines
 
 SignIn = Callable[..., Device]
+
+
+class RacesTogether(LoadFileScheduling):
+    """Like `--dist loadfile`, but all races are one file.
+
+    A worker that plays races serves sites of its own. Those of two workers, with the threads of their tests,
+    take more than the 100 connections that PostgreSQL gives by default.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope = super()._split_scope(nodeid)
+        return "tests/races" if scope.startswith("tests/races/") else scope
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return RacesTogether(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -5,7 +5,7 @@ import pytest
 from .failover import drill, is_good
 from .postgres import needs_servers
 
-pytestmark = needs_servers
+pytestmark = [*needs_servers, pytest.mark.own_database]
 
 
 @pytest.mark.parametrize("is_synchronous", [True, False], ids=["synchronous", "asynchronous"])

@@ -21,7 +21,7 @@ PAGE = Path(settings.BASE_DIR, "docs", "recipes", "new-server.md").read_text()
 COPY, IS_COPIED, HAS_ALL, SWITCH = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.M)
 MOVE = PAGE.partition("## From SQLite")[2]
 DUMP, MIGRATE, LOAD = re.findall(r"^    python manage.py (.*)$", MOVE, re.MULTILINE)
-pytestmark = needs_servers
+pytestmark = [*needs_servers, pytest.mark.own_database]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from .project import Project
 from .test_databases import REPLICA
 
 BEHIND = 4
-pytestmark = needs_servers
+pytestmark = [*needs_servers, pytest.mark.own_database]
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.own_database
+
 STORY = """
 import json, django
 django.setup()

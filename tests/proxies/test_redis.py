@@ -36,6 +36,7 @@ SERVERS = {
     "valkey": os.environ.get("VALKEY_SERVER") or shutil.which("valkey-server"),
 }
 HEADERS = {"Host": "api.example.org", "X-Forwarded-Proto": "https"}
+pytestmark = pytest.mark.own_database
 
 
 @pytest.fixture(params=SERVERS)
