@@ -290,6 +290,14 @@ MUTANTS = [
         "readme",
     ),
     Mutant(
+        "a report on a database that takes no changes",
+        "devices/checks/database.py",
+        'if is_read_only == "on":',
+        'if is_read_only == "yes":',
+        "tests/devices/checks/test_database.py",
+        "takes_no_changes",
+    ),
+    Mutant(
         "comparing durations two by two",
         "devices/checks/pairs.py",
         "    for order in filter(_is_broken, LIMITS):",

@@ -66,7 +66,7 @@ def check_databases(databases: Sequence[str] | None = None, **kwargs: Any) -> li
     if _of_another_kind():
         return []
     # Another server may not know what the others ask for, and a role may not read it.
-    for prerequisite in (database.check_database, database.check_rights):
+    for prerequisite in (database.check_database, database.check_changes, database.check_rights):
         if found := [*prerequisite(asked)]:
             return found
     return [

@@ -107,6 +107,22 @@ def check_isolation(databases: Sequence[str]) -> Iterator[CheckMessage]:
         yield _fails_at_meetings(name)
 
 
+def check_changes(databases: Sequence[str]) -> Iterator[CheckMessage]:
+    """Ask the database of the sessions, if it is among these, whether it takes changes."""
+    if database.alias() not in databases or database.connection().vendor != "postgresql":
+        return
+    with database.connection().cursor() as cursor:
+        cursor.execute("SELECT current_setting('transaction_read_only')")
+        [is_read_only] = cursor.fetchone()
+    if is_read_only == "on":
+        yield Error(
+            "The database of the sessions takes no changes: logins, refreshes and sign-outs fail with 503.",
+            hint="It is a standby, or its role or database has default_transaction_read_only. Connect to "
+            "the primary; with several hosts by target_session_attrs=read-write.",
+            id="devices.E177",
+        )
+
+
 # Who answers reads: standbys, except for statements like these; a cache, except for tables like these.
 PGPOOL = (
     "load_balance_mode",

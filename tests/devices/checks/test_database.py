@@ -113,6 +113,19 @@ def test_a_server_that_looks_like_postgresql_is_refused(monkeypatch, version, ex
 
 @pytest.mark.postgres
 @pytest.mark.django_db
+def test_a_database_that_takes_no_changes_is_refused():
+    """As a standby says, too."""
+    connection = connections["default"]
+    if connection.vendor != "postgresql":
+        pytest.skip("transaction_read_only is PostgreSQL's (DATABASE_URL)")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL transaction_read_only = on")
+    assert [message.id for message in check_databases(["default"])] == ["devices.E177"]
+    assert check_databases([]) == []
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("level", "expected"),
     [
