@@ -298,6 +298,14 @@ MUTANTS = [
         "takes_no_changes",
     ),
     Mutant(
+        "the release that a part needs",
+        "devices/checks/versions.py",
+        "if _numbers(installed) < _numbers(needed):",
+        "if installed < needed:",
+        "tests/devices/checks/test_versions.py",
+        "older_package",
+    ),
+    Mutant(
         "comparing durations two by two",
         "devices/checks/pairs.py",
         "    for order in filter(_is_broken, LIMITS):",

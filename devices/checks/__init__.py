@@ -29,6 +29,7 @@ from . import (
     tokens,
     urls,
     values,
+    versions,
 )
 
 SUBJECTS = (
@@ -89,4 +90,9 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
 
 def _of_another_kind() -> list[CheckMessage]:
     """What has to be right first: the other checks take each value for one of its kind, and import paths."""
-    return [*values.check_kinds(), *paths.check_simplejwt(), *pairs.check_lifetimes()]
+    return [
+        *values.check_kinds(),
+        *versions.check(),
+        *paths.check_simplejwt(),
+        *pairs.check_lifetimes(),
+    ]
