@@ -533,6 +533,14 @@ MUTANTS = [
         "each_line",
     ),
     Mutant(
+        "a report on who is written into Django's session by hand",
+        "devices/checks/source.py",
+        "        elif key := module.signs_in(node):",
+        "        elif key := None:",
+        "tests/devices/checks/test_source.py",
+        "each_line",
+    ),
+    Mutant(
         "leaving alone a name that stands for another token later",
         "devices/checks/source.py",
         "    seconds -= {ast.unparse(target) for each in others for target in each.targets}\n",

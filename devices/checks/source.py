@@ -1,4 +1,6 @@
-"""Code of the project that makes or reads SimpleJWT's tokens or claims: no setting and no URL shows it.
+"""Code of the project that makes or reads SimpleJWT's tokens or claims, or writes who is signed in.
+
+No setting and no URL shows it.
 
 A login in a view, a middleware for WebSockets: the source is read, since most of it is not imported yet.
 """
@@ -37,10 +39,13 @@ BY_HAND: Final = {
 ASKS: Final = "revoked_token_handler"
 # Whose classes of serializers have a `get_token`.
 THEMSELVES: Final = {"self", "cls", "super()"}
+# Where Django's session has who is signed in, and the name of that.
+USER_KEY: Final = "_auth_user_id"
+USER_KEY_NAME: Final = "django.contrib.auth.SESSION_KEY"
 # What a file has that is worth parsing.
 NEAR: Final = (
     *(SIMPLEJWT, SETTING, "Serializer.get_token(", "jwt", "request.auth.", "request.auth["),
-    "super().authenticate(",
+    *("super().authenticate(", USER_KEY, "SESSION_KEY"),
 )
 # Where packages are installed, and what serves nobody.
 INSTALLED: Final = {"site-packages", "dist-packages"}
@@ -51,7 +56,7 @@ TESTS: Final = ("test_", "tests.", "conftest.")
 class Found(NamedTuple):
     """What is done with a token: "make", "read", "ask" the database for its session, "claim" for a claim.
 
-    "mistake" is for a session that is taken for one.
+    "mistake" is for a session that is taken for one, "sign in" for who is written into Django's session.
     """
 
     line: int
@@ -87,6 +92,15 @@ def check() -> Iterator[CheckMessage]:
             hint="Call await devices.shortcuts.aauthenticate(token), which returns the session; for "
             "WebSockets see docs/recipes/channels.md.",
             id="devices.W117",
+        )
+    if written := calls.get("sign in"):
+        yield checks.Warning(
+            "Who is signed in is written into Django's session by hand, which starts no session, so that "
+            f"nobody is signed in: {', '.join(written)}.",
+            hint="Call Django's login(request, user); without a request, give it an HttpRequest() with that "
+            "session. For tokens call devices.shortcuts.start_session(request, user). To act for another "
+            "user see docs/impersonation.md.",
+            id="devices.W157",
         )
     if (read := calls.get("claim")) and _auth_is_session():
         yield checks.Warning(
@@ -158,6 +172,8 @@ def _calls(path: Path) -> Iterator[Found]:
                 yield Found(node.lineno, called, does)
         elif _is_claim(node):
             yield Found(node.lineno, ast.unparse(node), "claim")
+        elif key := module.signs_in(node):
+            yield Found(key.lineno, ast.unparse(key), "sign in")
 
 
 def _is_claim(node: ast.AST) -> TypeGuard[ast.expr]:
@@ -249,6 +265,20 @@ class _Module:
             return "ask"
         return self._does_by_hand(node, called)
 
+    def signs_in(self, node: ast.AST) -> ast.expr | None:
+        """Where it writes who is signed in, as Django's session has it."""
+        match node:
+            case ast.Assign(targets=[ast.Subscript(slice=key) as written]):
+                return written if self._is_user_key(key) else None
+            case ast.Dict(keys=keys):
+                return next((each for each in keys if each and self._is_user_key(each)), None)
+        return None
+
+    def _is_user_key(self, key: ast.expr) -> bool:
+        if isinstance(key, ast.Constant):
+            return key.value == USER_KEY
+        return _resolved(ast.unparse(key), self._names) == USER_KEY_NAME
+
     def _does_by_hand(self, node: ast.Call, called: str) -> str:
         """The same of PyJWT, python-jose or django-bolt, with the key of SimpleJWT."""
         does = BY_HAND.get(_resolved(called, self._names))
@@ -288,12 +318,12 @@ def _is_token(found: ast.ClassDef, names: dict[str, str]) -> bool:
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:
-    """The local names of what is imported from SimpleJWT, PyJWT or django-bolt, and where it is there."""
+    """The local names of what is imported from packages that are looked for, and where it is there."""
     names: dict[str, str] = {}
     for node in ast.walk(tree):
         module = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
         if isinstance(node, ast.ImportFrom) and module.startswith(
-            (SIMPLEJWT, "jwt", "jose", "django_bolt")
+            (SIMPLEJWT, "jwt", "jose", "django_bolt", "django.contrib")
         ):
             names |= {each.asname or each.name: f"{module}.{each.name}" for each in node.names}
         elif isinstance(node, ast.Import):

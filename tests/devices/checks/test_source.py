@@ -94,9 +94,30 @@ FOUND = {
     "def view(request):\n    return request.auth['tenant']": "W166 2 request.auth['tenant']",
     "def of(self):\n    return self.request.auth.get('tenant')": "W166 2 self.request.auth.get",
     "def middleware(request):\n    request.auth.payload": "W166 2 request.auth.payload",
+    "from django.contrib.auth import SESSION_KEY\nstore[SESSION_KEY] = str(user.pk)": (
+        "W157 2 store[SESSION_KEY]"
+    ),
+    "from django.contrib import auth\nrequest.session[auth.SESSION_KEY] = user.pk": (
+        "W157 2 request.session[auth.SESSION_KEY]"
+    ),
+    "from django.contrib.auth import SESSION_KEY as WHO\nstore.update({\n    WHO: user.pk})": (
+        "W157 3 WHO"
+    ),
+    "store['_auth_user_id'] = user.pk": "W157 1 store['_auth_user_id']",
 }
 
 FINE = {
+    "a look at who is signed in": (
+        "from django.contrib.auth import SESSION_KEY\ndef who(session):\n"
+        "    return {'id': session[SESSION_KEY]}, session.get('_auth_user_id')"
+    ),
+    "a key of its own in Django's session": (
+        "SESSION_KEY = 'cart'\ndef put(request, cart):\n    request.session[SESSION_KEY] = cart"
+    ),
+    "the backend by which somebody is signed in": (
+        "from django.contrib.auth import BACKEND_SESSION_KEY\n"
+        "def move(data):\n    data[BACKEND_SESSION_KEY] = 'shop.backends.Backend'"
+    ),
     "the logout that ends a session": f"{FROM}.tokens import RefreshToken\nRefreshToken(raw).blacklist()",
     "an empty token for a purpose of its own": f"{FROM}.tokens import AccessToken\nAccessToken()",
     "a class of its own": (
