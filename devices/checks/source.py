@@ -81,8 +81,8 @@ def check() -> Iterator[CheckMessage]:
         yield checks.Warning(
             "Tokens are read without a look at their session, so that they work after it has ended: "
             f"{', '.join(read)}.",
-            hint="Call devices.shortcuts.authenticate(token), in async code aauthenticate; for WebSockets "
-            "see docs/recipes/channels.md.",
+            hint="Call devices.shortcuts.authenticate(token), in async code aauthenticate. Middleware has to "
+            "catch DevicesError: it would be answered 500. For WebSockets see docs/recipes/channels.md.",
             id="devices.W116",
         )
     if asked := calls.get("ask"):

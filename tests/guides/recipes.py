@@ -59,6 +59,13 @@ for tenant, status in (("green", 204), ("red", 404)):
     switched = ask("POST", "/api/my/tenant", here["access"], data={"tenant": tenant})
     assert switched.status_code == status
 assert authenticate(here["access"]).shop.tenant == "green"
+from shop.middleware import with_tenant  # noqa: E402
+
+for token, tenant in ((here["access"], "green"), ("none", ""), (phone["access"], "")):
+    seen = RequestFactory().get("/", headers={"Authorization": f"Bearer {token}"})
+    assert with_tenant(lambda request: request.tenant)(seen) == tenant
+for token, code in (("", "not_authenticated"), ("none", "token_not_valid")):
+    assert refused(ask("GET", "/api/sessions", token)) == (401, code)
 with override_settings(DEVICES={"CLAIMS": "shop.claims.claims_with_tenant"}):
     other = start_session(Client(), session.user).session
     assert get_claims(issue_tokens(other).access)["tenant"] == ""
